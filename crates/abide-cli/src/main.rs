@@ -1,0 +1,3 @@
+//! The `abide` command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Snapshot and decide: the boundary that every adapter goes through.

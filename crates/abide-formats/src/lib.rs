@@ -1,0 +1,1 @@
+//! Finds records and their fields in CSV, NDJSON, Parquet and Arrow, and keeps or drops them.

@@ -1,0 +1,1 @@
+//! The exclusion index: one immutable file from key to facts.

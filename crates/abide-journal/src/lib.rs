@@ -1,0 +1,1 @@
+//! Signals on object storage: append, read, verify.

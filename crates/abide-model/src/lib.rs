@@ -1,0 +1,1 @@
+//! The vocabulary of Abide as plain values.

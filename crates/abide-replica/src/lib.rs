@@ -1,0 +1,1 @@
+//! Follows the journal, compacts it, publishes each new snapshot.

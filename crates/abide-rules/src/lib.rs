@@ -1,0 +1,1 @@
+//! Rulesets: read, validate, compile, decide on sets of facts.

@@ -1,0 +1,1 @@
+//! Applies verdicts to whole files.

@@ -1,0 +1,1 @@
+//! Case runner, generators and a faulty object store.
