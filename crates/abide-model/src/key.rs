@@ -1,0 +1,286 @@
+//! Keys: the only form in which an identifier is stored or sent.
+//!
+//! `Key = AES-256(secret-derived key, digest[..16] xor tag)`, the tag standing for the kind, the
+//! form and the normaliser's version. Without the secret a key says nothing about the address,
+//! however many addresses one tries; with it, one could test guesses, so the secret is what has to
+//! be guarded. AES is a permutation: a store's secret is rotated by decrypting each key with the
+//! old one and encrypting it with the new, without any raw data.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    str::FromStr,
+};
+
+use aes::{
+    Aes256,
+    cipher::{BlockCipherDecrypt, BlockCipherEncrypt, KeyInit},
+};
+use zeroize::Zeroizing;
+
+use crate::{
+    identifier::{Digest, Form, Identifier, IdentifierKind, NORMALISER_VERSION},
+    signal::SignalKeys,
+};
+
+/// An encrypted, truncated digest. Equal identifiers of one store have equal keys.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(transparent)]
+pub struct Key(pub [u8; 16]);
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// A key and what it is of: an alias in another form than its primary's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TypedKey {
+    pub key: Key,
+    pub form: Form,
+    pub version: u16,
+}
+
+/// The store's secret, 32 bytes. Never stored in the store, never shown.
+#[derive(Clone)]
+pub struct Secret(Zeroizing<[u8; 32]>);
+
+impl Secret {
+    /// Takes 32 bytes from a secure random source.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// 64 hex digits, for the secret's own file and nothing else.
+    pub fn expose_hex(&self) -> Zeroizing<String> {
+        Zeroizing::new(self.0.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// A value that tells whether two secrets are the same and nothing more; stands in the store.
+    pub fn check_value(&self) -> [u8; 16] {
+        let derived = blake3::derive_key("abide 2026 secret check value", self.0.as_ref());
+        first_16(&derived)
+    }
+
+    /// The key of the journal's chain.
+    pub fn chain_key(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(blake3::derive_key("abide 2026 journal chain", self.0.as_ref()))
+    }
+
+    fn cipher_key(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(blake3::derive_key("abide 2026 identifier keys", self.0.as_ref()))
+    }
+}
+
+impl FromStr for Secret {
+    type Err = InvalidSecret;
+
+    fn from_str(text: &str) -> Result<Self, InvalidSecret> {
+        let text = text.trim().as_bytes();
+        if text.len() != 64 {
+            return Err(InvalidSecret);
+        }
+        let mut bytes = Zeroizing::new([0; 32]);
+        for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
+            let digit = |b: u8| char::from(b).to_digit(16).and_then(|d| u8::try_from(d).ok()).ok_or(InvalidSecret);
+            *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("a store's secret is 64 hex digits")]
+pub struct InvalidSecret;
+
+/// The forms that a store derives from raw identifiers beyond `sha256`, so that data hashed that
+/// way can be matched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Forms {
+    pub md5: bool,
+    pub sha1: bool,
+}
+
+impl Forms {
+    pub fn iter(self) -> impl Iterator<Item = Form> {
+        [(self.md5, Form::Md5), (self.sha1, Form::Sha1)].into_iter().filter(|(on, _)| *on).map(|(_, form)| form)
+    }
+}
+
+/// Makes keys under one store's secret.
+pub struct Keyring {
+    cipher: Aes256,
+    derived: Forms,
+    /// Tags of the current normaliser version, by kind code and form code.
+    tags: Vec<[[u8; 16]; Form::ALL.len()]>,
+}
+
+impl Keyring {
+    pub fn new(secret: &Secret, derived: Forms) -> Self {
+        let tags = IdentifierKind::ALL
+            .iter()
+            .map(|kind| Form::ALL.map(|form| tag(*kind, form, NORMALISER_VERSION)))
+            .collect();
+        let cipher = Aes256::new_from_slice(secret.cipher_key().as_ref()).expect("32 bytes are an AES-256 key");
+        Self { cipher, derived, tags }
+    }
+
+    pub fn key(&self, kind: IdentifierKind, digest: Digest, version: u16) -> Key {
+        let tag = if version == NORMALISER_VERSION {
+            self.tags[usize::from(kind.code())][usize::from(digest.form.code())]
+        } else {
+            tag(kind, digest.form, version)
+        };
+        let mut block = digest.bytes;
+        block.iter_mut().zip(tag).for_each(|(byte, tag)| *byte ^= tag);
+        let mut block = block.into();
+        self.cipher.encrypt_block(&mut block);
+        Key(block.into())
+    }
+
+    /// The same identifier's key under another secret.
+    pub fn transfer(&self, key: Key, to: &Self) -> Key {
+        let mut block = key.0.into();
+        self.cipher.decrypt_block(&mut block);
+        to.cipher.encrypt_block(&mut block);
+        Key(block.into())
+    }
+
+    /// The keys under which a statement about this identifier is kept: a primary, and the aliases
+    /// by which other spellings and forms of it find the primary. What arrived hashed is its own
+    /// primary. `last10` is never derived: two countries' numbers can share their last ten digits.
+    pub fn signal_keys(&self, identifier: &Identifier) -> SignalKeys {
+        let kind = identifier.kind();
+        let typed = |digest: Digest| TypedKey {
+            key: self.key(kind, digest, NORMALISER_VERSION),
+            form: digest.form,
+            version: NORMALISER_VERSION,
+        };
+        let primary = typed(identifier.primary());
+        let mut aliases = Vec::new();
+        if !identifier.is_hashed() {
+            aliases.extend(identifier.digests(Form::Sha256).skip(1).map(typed));
+            for form in self.derived.iter() {
+                aliases.extend(identifier.digests(form).map(typed));
+            }
+        }
+        let domain = identifier
+            .email_domain()
+            .map(|domain| self.key(IdentifierKind::EmailDomain, domain.primary(), NORMALISER_VERSION));
+        SignalKeys { kind, primary, aliases, domain }
+    }
+
+    /// Appends every key under which a list that holds `held` could know this identifier.
+    pub fn lookup_keys(&self, identifier: &Identifier, held: &Held, into: &mut Vec<Key>) {
+        let kind = identifier.kind();
+        for (form, version) in held.forms_of(kind) {
+            if identifier.is_hashed() {
+                let digest = identifier.primary();
+                if digest.form == form {
+                    into.push(self.key(kind, digest, version));
+                }
+            } else {
+                into.extend(identifier.digests(form).map(|digest| self.key(kind, digest, version)));
+            }
+        }
+        if kind == IdentifierKind::Email && !identifier.is_hashed() {
+            for (form, version) in held.forms_of(IdentifierKind::EmailDomain) {
+                let domain = identifier.email_domain();
+                into.extend(domain.iter().flat_map(|domain| {
+                    domain.digests(form).map(|digest| self.key(IdentifierKind::EmailDomain, digest, version))
+                }));
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keyring").field("derived", &self.derived).finish_non_exhaustive()
+    }
+}
+
+fn tag(kind: IdentifierKind, form: Form, version: u16) -> [u8; 16] {
+    let mut input = b"abide key tag 1".to_vec();
+    input.extend([kind.code(), form.code()]);
+    input.extend(version.to_le_bytes());
+    first_16(blake3::hash(&input).as_bytes())
+}
+
+fn first_16(bytes: &[u8; 32]) -> [u8; 16] {
+    bytes[..16].try_into().expect("half of 32 bytes")
+}
+
+/// Which kinds, forms and normaliser versions a list holds keys of, and how many: what look-ups
+/// compute, and what data in another form cannot reach.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Held(BTreeMap<(IdentifierKind, Form, u16), HeldCount>);
+
+/// How many identities have a key of that kind, form and version.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HeldCount {
+    pub primaries: u64,
+    /// Identities with at least one alias of that form.
+    pub aliased: u64,
+}
+
+impl Held {
+    pub fn count_primary(&mut self, kind: IdentifierKind, primary: TypedKey) {
+        self.0.entry((kind, primary.form, primary.version)).or_default().primaries += 1;
+    }
+
+    pub fn count_aliases<'a>(&mut self, kind: IdentifierKind, aliases: impl IntoIterator<Item = &'a TypedKey>) {
+        let forms: std::collections::BTreeSet<_> = aliases.into_iter().map(|alias| (alias.form, alias.version)).collect();
+        for (form, version) in forms {
+            self.0.entry((kind, form, version)).or_default().aliased += 1;
+        }
+    }
+
+    pub fn forms_of(&self, kind: IdentifierKind) -> impl Iterator<Item = (Form, u16)> {
+        self.0
+            .range((kind, Form::Sha256, 0)..)
+            .take_while(move |((held, ..), _)| *held == kind)
+            .map(|((_, form, version), _)| (*form, *version))
+    }
+
+    pub fn merge(&mut self, other: &Self) {
+        for (what, count) in &other.0 {
+            let held = self.0.entry(*what).or_default();
+            held.primaries += count.primaries;
+            held.aliased += count.aliased;
+        }
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = ((IdentifierKind, Form, u16), HeldCount)> {
+        self.0.iter().map(|(what, count)| (*what, *count))
+    }
+
+    pub fn insert(&mut self, kind: IdentifierKind, form: Form, version: u16, count: HeldCount) {
+        self.0.insert((kind, form, version), count);
+    }
+
+    /// How many identities of `kind` data in the form `data` cannot reach: `None` stands for raw
+    /// data, which reaches every form. Data hashed one way reaches only what is held under that
+    /// form, and a hash cannot be judged by its domain.
+    pub fn uncovered_by(&self, kind: IdentifierKind, data: Option<Form>) -> u64 {
+        let Some(data) = data else { return 0 };
+        let of_kind = || self.0.iter().filter(|((held, ..), _)| *held == kind);
+        let elsewhere: u64 = of_kind().filter(|((_, form, _), _)| *form != data).map(|(_, count)| count.primaries).sum();
+        let reached: u64 = of_kind().filter(|((_, form, _), _)| *form == data).map(|(_, count)| count.aliased).sum();
+        // Aliases of a `sha256` primary in the form `sha256` say nothing of other primaries.
+        let reached = if data == Form::Sha256 { 0 } else { reached };
+        let by_domain: u64 = if kind == IdentifierKind::Email {
+            self.0.iter().filter(|((held, ..), _)| *held == IdentifierKind::EmailDomain).map(|(_, count)| count.primaries).sum()
+        } else {
+            0
+        };
+        elsewhere.saturating_sub(reached) + by_domain
+    }
+}
