@@ -24,6 +24,7 @@ mod phone;
 mod profile;
 mod provider;
 mod texts;
+mod visible;
 
 use std::{
     fmt,
@@ -61,7 +62,11 @@ impl Identifier {
     /// An identifier of nobody, to be filled by [`Normaliser::raw_into`]: the digest of no text,
     /// equal to nothing that was ever read.
     pub fn blank() -> Self {
-        Self { kind: IdentifierKind::UserId, hashed: Some(Digest::OF_NOTHING), texts: Texts::default() }
+        Self {
+            kind: IdentifierKind::UserId,
+            hashed: Some(Digest::OF_NOTHING),
+            texts: Texts::default(),
+        }
     }
 
     pub fn kind(&self) -> IdentifierKind {
@@ -74,7 +79,8 @@ impl Identifier {
 
     /// The SHA-256 of the canonical text, or the digest as it arrived.
     pub fn primary(&self) -> Digest {
-        self.hashed.unwrap_or_else(|| Digest::of(Form::Sha256, self.texts.canonical()))
+        self.hashed
+            .unwrap_or_else(|| Digest::of(Form::Sha256, self.texts.canonical()))
     }
 
     /// The distinct texts, the canonical one first; none if it arrived hashed.
@@ -92,10 +98,19 @@ impl Identifier {
     /// share it.
     pub fn digests(&self, form: Form) -> impl Iterator<Item = Digest> {
         let arrived = self.hashed.filter(|digest| digest.form == form);
-        let last10 = (form == Form::Last10Sha256 && self.kind == IdentifierKind::Phone && !self.is_hashed())
-            .then(|| Digest::of(form, phone::last_10_digits(self.texts.canonical())));
-        let texts_max = if form == Form::Last10Sha256 { 0 } else { usize::MAX };
-        let computed = self.texts.iter().take(texts_max).map(move |text| Digest::of(form, text));
+        let last10 =
+            (form == Form::Last10Sha256 && self.kind == IdentifierKind::Phone && !self.is_hashed())
+                .then(|| Digest::of(form, phone::last_10_digits(self.texts.canonical())));
+        let texts_max = if form == Form::Last10Sha256 {
+            0
+        } else {
+            usize::MAX
+        };
+        let computed = self
+            .texts
+            .iter()
+            .take(texts_max)
+            .map(move |text| Digest::of(form, text));
         arrived.into_iter().chain(last10).chain(computed)
     }
 
@@ -111,14 +126,18 @@ impl Identifier {
 
     /// The primary digest of [`Self::email_domain`], without making one.
     pub fn email_domain_digest(&self) -> Option<Digest> {
-        self.canonical_domain().map(|domain| Digest::of(Form::Sha256, domain))
+        self.canonical_domain()
+            .map(|domain| Digest::of(Form::Sha256, domain))
     }
 
     fn canonical_domain(&self) -> Option<&str> {
         if self.kind != IdentifierKind::Email || self.is_hashed() {
             return None;
         }
-        self.texts.canonical().rsplit_once('@').map(|(_, domain)| domain)
+        self.texts
+            .canonical()
+            .rsplit_once('@')
+            .map(|(_, domain)| domain)
     }
 }
 
