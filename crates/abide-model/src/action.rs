@@ -25,7 +25,11 @@ impl FromStr for Action {
 
     fn from_str(text: &str) -> Result<Self, InvalidAction> {
         let segment = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
-        if text.len() <= 128 && text.split('.').all(segment) { Ok(Self(text.into())) } else { Err(InvalidAction) }
+        if text.len() <= 128 && text.split('.').all(segment) {
+            Ok(Self(text.into()))
+        } else {
+            Err(InvalidAction)
+        }
     }
 }
 

@@ -41,7 +41,8 @@ impl FactSet {
     /// What of a state is in force.
     pub fn in_force(state: &IdentityState, retractions: &Retractions) -> Self {
         let judged = judge(state, retractions);
-        let mut standing: Vec<_> = judged.into_iter().filter(|judged| judged.standing == Standing::InForce).collect();
+        let mut standing: Vec<_> =
+            judged.into_iter().filter(|judged| judged.standing == Standing::InForce).collect();
         standing.sort_by_key(|judged| (judged.at, judged.fact.direction == Direction::Out));
         let mut facts: Vec<Fact> = standing.into_iter().map(|judged| judged.fact).collect();
         facts.chunk_by_mut(|a, b| a.direction == b.direction).for_each(<[Fact]>::sort);
@@ -90,7 +91,11 @@ pub struct Effective {
 }
 
 impl Effective {
-    pub fn of<'a>(found: impl IntoIterator<Item = Found<'a>>, destination: Destination, context: &Context) -> Self {
+    pub fn of<'a>(
+        found: impl IntoIterator<Item = Found<'a>>,
+        destination: Destination,
+        context: &Context,
+    ) -> Self {
         let mut effective = Self::default();
         for found in found {
             let here: Vec<Here<'_>> = found
@@ -105,8 +110,12 @@ impl Effective {
             for (at, this) in here.iter().enumerate() {
                 let later = &here[at + 1..];
                 match this.fact.direction {
-                    Direction::Out if !this.is_excepted(later, destination) => effective.outs.push(this.fact.clone()),
-                    Direction::In if this.is_consent(later, destination) => effective.consents.push(this.fact.clone()),
+                    Direction::Out if !this.is_excepted(later, destination) => {
+                        effective.outs.push(this.fact.clone())
+                    }
+                    Direction::In if this.is_consent(later, destination) => {
+                        effective.consents.push(this.fact.clone())
+                    }
                     _ => {}
                 }
             }
@@ -134,7 +143,8 @@ impl Here<'_> {
                 other.fact.direction == Direction::In
                     && other.surely
                     && other.fact.mechanism.spec().channels.includes(destination.channels)
-                    && (other.fact.scope.covers_here(&self.fact.scope) || self.fact.scope.covers_here(&other.fact.scope))
+                    && (other.fact.scope.covers_here(&self.fact.scope)
+                        || self.fact.scope.covers_here(&other.fact.scope))
             })
     }
 
@@ -143,7 +153,9 @@ impl Here<'_> {
             && self.fact.mechanism.spec().channels.includes(destination.channels)
             && !later.iter().any(|other| {
                 let spec = other.fact.mechanism.spec();
-                other.fact.direction == Direction::Out && spec.voids_consent && spec.channels.meets(destination.channels)
+                other.fact.direction == Direction::Out
+                    && spec.voids_consent
+                    && spec.channels.meets(destination.channels)
             })
     }
 }
@@ -161,3 +173,6 @@ fn counts(fact: &Fact, found: &Found<'_>, destination: Destination) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -62,11 +62,7 @@ impl Identifier {
     /// An identifier of nobody, to be filled by [`Normaliser::raw_into`]: the digest of no text,
     /// equal to nothing that was ever read.
     pub fn blank() -> Self {
-        Self {
-            kind: IdentifierKind::UserId,
-            hashed: Some(Digest::OF_NOTHING),
-            texts: Texts::default(),
-        }
+        Self { kind: IdentifierKind::UserId, hashed: Some(Digest::OF_NOTHING), texts: Texts::default() }
     }
 
     pub fn kind(&self) -> IdentifierKind {
@@ -79,8 +75,7 @@ impl Identifier {
 
     /// The SHA-256 of the canonical text, or the digest as it arrived.
     pub fn primary(&self) -> Digest {
-        self.hashed
-            .unwrap_or_else(|| Digest::of(Form::Sha256, self.texts.canonical()))
+        self.hashed.unwrap_or_else(|| Digest::of(Form::Sha256, self.texts.canonical()))
     }
 
     /// The distinct texts, the canonical one first; none if it arrived hashed.
@@ -98,46 +93,29 @@ impl Identifier {
     /// share it.
     pub fn digests(&self, form: Form) -> impl Iterator<Item = Digest> {
         let arrived = self.hashed.filter(|digest| digest.form == form);
-        let last10 =
-            (form == Form::Last10Sha256 && self.kind == IdentifierKind::Phone && !self.is_hashed())
-                .then(|| Digest::of(form, phone::last_10_digits(self.texts.canonical())));
-        let texts_max = if form == Form::Last10Sha256 {
-            0
-        } else {
-            usize::MAX
-        };
-        let computed = self
-            .texts
-            .iter()
-            .take(texts_max)
-            .map(move |text| Digest::of(form, text));
+        let last10 = (form == Form::Last10Sha256 && self.kind == IdentifierKind::Phone && !self.is_hashed())
+            .then(|| Digest::of(form, phone::last_10_digits(self.texts.canonical())));
+        let texts_max = if form == Form::Last10Sha256 { 0 } else { usize::MAX };
+        let computed = self.texts.iter().take(texts_max).map(move |text| Digest::of(form, text));
         arrived.into_iter().chain(last10).chain(computed)
     }
 
     /// The domain of a raw e-mail address, as an identifier of its own.
     pub fn email_domain(&self) -> Option<Self> {
         let domain = self.canonical_domain()?;
-        Some(Self {
-            kind: IdentifierKind::EmailDomain,
-            hashed: None,
-            texts: Texts::of(domain),
-        })
+        Some(Self { kind: IdentifierKind::EmailDomain, hashed: None, texts: Texts::of(domain) })
     }
 
     /// The primary digest of [`Self::email_domain`], without making one.
     pub fn email_domain_digest(&self) -> Option<Digest> {
-        self.canonical_domain()
-            .map(|domain| Digest::of(Form::Sha256, domain))
+        self.canonical_domain().map(|domain| Digest::of(Form::Sha256, domain))
     }
 
     fn canonical_domain(&self) -> Option<&str> {
         if self.kind != IdentifierKind::Email || self.is_hashed() {
             return None;
         }
-        self.texts
-            .canonical()
-            .rsplit_once('@')
-            .map(|(_, domain)| domain)
+        self.texts.canonical().rsplit_once('@').map(|(_, domain)| domain)
     }
 }
 

@@ -6,11 +6,7 @@
 //! be guarded. AES is a permutation: a store's secret is rotated by decrypting each key with the
 //! old one and encrypting it with the new, without any raw data.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    str::FromStr,
-};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use aes::{
     Aes256,
@@ -83,7 +79,8 @@ impl FromStr for Secret {
         }
         let mut bytes = Zeroizing::new([0; 32]);
         for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
-            let digit = |b: u8| char::from(b).to_digit(16).and_then(|d| u8::try_from(d).ok()).ok_or(InvalidSecret);
+            let digit =
+                |b: u8| char::from(b).to_digit(16).and_then(|d| u8::try_from(d).ok()).ok_or(InvalidSecret);
             *byte = digit(pair[0])? << 4 | digit(pair[1])?;
         }
         Ok(Self(bytes))
@@ -110,7 +107,10 @@ pub struct Forms {
 
 impl Forms {
     pub fn iter(self) -> impl Iterator<Item = Form> {
-        [(self.md5, Form::Md5), (self.sha1, Form::Sha1)].into_iter().filter(|(on, _)| *on).map(|(_, form)| form)
+        [(self.md5, Form::Md5), (self.sha1, Form::Sha1)]
+            .into_iter()
+            .filter(|(on, _)| *on)
+            .map(|(_, form)| form)
     }
 }
 
@@ -128,7 +128,8 @@ impl Keyring {
             .iter()
             .map(|kind| Form::ALL.map(|form| tag(*kind, form, NORMALISER_VERSION)))
             .collect();
-        let cipher = Aes256::new_from_slice(secret.cipher_key().as_ref()).expect("32 bytes are an AES-256 key");
+        let cipher =
+            Aes256::new_from_slice(secret.cipher_key().as_ref()).expect("32 bytes are an AES-256 key");
         Self { cipher, derived, tags }
     }
 
@@ -236,8 +237,13 @@ impl Held {
         self.0.entry((kind, primary.form, primary.version)).or_default().primaries += 1;
     }
 
-    pub fn count_aliases<'a>(&mut self, kind: IdentifierKind, aliases: impl IntoIterator<Item = &'a TypedKey>) {
-        let forms: std::collections::BTreeSet<_> = aliases.into_iter().map(|alias| (alias.form, alias.version)).collect();
+    pub fn count_aliases<'a>(
+        &mut self,
+        kind: IdentifierKind,
+        aliases: impl IntoIterator<Item = &'a TypedKey>,
+    ) {
+        let forms: std::collections::BTreeSet<_> =
+            aliases.into_iter().map(|alias| (alias.form, alias.version)).collect();
         for (form, version) in forms {
             self.0.entry((kind, form, version)).or_default().aliased += 1;
         }
@@ -272,12 +278,18 @@ impl Held {
     pub fn uncovered_by(&self, kind: IdentifierKind, data: Option<Form>) -> u64 {
         let Some(data) = data else { return 0 };
         let of_kind = || self.0.iter().filter(|((held, ..), _)| *held == kind);
-        let elsewhere: u64 = of_kind().filter(|((_, form, _), _)| *form != data).map(|(_, count)| count.primaries).sum();
-        let reached: u64 = of_kind().filter(|((_, form, _), _)| *form == data).map(|(_, count)| count.aliased).sum();
+        let elsewhere: u64 =
+            of_kind().filter(|((_, form, _), _)| *form != data).map(|(_, count)| count.primaries).sum();
+        let reached: u64 =
+            of_kind().filter(|((_, form, _), _)| *form == data).map(|(_, count)| count.aliased).sum();
         // Aliases of a `sha256` primary in the form `sha256` say nothing of other primaries.
         let reached = if data == Form::Sha256 { 0 } else { reached };
         let by_domain: u64 = if kind == IdentifierKind::Email {
-            self.0.iter().filter(|((held, ..), _)| *held == IdentifierKind::EmailDomain).map(|(_, count)| count.primaries).sum()
+            self.0
+                .iter()
+                .filter(|((held, ..), _)| *held == IdentifierKind::EmailDomain)
+                .map(|(_, count)| count.primaries)
+                .sum()
         } else {
             0
         };

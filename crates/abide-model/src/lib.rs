@@ -28,7 +28,9 @@ pub mod verdict;
 pub use action::{Action, Context, Destination};
 pub use claimant::Claimant;
 pub use facts::{Fact, FactSet};
-pub use identifier::{Digest, Form, Identifier, IdentifierKind, InvalidIdentifier, Normaliser, PhoneRegion, Profile};
+pub use identifier::{
+    Digest, Form, Identifier, IdentifierKind, InvalidIdentifier, Normaliser, PhoneRegion, Profile,
+};
 pub use key::{Forms, Held, Key, Keyring, Secret, TypedKey};
 pub use mechanism::{Channels, EndedBy, Mechanism, Reach, SaidBy};
 pub use position::{Origin, Position, Positions, Token};

@@ -92,7 +92,11 @@ impl FromStr for BatchId {
 
     fn from_str(text: &str) -> Result<Self, InvalidBatchId> {
         let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        if !text.is_empty() && text.len() <= 64 && text.bytes().all(plain) { Ok(Self(text.into())) } else { Err(InvalidBatchId) }
+        if !text.is_empty() && text.len() <= 64 && text.bytes().all(plain) {
+            Ok(Self(text.into()))
+        } else {
+            Err(InvalidBatchId)
+        }
     }
 }
 
@@ -202,7 +206,9 @@ impl Signal {
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidStatement {
-    #[error("an opt-in counts as the person's only with a proof; give --proof, or --source for the word of a source")]
+    #[error(
+        "an opt-in counts as the person's only with a proof; give --proof, or --source for the word of a source"
+    )]
     UnprovenOptIn,
     #[error("an opt-in of the person needs the one who recorded it; give --recorded-by")]
     UnrecordedOptIn,

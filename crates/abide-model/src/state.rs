@@ -118,7 +118,13 @@ impl IdentityState {
 pub enum Retraction {
     Batch(BatchId),
     /// All `out`s of a source's mechanism stated in a window, for one e-mail domain or all.
-    Window { source: Claimant, mechanism: Mechanism, from: Time, until: Time, domain: Option<Key> },
+    Window {
+        source: Claimant,
+        mechanism: Mechanism,
+        from: Time,
+        until: Time,
+        domain: Option<Key>,
+    },
 }
 
 /// All retractions of a store.
@@ -176,3 +182,6 @@ impl Retraction {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,7 +57,10 @@ pub enum Uncertain {
     /// The list holds statements that the form of this identifier cannot reach.
     Uncovered(IdentifierKind),
     /// A source that the rule rests on has not been refreshed within its `max_age`.
-    SourceStale { source: Arc<str>, mechanism: Arc<str> },
+    SourceStale {
+        source: Arc<str>,
+        mechanism: Arc<str>,
+    },
     /// The list is older than the bound that this enforcement point declares.
     ListStale,
 }
@@ -85,13 +88,19 @@ impl fmt::Display for Uncertain {
         match self {
             Self::DestinationMissing(kind) => write!(f, "there is no {kind} to send it to"),
             Self::DestinationUnreadable(kind) => write!(f, "the {kind} cannot be read"),
-            Self::DestinationAmbiguous(kind) => write!(f, "there are several of kind {kind}; name the one with --to"),
+            Self::DestinationAmbiguous(kind) => {
+                write!(f, "there are several of kind {kind}; name the one with --to")
+            }
             Self::NoIdentifier => f.write_str("there is no identifier"),
             Self::UnknownAction => f.write_str("the ruleset has no such action"),
             Self::Undecodable => f.write_str("the record cannot be decoded"),
             Self::PartlyUnreadable(kind) => write!(f, "another identifier, of kind {kind}, cannot be read"),
-            Self::Uncovered(kind) => write!(f, "the list holds statements that this form of {kind} cannot reach"),
-            Self::SourceStale { source, mechanism } => write!(f, "the list {mechanism} of {source} is older than its limit"),
+            Self::Uncovered(kind) => {
+                write!(f, "the list holds statements that this form of {kind} cannot reach")
+            }
+            Self::SourceStale { source, mechanism } => {
+                write!(f, "the list {mechanism} of {source} is older than its limit")
+            }
             Self::ListStale => f.write_str("the list is older than the limit set here"),
         }
     }

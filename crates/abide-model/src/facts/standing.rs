@@ -23,13 +23,21 @@ pub struct Judged {
 pub enum Standing {
     InForce,
     /// The claimant has since said the opposite.
-    Withdrawn { at: Time },
+    Withdrawn {
+        at: Time,
+    },
     /// A later proven opt-in of the person covers it.
-    EndedByPerson { at: Time },
+    EndedByPerson {
+        at: Time,
+    },
     /// An opt-in by a later opt-out that covers it.
-    Overtaken { at: Time },
+    Overtaken {
+        at: Time,
+    },
     /// Consent of somebody who has since lost the number.
-    Reassigned { at: Time },
+    Reassigned {
+        at: Time,
+    },
     /// An opt-in without proof: it ended that source's own claim and is no consent.
     SourcesWord,
 }
@@ -41,7 +49,11 @@ pub fn judge(state: &IdentityState, retractions: &Retractions) -> Vec<Judged> {
     let mut judged = Vec::new();
     for (fact, moments) in &claims {
         if let Some(at) = moments.out {
-            judged.push(Judged { fact: fact.clone(), at, standing: standing_of_out(fact, at, moments.opt_in, &opt_ins) });
+            judged.push(Judged {
+                fact: fact.clone(),
+                at,
+                standing: standing_of_out(fact, at, moments.opt_in, &opt_ins),
+            });
         }
         if let Some(at) = moments.opt_in {
             let fact = Fact { direction: Direction::In, ..fact.clone() };
@@ -120,13 +132,14 @@ fn standing_of_in(fact: &Fact, at: Time, out: Option<Time>, claims: &Claims) -> 
     if let Some(at) = reassigned_since(fact, at, claims) {
         return Standing::Reassigned { at };
     }
-    let overtaking = claims.iter().filter_map(|(other, moments)| Some((other, moments.out?))).find(|(other, out)| {
-        let spec = other.mechanism.spec();
-        *out >= at
-            && spec.voids_consent
-            && spec.channels.includes(fact.mechanism.spec().channels)
-            && other.scope.covers(&fact.scope)
-    });
+    let overtaking =
+        claims.iter().filter_map(|(other, moments)| Some((other, moments.out?))).find(|(other, out)| {
+            let spec = other.mechanism.spec();
+            *out >= at
+                && spec.voids_consent
+                && spec.channels.includes(fact.mechanism.spec().channels)
+                && other.scope.covers(&fact.scope)
+        });
     match overtaking {
         Some((_, at)) => Standing::Overtaken { at },
         None => Standing::InForce,

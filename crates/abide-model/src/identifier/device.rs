@@ -13,28 +13,17 @@ const TEXT_BYTES_MAX: usize = 4096;
 /// without dashes, as DROP has it.
 pub(super) fn normalise_maid(text: &str, texts: &mut Texts) -> Result<(), InvalidIdentifier> {
     let kind = IdentifierKind::Maid;
-    let text = text
-        .strip_prefix('{')
-        .and_then(|rest| rest.strip_suffix('}'))
-        .map_or(text, str::trim);
-    let digits = uuid_digits(text).ok_or(InvalidIdentifier::Malformed {
-        kind,
-        why: "it is no UUID (8-4-4-4-12 hex digits)",
-    })?;
+    let text = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).map_or(text, str::trim);
+    let digits = uuid_digits(text)
+        .ok_or(InvalidIdentifier::Malformed { kind, why: "it is no UUID (8-4-4-4-12 hex digits)" })?;
     if digits == [b'0'; 32] {
         return Err(InvalidIdentifier::NotAnIdentifier { kind });
     }
     let digits = str::from_utf8(&digits).expect("hex digits are ASCII");
     texts.push_with(|out| {
-        for (at, group) in [
-            &digits[..8],
-            &digits[8..12],
-            &digits[12..16],
-            &digits[16..20],
-            &digits[20..],
-        ]
-        .into_iter()
-        .enumerate()
+        for (at, group) in [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]]
+            .into_iter()
+            .enumerate()
         {
             if at > 0 {
                 out.push('-');
@@ -105,10 +94,9 @@ pub(super) fn normalise_cookie(text: &str, texts: &mut Texts) -> Result<(), Inva
 /// The canonical text of RFC 5952; an IPv4 address in IPv6 clothes is an IPv4 address.
 pub(super) fn normalise_ip(text: &str, texts: &mut Texts) -> Result<(), InvalidIdentifier> {
     let kind = IdentifierKind::Ip;
-    let address: IpAddr = text.parse().map_err(|_| InvalidIdentifier::Malformed {
-        kind,
-        why: "it is no IPv4 or IPv6 address",
-    })?;
+    let address: IpAddr = text
+        .parse()
+        .map_err(|_| InvalidIdentifier::Malformed { kind, why: "it is no IPv4 or IPv6 address" })?;
     let address = address.to_canonical();
     if address.is_unspecified() {
         return Err(InvalidIdentifier::NotAnIdentifier { kind });
@@ -118,10 +106,7 @@ pub(super) fn normalise_ip(text: &str, texts: &mut Texts) -> Result<(), InvalidI
 }
 
 /// UTS 46, without `@` or `*@` before it; domains of one provider are one.
-pub(super) fn normalise_email_domain(
-    text: &str,
-    texts: &mut Texts,
-) -> Result<(), InvalidIdentifier> {
+pub(super) fn normalise_email_domain(text: &str, texts: &mut Texts) -> Result<(), InvalidIdentifier> {
     let text = visible(text);
     let text = text.trim();
     let domain = text.strip_prefix('*').unwrap_or(text);
@@ -134,30 +119,18 @@ pub(super) fn normalise_email_domain(
         composed.trim()
     };
     let mut canonical = String::new();
-    domain::canonical_into(domain, &mut canonical).map_err(|why| InvalidIdentifier::Malformed {
-        kind: IdentifierKind::EmailDomain,
-        why,
-    })?;
-    texts.push(
-        provider::of(&canonical)
-            .and_then(|it| it.one_domain)
-            .unwrap_or(&canonical),
-    );
+    domain::canonical_into(domain, &mut canonical)
+        .map_err(|why| InvalidIdentifier::Malformed { kind: IdentifierKind::EmailDomain, why })?;
+    texts.push(provider::of(&canonical).and_then(|it| it.one_domain).unwrap_or(&canonical));
     Ok(())
 }
 
 fn check_plain(kind: IdentifierKind, text: &str) -> Result<(), InvalidIdentifier> {
     if text.len() > TEXT_BYTES_MAX {
-        return Err(InvalidIdentifier::Malformed {
-            kind,
-            why: "longer than 4096 bytes",
-        });
+        return Err(InvalidIdentifier::Malformed { kind, why: "longer than 4096 bytes" });
     }
     if text.chars().any(char::is_control) {
-        return Err(InvalidIdentifier::Malformed {
-            kind,
-            why: "a control character in it",
-        });
+        return Err(InvalidIdentifier::Malformed { kind, why: "a control character in it" });
     }
     Ok(())
 }

@@ -74,10 +74,7 @@ impl FromStr for Form {
     type Err = UnknownForm;
 
     fn from_str(name: &str) -> Result<Self, UnknownForm> {
-        Self::ALL
-            .into_iter()
-            .find(|form| form.as_str() == name)
-            .ok_or_else(|| UnknownForm(name.to_owned()))
+        Self::ALL.into_iter().find(|form| form.as_str() == name).ok_or_else(|| UnknownForm(name.to_owned()))
     }
 }
 
@@ -93,10 +90,7 @@ pub struct Digest {
 
 impl Digest {
     /// Of no text: [`read`] refuses it, so it is equal to nothing that was read.
-    pub(super) const OF_NOTHING: Self = Self {
-        form: Form::Sha256,
-        bytes: [0; 16],
-    };
+    pub(super) const OF_NOTHING: Self = Self { form: Form::Sha256, bytes: [0; 16] };
 
     pub(super) fn of(form: Form, text: &str) -> Self {
         let bytes = match form {
@@ -115,9 +109,7 @@ impl fmt::Debug for Digest {
 }
 
 fn first_16(digest: &[u8]) -> [u8; 16] {
-    *digest
-        .first_chunk()
-        .expect("every form has at least 16 bytes")
+    *digest.first_chunk().expect("every form has at least 16 bytes")
 }
 
 /// Reads a digest that arrived: hex in either case, or Base64, standard or URL-safe, padded or not.
@@ -133,18 +125,12 @@ pub(super) fn read(
         return Err(InvalidIdentifier::Empty);
     }
     if form == Some(Form::Last10Sha256) && kind != IdentifierKind::Phone {
-        return Err(InvalidIdentifier::FormOfOtherKind {
-            form: Form::Last10Sha256,
-            kind,
-        });
+        return Err(InvalidIdentifier::FormOfOtherKind { form: Form::Last10Sha256, kind });
     }
     let (bytes, told) = decode(text).ok_or(InvalidIdentifier::NotADigest)?;
     let form = form.unwrap_or(told);
     if form.bytes() != told.bytes() {
-        return Err(InvalidIdentifier::FormDisagrees {
-            form,
-            bytes: told.bytes(),
-        });
+        return Err(InvalidIdentifier::FormDisagrees { form, bytes: told.bytes() });
     }
     let digest = Digest { form, bytes };
     if is_of_nothing(kind, digest) {
@@ -171,11 +157,7 @@ fn decode(text: &str) -> Option<([u8; 16], Form)> {
     };
     let mut decoded = [0; 33];
     let decoded = &mut decoded[..];
-    let length = if is_hex {
-        decode_hex(text, decoded)?
-    } else {
-        decode_base64(text, decoded)?
-    };
+    let length = if is_hex { decode_hex(text, decoded)? } else { decode_base64(text, decoded)? };
     (length == form.bytes()).then(|| (first_16(decoded), form))
 }
 
@@ -193,11 +175,7 @@ fn decode_base64(text: &str, into: &mut [u8]) -> Option<usize> {
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, CONFIG);
     const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, CONFIG);
-    let engine = if text.contains(['-', '_']) {
-        URL_SAFE
-    } else {
-        STANDARD
-    };
+    let engine = if text.contains(['-', '_']) { URL_SAFE } else { STANDARD };
     engine.decode_slice(text, into).ok()
 }
 
@@ -205,10 +183,7 @@ fn decode_base64(text: &str, into: &mut [u8]) -> Option<usize> {
 /// hashed along with the others.
 fn is_of_nothing(kind: IdentifierKind, digest: Digest) -> bool {
     const NOTHING: [&str; 6] = ["", "null", "NULL", "none", "None", "undefined"];
-    const NO_MAID: [&str; 2] = [
-        "00000000-0000-0000-0000-000000000000",
-        "00000000000000000000000000000000",
-    ];
+    const NO_MAID: [&str; 2] = ["00000000-0000-0000-0000-000000000000", "00000000000000000000000000000000"];
     static OF_NOTHING: LazyLock<Vec<Digest>> = LazyLock::new(|| digests_of(&NOTHING));
     static OF_NO_MAID: LazyLock<Vec<Digest>> = LazyLock::new(|| digests_of(&NO_MAID));
 
@@ -218,8 +193,5 @@ fn is_of_nothing(kind: IdentifierKind, digest: Digest) -> bool {
 }
 
 fn digests_of(texts: &[&str]) -> Vec<Digest> {
-    Form::ALL
-        .into_iter()
-        .flat_map(|form| texts.iter().map(move |text| Digest::of(form, text)))
-        .collect()
+    Form::ALL.into_iter().flat_map(|form| texts.iter().map(move |text| Digest::of(form, text))).collect()
 }

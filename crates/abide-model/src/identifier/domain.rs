@@ -35,12 +35,7 @@ fn append(domain: &str, out: &mut String) -> Result<(), &'static str> {
         }
     }
     let ascii = Uts46::new()
-        .to_ascii(
-            domain.as_bytes(),
-            DENIED,
-            Hyphens::Allow,
-            DnsLength::VerifyAllowRootDot,
-        )
+        .to_ascii(domain.as_bytes(), DENIED, Hyphens::Allow, DnsLength::VerifyAllowRootDot)
         .map_err(|_| WHY)?;
     out.push_str(ascii.strip_suffix('.').unwrap_or(&ascii));
     Ok(())
@@ -50,16 +45,8 @@ fn append(domain: &str, out: &mut String) -> Result<(), &'static str> {
 fn is_plain(domain: &str) -> bool {
     let label_is_plain = |label: &[u8]| {
         (1..=63).contains(&label.len())
-            && label
-                .iter()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-            && !label
-                .get(..4)
-                .is_some_and(|prefix| prefix.eq_ignore_ascii_case(b"xn--"))
+            && label.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+            && !label.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case(b"xn--"))
     };
-    domain.len() <= 253
-        && domain
-            .as_bytes()
-            .split(|byte| *byte == b'.')
-            .all(label_is_plain)
+    domain.len() <= 253 && domain.as_bytes().split(|byte| *byte == b'.').all(label_is_plain)
 }

@@ -43,10 +43,7 @@ pub(super) fn normalise(text: &str, texts: &mut Texts) -> Result<(), InvalidIden
 
 /// Takes off what programs put around an address: `mailto:` and one pair of angle brackets.
 fn unwrap(text: &str) -> Result<&str, InvalidIdentifier> {
-    let text = text
-        .strip_prefix('<')
-        .and_then(|rest| rest.strip_suffix('>'))
-        .map_or(text, str::trim);
+    let text = text.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).map_or(text, str::trim);
     let text = match text.get(..7) {
         Some(scheme) if scheme.eq_ignore_ascii_case("mailto:") => {
             // An address in a URL may be percent-encoded, and guessing at it could merge people.
@@ -57,11 +54,7 @@ fn unwrap(text: &str) -> Result<&str, InvalidIdentifier> {
         }
         _ => text,
     };
-    if text.is_empty() {
-        Err(InvalidIdentifier::Empty)
-    } else {
-        Ok(text)
-    }
+    if text.is_empty() { Err(InvalidIdentifier::Empty) } else { Ok(text) }
 }
 
 fn canonical_ascii(spelling: &str, out: &mut String) -> Result<(), InvalidIdentifier> {
@@ -130,20 +123,14 @@ fn push_others_unicode(spelling: &str, canonical: &str, texts: &mut Texts) {
 /// Case by character, so that neither context nor language counts; the final sigma is a sigma.
 fn fold(local: &str) -> String {
     let lowered = local.chars().flat_map(char::to_lowercase);
-    lowered
-        .map(|c| if c == 'ς' { 'σ' } else { c })
-        .nfkc()
-        .collect()
+    lowered.map(|c| if c == 'ς' { 'σ' } else { c }).nfkc().collect()
 }
 
 /// The parts around the last `@`, the first of them without the quotes that it does not need.
 fn split(text: &str) -> Result<(&str, &str), InvalidIdentifier> {
     let (local, domain) = text.rsplit_once('@').ok_or(malformed("it has no `@`"))?;
     // RFC 5321, section 4.1.2: the quoted and the plain form are one mailbox.
-    let local = local
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'))
-        .unwrap_or(local);
+    let local = local.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(local);
     if local.is_empty() {
         return Err(malformed("nothing stands before the `@`"));
     }
@@ -171,11 +158,7 @@ fn fit(local: &str, whole: &str) -> Result<(), InvalidIdentifier> {
 }
 
 /// Rewrites the address from `start` on to the mailbox that its provider delivers it to.
-fn apply_provider(
-    start: usize,
-    local_len: usize,
-    out: &mut String,
-) -> Result<(), InvalidIdentifier> {
+fn apply_provider(start: usize, local_len: usize, out: &mut String) -> Result<(), InvalidIdentifier> {
     let mut at = start + local_len;
     let Some(provider) = provider::of(&out[at + 1..]) else {
         return Ok(());
@@ -201,8 +184,5 @@ fn apply_provider(
 }
 
 fn malformed(why: &'static str) -> InvalidIdentifier {
-    InvalidIdentifier::Malformed {
-        kind: IdentifierKind::Email,
-        why,
-    }
+    InvalidIdentifier::Malformed { kind: IdentifierKind::Email, why }
 }

@@ -15,10 +15,7 @@ pub enum InvalidIdentifier {
     #[error("no identifier: the {kind} is a stand-in for none, such as all zeros or `null`")]
     NotAnIdentifier { kind: IdentifierKind },
     #[error("not a valid {kind}: {why}")]
-    Malformed {
-        kind: IdentifierKind,
-        why: &'static str,
-    },
+    Malformed { kind: IdentifierKind, why: &'static str },
     #[error("not a digest: expected hex or Base64 of an MD5, SHA-1 or SHA-256")]
     NotADigest,
     #[error("a digest of {bytes} bytes is not a {form}: check the form named for this field")]

@@ -1,8 +1,6 @@
 //! From a text to an identifier.
 
-use super::{
-    Form, Identifier, IdentifierKind, InvalidIdentifier, PhoneRegion, device, digest, email, phone,
-};
+use super::{Form, Identifier, IdentifierKind, InvalidIdentifier, PhoneRegion, device, digest, email, phone};
 
 /// Makes identifiers, with the phone region of the store.
 #[derive(Clone, Copy, Debug)]
@@ -38,14 +36,11 @@ impl Normaliser {
     ) -> Result<(), InvalidIdentifier> {
         into.kind = kind;
         into.texts.clear();
-        let result = self.fill(kind, text, into);
+        let result = (*self).fill(kind, text, into);
         if result.is_err() {
             let mut texts = std::mem::take(&mut into.texts);
             texts.clear();
-            *into = Identifier {
-                texts,
-                ..Identifier::blank()
-            };
+            *into = Identifier { texts, ..Identifier::blank() };
         } else {
             into.hashed = None;
         }
@@ -63,39 +58,31 @@ impl Normaliser {
         text: &str,
     ) -> Result<Identifier, InvalidIdentifier> {
         let digest = digest::read(kind, form, text)?;
-        Ok(Identifier {
-            kind,
-            hashed: Some(digest),
-            ..Identifier::blank()
-        })
+        Ok(Identifier { kind, hashed: Some(digest), ..Identifier::blank() })
     }
 
-    fn fill(
-        &self,
-        kind: IdentifierKind,
-        text: &str,
-        into: &mut Identifier,
-    ) -> Result<(), InvalidIdentifier> {
+    fn fill(&self, kind: IdentifierKind, text: &str, into: &mut Identifier) -> Result<(), InvalidIdentifier> {
         let text = trim(text);
         if text.is_empty() {
             return Err(InvalidIdentifier::Empty);
         }
         let texts = &mut into.texts;
-        let filled =
-            match kind {
-                IdentifierKind::Email => email::normalise(text, texts),
-                IdentifierKind::Phone => phone::normalise(text, self.region, texts),
-                IdentifierKind::Maid => device::normalise_maid(text, texts),
-                IdentifierKind::Ip => device::normalise_ip(text, texts),
-                IdentifierKind::EmailDomain => device::normalise_email_domain(text, texts),
-                IdentifierKind::UserId => refuse_stand_in(kind, text)
-                    .and_then(|()| device::normalise_user_id(text, texts)),
-                IdentifierKind::PushToken => refuse_stand_in(kind, text)
-                    .and_then(|()| device::normalise_push_token(text, texts)),
-                IdentifierKind::Cookie => {
-                    refuse_stand_in(kind, text).and_then(|()| device::normalise_cookie(text, texts))
-                }
-            };
+        let filled = match kind {
+            IdentifierKind::Email => email::normalise(text, texts),
+            IdentifierKind::Phone => phone::normalise(text, self.region, texts),
+            IdentifierKind::Maid => device::normalise_maid(text, texts),
+            IdentifierKind::Ip => device::normalise_ip(text, texts),
+            IdentifierKind::EmailDomain => device::normalise_email_domain(text, texts),
+            IdentifierKind::UserId => {
+                refuse_stand_in(kind, text).and_then(|()| device::normalise_user_id(text, texts))
+            }
+            IdentifierKind::PushToken => {
+                refuse_stand_in(kind, text).and_then(|()| device::normalise_push_token(text, texts))
+            }
+            IdentifierKind::Cookie => {
+                refuse_stand_in(kind, text).and_then(|()| device::normalise_cookie(text, texts))
+            }
+        };
         // What stands for "none" is absent rather than wrong, in every kind of field.
         filled.map_err(|error| refuse_stand_in(kind, text).err().unwrap_or(error))
     }
@@ -120,10 +107,7 @@ fn refuse_stand_in(kind: IdentifierKind, text: &str) -> Result<(), InvalidIdenti
         "undefined",
         "00000000-0000-0000-0000-000000000000",
     ];
-    if STAND_INS
-        .iter()
-        .any(|stand_in| text.eq_ignore_ascii_case(stand_in))
-    {
+    if STAND_INS.iter().any(|stand_in| text.eq_ignore_ascii_case(stand_in)) {
         return Err(InvalidIdentifier::NotAnIdentifier { kind });
     }
     Ok(())

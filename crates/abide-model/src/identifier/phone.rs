@@ -10,9 +10,7 @@
 
 use std::{fmt, str::FromStr};
 
-use rlibphonenumber::{
-    NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, Region,
-};
+use rlibphonenumber::{NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, Region};
 use thiserror::Error;
 
 use super::{IdentifierKind, InvalidIdentifier, texts::Texts, visible::visible};
@@ -53,11 +51,7 @@ impl FromStr for PhoneRegion {
     fn from_str(code: &str) -> Result<Self, UnknownRegion> {
         let unknown = || UnknownRegion(code.to_owned());
         let region = Region::from_str(&code.to_ascii_uppercase()).map_err(|_| unknown())?;
-        if code.len() == 2
-            && PHONE_NUMBER_UTIL
-                .get_supported_regions()
-                .any(|supported| supported == region)
-        {
+        if code.len() == 2 && PHONE_NUMBER_UTIL.get_supported_regions().any(|supported| supported == region) {
             Ok(Self(region))
         } else {
             Err(unknown())
@@ -68,11 +62,7 @@ impl FromStr for PhoneRegion {
 /// Fills `texts` with the E.164 number (also the text of `uid2` and `google`) and its digits (that
 /// of `meta`). Both come from E.164 and never from a national spelling, whose digits may be
 /// those of another country's number.
-pub(super) fn normalise(
-    text: &str,
-    region: PhoneRegion,
-    texts: &mut Texts,
-) -> Result<(), InvalidIdentifier> {
+pub(super) fn normalise(text: &str, region: PhoneRegion, texts: &mut Texts) -> Result<(), InvalidIdentifier> {
     let mut digits = [0; DIGITS_MAX];
     if let Some(count) = plain_e164(text, region, &mut digits) {
         let digits = str::from_utf8(&digits[..count]).expect("digits are ASCII");
@@ -142,9 +132,7 @@ fn plain_e164(text: &str, region: PhoneRegion, digits: &mut [u8; DIGITS_MAX]) ->
     }
     let found = &digits[..count];
     let is_plain = |(code, national, first): &(&[u8], usize, std::ops::RangeInclusive<u8>)| {
-        found
-            .strip_prefix(*code)
-            .is_some_and(|rest| rest.len() == *national && first.contains(&rest[0]))
+        found.strip_prefix(*code).is_some_and(|rest| rest.len() == *national && first.contains(&rest[0]))
     };
     PLAIN.iter().any(is_plain).then_some(count)
 }
@@ -170,21 +158,15 @@ fn parsed_e164(text: &str, region: PhoneRegion) -> Result<String, InvalidIdentif
 }
 
 fn e164_of(text: &str, region: Option<Region>) -> Result<String, InvalidIdentifier> {
-    let number: PhoneNumber = PHONE_NUMBER_UTIL
-        .parse(text, region)
-        .map_err(|_| malformed("it is no phone number"))?;
+    let number: PhoneNumber =
+        PHONE_NUMBER_UTIL.parse(text, region).map_err(|_| malformed("it is no phone number"))?;
     match number.is_possible_with_reason() {
-        Ok(NumberLengthType::IsPossible) => {
-            Ok(number.format_as(PhoneNumberFormat::E164).into_owned())
-        }
+        Ok(NumberLengthType::IsPossible) => Ok(number.format_as(PhoneNumberFormat::E164).into_owned()),
         Ok(NumberLengthType::IsPossibleLocalOnly) => Err(malformed("it lacks its area code")),
         Err(_) => Err(malformed("no number of its country is of this length")),
     }
 }
 
 fn malformed(why: &'static str) -> InvalidIdentifier {
-    InvalidIdentifier::Malformed {
-        kind: IdentifierKind::Phone,
-        why,
-    }
+    InvalidIdentifier::Malformed { kind: IdentifierKind::Phone, why }
 }

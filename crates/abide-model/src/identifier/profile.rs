@@ -28,13 +28,7 @@ pub enum Profile {
 }
 
 impl Profile {
-    pub const ALL: [Self; 5] = [
-        Self::Canonical,
-        Self::Uid2,
-        Self::Drop,
-        Self::Google,
-        Self::Meta,
-    ];
+    pub const ALL: [Self; 5] = [Self::Canonical, Self::Uid2, Self::Drop, Self::Google, Self::Meta];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -84,9 +78,9 @@ pub fn profile_text(
 ) -> Result<String, InvalidIdentifier> {
     match vendor_text(profile, kind, text) {
         Some(vendors) => vendors,
-        None => Normaliser::new(region)
-            .raw(kind, text)
-            .map(|identifier| identifier.texts.canonical().to_owned()),
+        None => {
+            Normaliser::new(region).raw(kind, text).map(|identifier| identifier.texts.canonical().to_owned())
+        }
     }
 }
 
@@ -116,11 +110,7 @@ pub(super) fn vendor_text(
 
 /// `text` if it is worth hashing.
 fn not_empty(kind: IdentifierKind, text: String) -> Result<String, InvalidIdentifier> {
-    if text.is_empty() {
-        Err(refused(kind, "the profile makes nothing of it"))
-    } else {
-        Ok(text)
-    }
+    if text.is_empty() { Err(refused(kind, "the profile makes nothing of it")) } else { Ok(text) }
 }
 
 fn ascii_digits(text: &str) -> String {

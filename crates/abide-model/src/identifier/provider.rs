@@ -31,11 +31,7 @@ pub(super) enum Dots {
 /// Every provider here delivers `name+tag` to `name`.
 const PROVIDERS: &[Provider] = &[
     // support.google.com/mail/answer/7436150 (dots), /answer/22370 (tags), /answer/10313 (domains)
-    Provider {
-        one_domain: Some("gmail.com"),
-        dots: Dots::Drop,
-        domains: &["gmail.com", "googlemail.com"],
-    },
+    Provider { one_domain: Some("gmail.com"), dots: Dots::Drop, domains: &["gmail.com", "googlemail.com"] },
     // Outlook.com, "Add or remove an email alias" and "plus addressing"; Microsoft's consumer domains
     Provider {
         one_domain: None,
@@ -126,11 +122,7 @@ const PROVIDERS: &[Provider] = &[
         ],
     },
     // support.apple.com, "Use + addressing with iCloud Mail"
-    Provider {
-        one_domain: None,
-        dots: Dots::Keep,
-        domains: &["icloud.com", "me.com", "mac.com"],
-    },
+    Provider { one_domain: None, dots: Dots::Keep, domains: &["icloud.com", "me.com", "mac.com"] },
     // proton.me/support/creating-aliases
     Provider {
         one_domain: None,
@@ -138,23 +130,12 @@ const PROVIDERS: &[Provider] = &[
         domains: &["proton.me", "protonmail.com", "protonmail.ch", "pm.me"],
     },
     // fastmail.help, "Plus addressing and subdomain addressing"
-    Provider {
-        one_domain: None,
-        dots: Dots::Keep,
-        domains: &["fastmail.com", "fastmail.fm"],
-    },
+    Provider { one_domain: None, dots: Dots::Keep, domains: &["fastmail.com", "fastmail.fm"] },
     // zoho.com/mail/help, "Plus addressing"
     Provider {
         one_domain: None,
         dots: Dots::Keep,
-        domains: &[
-            "zoho.com",
-            "zoho.eu",
-            "zoho.in",
-            "zohomail.com",
-            "zohomail.eu",
-            "zohomail.in",
-        ],
+        domains: &["zoho.com", "zoho.eu", "zoho.in", "zohomail.com", "zohomail.eu", "zohomail.in"],
     },
 ];
 
@@ -163,9 +144,8 @@ pub(super) fn of(domain: &str) -> Option<&'static Provider> {
     // By length: one look at a handful of names, for each address of each record.
     static BY_LENGTH: LazyLock<Vec<Vec<(&str, &Provider)>>> = LazyLock::new(|| {
         let mut by_length = Vec::new();
-        for (domain, provider) in PROVIDERS
-            .iter()
-            .flat_map(|it| it.domains.iter().map(move |domain| (*domain, it)))
+        for (domain, provider) in
+            PROVIDERS.iter().flat_map(|it| it.domains.iter().map(move |domain| (*domain, it)))
         {
             by_length.resize_with(by_length.len().max(domain.len() + 1), Vec::new);
             by_length[domain.len()].push((domain, provider));
@@ -173,8 +153,5 @@ pub(super) fn of(domain: &str) -> Option<&'static Provider> {
         by_length
     });
     let candidates = BY_LENGTH.get(domain.len())?;
-    candidates
-        .iter()
-        .find(|(name, _)| *name == domain)
-        .map(|(_, provider)| *provider)
+    candidates.iter().find(|(name, _)| *name == domain).map(|(_, provider)| *provider)
 }

@@ -53,10 +53,7 @@ impl Texts {
 
     /// Adds what `write` appends to the buffer, unless it is there already or `write` fails.
     /// `write` must leave what stands in the buffer before it alone.
-    pub(super) fn push_with<E>(
-        &mut self,
-        write: impl FnOnce(&mut String) -> Result<(), E>,
-    ) -> Result<(), E> {
+    pub(super) fn push_with<E>(&mut self, write: impl FnOnce(&mut String) -> Result<(), E>) -> Result<(), E> {
         let start = self.buffer.len();
         let written = write(&mut self.buffer);
         match written {

@@ -3,12 +3,42 @@
 
 use super::{Channels, EndedBy, MechanismSpec, Reach, SaidBy};
 
-const fn by_person(path: &'static str, reach: Reach, ended_by: EndedBy, channels: Channels, what: &'static str) -> MechanismSpec {
-    MechanismSpec { path, said_by: SaidBy::Person, reach, ended_by, channels, voids_consent: true, keeps_domain: false, what }
+const fn by_person(
+    path: &'static str,
+    reach: Reach,
+    ended_by: EndedBy,
+    channels: Channels,
+    what: &'static str,
+) -> MechanismSpec {
+    MechanismSpec {
+        path,
+        said_by: SaidBy::Person,
+        reach,
+        ended_by,
+        channels,
+        voids_consent: true,
+        keeps_domain: false,
+        what,
+    }
 }
 
-const fn by_source(path: &'static str, reach: Reach, ended_by: EndedBy, channels: Channels, what: &'static str) -> MechanismSpec {
-    MechanismSpec { path, said_by: SaidBy::Source, reach, ended_by, channels, voids_consent: false, keeps_domain: false, what }
+const fn by_source(
+    path: &'static str,
+    reach: Reach,
+    ended_by: EndedBy,
+    channels: Channels,
+    what: &'static str,
+) -> MechanismSpec {
+    MechanismSpec {
+        path,
+        said_by: SaidBy::Source,
+        reach,
+        ended_by,
+        channels,
+        voids_consent: false,
+        keeps_domain: false,
+        what,
+    }
 }
 
 /// All mechanisms, by channel.

@@ -12,10 +12,7 @@ pub(super) fn email(text: &str) -> Result<String, InvalidIdentifier> {
     let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
     match text.rsplit_once('@') {
         Some((local, domain)) if !local.is_empty() && !domain.is_empty() => Ok(text.to_lowercase()),
-        _ => Err(refused(
-            IdentifierKind::Email,
-            "it is not of two parts around an `@`",
-        )),
+        _ => Err(refused(IdentifierKind::Email, "it is not of two parts around an `@`")),
     }
 }
 
@@ -33,9 +30,7 @@ pub(super) fn maid(text: &str) -> Result<String, InvalidIdentifier> {
         return Err(refused(IdentifierKind::Maid, "it is not of 32 hex digits"));
     }
     if text.bytes().all(|byte| byte == b'0') {
-        return Err(InvalidIdentifier::NotAnIdentifier {
-            kind: IdentifierKind::Maid,
-        });
+        return Err(InvalidIdentifier::NotAnIdentifier { kind: IdentifierKind::Maid });
     }
     Ok(text.to_ascii_lowercase())
 }

@@ -9,9 +9,7 @@ use super::{
 
 /// Whether Google takes the dots out of the names at this domain.
 pub(in super::super) fn drops_dots(domain: &str) -> bool {
-    ["gmail.com", "googlemail.com"]
-        .iter()
-        .any(|it| domain.eq_ignore_ascii_case(it))
+    ["gmail.com", "googlemail.com"].iter().any(|it| domain.eq_ignore_ascii_case(it))
 }
 
 /// White space around it off, lower case; at Google's domains without dots. Tag and domain stay.

@@ -17,10 +17,7 @@ pub(super) fn email(text: &str) -> Result<String, InvalidIdentifier> {
     let text = text.to_lowercase();
     match text.rsplit_once('@') {
         Some((local, domain)) if is_local(local) && is_domain(domain) => Ok(text),
-        _ => Err(refused(
-            IdentifierKind::Email,
-            "meta takes it for no address",
-        )),
+        _ => Err(refused(IdentifierKind::Email, "meta takes it for no address")),
     }
 }
 
@@ -30,10 +27,7 @@ pub(super) fn phone(text: &str) -> Result<String, InvalidIdentifier> {
     if looks_hashed(text) {
         return Ok(text.to_owned());
     }
-    not_empty(
-        IdentifierKind::Phone,
-        ascii_digits(text).trim_start_matches('0').to_owned(),
-    )
+    not_empty(IdentifierKind::Phone, ascii_digits(text).trim_start_matches('0').to_owned())
 }
 
 fn looks_hashed(text: &str) -> bool {
@@ -44,17 +38,13 @@ fn looks_hashed(text: &str) -> bool {
 fn is_local(local: &str) -> bool {
     let is_word = |word: &str| {
         !word.is_empty()
-            && word
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte))
+            && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte))
     };
-    let quoted = local
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'));
+    let quoted = local.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     match quoted {
-        Some(inside) => inside
-            .bytes()
-            .all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')),
+        Some(inside) => {
+            inside.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\'))
+        }
         None => local.split('.').all(is_word),
     }
 }
@@ -64,9 +54,7 @@ fn is_domain(domain: &str) -> bool {
         !label.is_empty()
             && !label.starts_with('-')
             && !label.ends_with('-')
-            && label
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
     domain.contains('.') && domain.split('.').all(is_label)
 }

@@ -18,10 +18,7 @@ pub(super) fn email(text: &str) -> Result<String, InvalidIdentifier> {
         return refuse("it has more than one `@`");
     }
     let mailbox = if domain == "gmail.com" {
-        local
-            .split_once('+')
-            .map_or(local, |(name, _)| name)
-            .replace('.', "")
+        local.split_once('+').map_or(local, |(name, _)| name).replace('.', "")
     } else {
         local.to_owned()
     };
@@ -36,9 +33,5 @@ pub(super) fn phone(text: &str) -> Result<String, InvalidIdentifier> {
     let is_e164 = text.strip_prefix('+').is_some_and(|digits| {
         (10..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
     });
-    if is_e164 {
-        Ok(text.to_owned())
-    } else {
-        Err(refused(IdentifierKind::Phone, "uid2 takes E.164 only"))
-    }
+    if is_e164 { Ok(text.to_owned()) } else { Err(refused(IdentifierKind::Phone, "uid2 takes E.164 only")) }
 }
