@@ -1,0 +1,191 @@
+//! Arrow IPC, with a footer or as a stream.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, BufReader, Cursor, Read, Seek as _, Write};
+use std::sync::Arc;
+
+use arrow_array::{BooleanArray, RecordBatch};
+use arrow_ipc::reader::{FileReader, StreamReader};
+use arrow_ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
+use arrow_ipc::{CompressionType, root_as_message};
+use arrow_schema::{ArrowError, SchemaRef};
+use arrow_select::filter::filter_record_batch;
+
+use super::text_column;
+use crate::layout::Layout;
+use crate::reader::Options;
+use crate::{Format, FormatError};
+
+pub(crate) struct Reader {
+    name: String,
+    format: Format,
+    compression: Option<CompressionType>,
+    batches: Batches,
+}
+
+enum Batches {
+    File(Box<FileReader<BufReader<File>>>),
+    Stream(Box<StreamReader<Box<dyn Read + Send>>>),
+}
+
+impl Reader {
+    pub(crate) fn open(file: File, options: &Options) -> Result<Self, FormatError> {
+        let failed = |source| FormatError::Read { name: options.name.clone(), source };
+        let mut file = BufReader::new(file);
+        // After the magic and its padding a file holds the messages of a stream.
+        file.seek(io::SeekFrom::Start(8)).map_err(failed)?;
+        let (_, compression) = peek_compression(&mut file).map_err(failed)?;
+        file.rewind().map_err(failed)?;
+        let reader = FileReader::try_new(file, None).map_err(|source| damaged(options, source))?;
+        Ok(Self::new(options, compression, Batches::File(Box::new(reader))))
+    }
+
+    pub(crate) fn from_read(mut read: Box<dyn Read + Send>, options: &Options) -> Result<Self, FormatError> {
+        let failed = |source| FormatError::Read { name: options.name.clone(), source };
+        let (head, compression) = peek_compression(&mut read).map_err(failed)?;
+        let whole: Box<dyn Read + Send> = Box::new(BufReader::new(Cursor::new(head).chain(read)));
+        let reader = StreamReader::try_new(whole, None).map_err(|source| damaged(options, source))?;
+        Ok(Self::new(options, compression, Batches::Stream(Box::new(reader))))
+    }
+
+    fn new(options: &Options, compression: Option<CompressionType>, batches: Batches) -> Self {
+        Self { name: options.name.clone(), format: options.format, compression, batches }
+    }
+
+    pub(crate) fn compression(&self) -> Option<CompressionType> {
+        self.compression
+    }
+
+    pub(crate) fn schema(&self) -> SchemaRef {
+        match &self.batches {
+            Batches::File(reader) => reader.schema(),
+            Batches::Stream(reader) => reader.schema(),
+        }
+    }
+
+    /// What a file's footer says beside the schema.
+    pub(crate) fn metadata(&self) -> HashMap<String, String> {
+        match &self.batches {
+            Batches::File(reader) => reader.custom_metadata().clone(),
+            Batches::Stream(_) => HashMap::new(),
+        }
+    }
+
+    pub(crate) fn next_batch(&mut self) -> Result<Option<RecordBatch>, FormatError> {
+        let next = match &mut self.batches {
+            Batches::File(reader) => reader.next(),
+            Batches::Stream(reader) => reader.next(),
+        };
+        let (name, format) = (&self.name, self.format);
+        next.transpose().map_err(|source| FormatError::Arrow { name: name.clone(), format, source })
+    }
+}
+
+fn damaged(options: &Options, source: ArrowError) -> FormatError {
+    FormatError::Arrow { name: options.name.clone(), format: options.format, source }
+}
+
+/// Compression is a property of each batch, which the readers undo and do not tell. Looks at the header of the second
+/// message, after the schema, and gives back all bytes that it read. What it cannot make sense of is for the reader to
+/// complain about.
+fn peek_compression(read: &mut impl Read) -> io::Result<(Vec<u8>, Option<CompressionType>)> {
+    let mut head = Vec::new();
+    let schema = next_header(read, &mut head)?;
+    let batch = if schema.is_empty() { schema } else { next_header(read, &mut head)? };
+    let compression = root_as_message(&head[batch]).ok().and_then(|message| {
+        let dictionary = message.header_as_dictionary_batch().and_then(|dictionary| dictionary.data());
+        Some(message.header_as_record_batch().or(dictionary)?.compression()?.codec())
+    });
+    Ok((head, compression))
+}
+
+/// Reads the header of a message and gives its place in `head`; empty at the end of the stream.
+fn next_header(read: &mut impl Read, head: &mut Vec<u8>) -> io::Result<std::ops::Range<usize>> {
+    const CONTINUES: [u8; 4] = [0xff; 4];
+    let mut word = |head: &mut Vec<u8>| -> io::Result<Option<[u8; 4]>> {
+        let start = head.len();
+        read.by_ref().take(4).read_to_end(head)?;
+        Ok(head[start..].try_into().ok())
+    };
+    // Before format version 5 the length came first.
+    let length = match word(head)? {
+        Some(CONTINUES) => word(head)?,
+        other => other,
+    };
+    let length = length.map_or(0, u32::from_le_bytes);
+    let start = head.len();
+    // A longer header is none.
+    if length < 64 * 1024 * 1024 {
+        read.by_ref().take(u64::from(length)).read_to_end(head)?;
+    }
+    Ok(start..head.len())
+}
+
+/// The rows where `mask` is true, with more columns of text.
+pub(crate) fn select(
+    batch: &RecordBatch,
+    schema: &SchemaRef,
+    mask: &[bool],
+    added: &[&[&str]],
+    layout: &Layout,
+) -> Result<RecordBatch, FormatError> {
+    let failed = |source| FormatError::Arrow { name: layout.name.clone(), format: layout.format, source };
+    let kept = filter_record_batch(batch, &BooleanArray::from(mask.to_vec())).map_err(failed)?;
+    if added.is_empty() {
+        return Ok(kept);
+    }
+    let mut columns = kept.columns().to_vec();
+    columns.extend(added.iter().map(|values| text_column(values, mask)));
+    RecordBatch::try_new(Arc::clone(schema), columns).map_err(failed)
+}
+
+pub(crate) enum Writer<W: Write> {
+    File(Box<FileWriter<W>>),
+    Stream(Box<StreamWriter<W>>),
+}
+
+impl<W: Write> Writer<W> {
+    pub(crate) fn new(
+        sink: W,
+        schema: &SchemaRef,
+        stream: bool,
+        compression: Option<CompressionType>,
+        metadata: &HashMap<String, String>,
+    ) -> Result<Self, FormatError> {
+        let options =
+            IpcWriteOptions::default().try_with_compression(compression).map_err(|s| failed(stream, s))?;
+        if stream {
+            let writer =
+                StreamWriter::try_new_with_options(sink, schema, options).map_err(|s| failed(stream, s))?;
+            return Ok(Self::Stream(Box::new(writer)));
+        }
+        let mut writer =
+            FileWriter::try_new_with_options(sink, schema, options).map_err(|s| failed(stream, s))?;
+        for (key, value) in metadata {
+            writer.write_metadata(key, value);
+        }
+        Ok(Self::File(Box::new(writer)))
+    }
+
+    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), FormatError> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        match self {
+            Self::File(writer) => writer.write(batch).map_err(|source| failed(false, source)),
+            Self::Stream(writer) => writer.write(batch).map_err(|source| failed(true, source)),
+        }
+    }
+
+    pub(crate) fn finish(self) -> Result<W, FormatError> {
+        match self {
+            Self::File(writer) => writer.into_inner().map_err(|source| failed(false, source)),
+            Self::Stream(writer) => writer.into_inner().map_err(|source| failed(true, source)),
+        }
+    }
+}
+
+fn failed(stream: bool, source: ArrowError) -> FormatError {
+    FormatError::WriteArrow { format: if stream { Format::ArrowStream } else { Format::ArrowFile }, source }
+}

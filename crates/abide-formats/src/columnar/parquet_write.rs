@@ -1,0 +1,245 @@
+//! Row groups on their way out: copied as they are where every row stays, else encoded again in the worker thread.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use arrow_array::{BooleanArray, RecordBatch};
+use arrow_schema::SchemaRef;
+use arrow_select::filter::filter_record_batch;
+use parquet::arrow::arrow_writer::{
+    ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves,
+};
+use parquet::arrow::{ARROW_SCHEMA_META_KEY, add_encoded_arrow_schema_to_metadata};
+use parquet::basic::{LogicalType, Repetition, Type as Physical};
+use parquet::column::writer::ColumnCloseResult;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
+use parquet::file::properties::{
+    EnabledStatistics, WriterProperties, WriterPropertiesBuilder, WriterPropertiesPtr,
+};
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::{Type, TypePtr};
+
+use super::parquet_file::ParquetFile;
+use super::parquet_rows::Slice;
+use super::text_column;
+use crate::{Format, FormatError};
+
+/// Encodes rows of one input file for one output. Shared by the worker threads.
+pub(crate) struct Encoder {
+    schema: SchemaRef,
+    root: TypePtr,
+    properties: WriterPropertiesPtr,
+    columns: ArrowRowGroupWriterFactory,
+}
+
+impl Encoder {
+    /// The schema, key-value metadata, compression and kinds of statistics are the input's.
+    pub(crate) fn new(file: &ParquetFile, schema: SchemaRef, added: &[String]) -> Result<Self, FormatError> {
+        let root = widened_root(file, added).map_err(write_error)?;
+        let properties = Arc::new(properties(file.metadata().metadata(), &schema, !added.is_empty()));
+        // Column writers depend on schema and properties only, not on where the bytes go.
+        let nowhere = SerializedFileWriter::new(std::io::sink(), Arc::clone(&root), Arc::clone(&properties))
+            .map_err(write_error)?;
+        let columns = ArrowRowGroupWriterFactory::new(&nowhere, Arc::clone(&schema));
+        Ok(Self { schema, root, properties, columns })
+    }
+}
+
+fn widened_root(file: &ParquetFile, added: &[String]) -> Result<TypePtr, ParquetError> {
+    let root = file.metadata().parquet_schema().root_schema_ptr();
+    if added.is_empty() {
+        return Ok(root);
+    }
+    let text = |name: &String| {
+        let column = Type::primitive_type_builder(name, Physical::BYTE_ARRAY)
+            .with_repetition(Repetition::OPTIONAL)
+            .with_logical_type(Some(LogicalType::String));
+        Ok(Arc::new(column.build()?))
+    };
+    let mut fields = root.get_fields().to_vec();
+    fields.extend(added.iter().map(text).collect::<Result<Vec<_>, ParquetError>>()?);
+    Ok(Arc::new(Type::group_type_builder(root.name()).with_fields(fields).build()?))
+}
+
+fn properties(input: &ParquetMetaData, schema: &SchemaRef, widened: bool) -> WriterProperties {
+    let mut metadata = input.file_metadata().key_value_metadata().cloned().unwrap_or_default();
+    let has_arrow_schema = metadata.iter().any(|entry| entry.key == ARROW_SCHEMA_META_KEY);
+    if widened {
+        metadata.retain(|entry| entry.key != ARROW_SCHEMA_META_KEY);
+    }
+    let mut builder = WriterProperties::builder();
+    if let Some(first) = input.row_groups().first() {
+        builder = builder.set_sorting_columns(first.sorting_columns().cloned());
+        for column in first.columns() {
+            builder = column_properties(builder, column);
+        }
+        if let Some(column) = first.columns().first() {
+            builder = builder.set_compression(column.compression());
+        }
+    }
+    let metadata = (!metadata.is_empty()).then_some(metadata);
+    let mut properties = builder.set_key_value_metadata(metadata).build();
+    if widened && has_arrow_schema {
+        add_encoded_arrow_schema_to_metadata(schema, &mut properties);
+    }
+    properties
+}
+
+fn column_properties(
+    builder: WriterPropertiesBuilder,
+    column: &ColumnChunkMetaData,
+) -> WriterPropertiesBuilder {
+    let path = || column.column_path().clone();
+    let statistics = match (column.column_index_offset(), column.statistics()) {
+        (Some(_), _) => EnabledStatistics::Page,
+        (None, Some(_)) => EnabledStatistics::Chunk,
+        (None, None) => EnabledStatistics::None,
+    };
+    builder
+        .set_column_compression(path(), column.compression())
+        .set_column_dictionary_enabled(path(), column.dictionary_page_offset().is_some())
+        .set_column_statistics_enabled(path(), statistics)
+        .set_column_bloom_filter_enabled(path(), column.bloom_filter_offset().is_some())
+}
+
+/// One row group of the output, or nothing.
+pub(crate) struct RowGroup {
+    rows: usize,
+    /// Columns to copy from the input, before the ones that were encoded.
+    copied: Option<(Arc<ParquetFile>, usize)>,
+    encoded: Vec<ArrowColumnChunk>,
+}
+
+/// The rows of `slice` where `mask` is true.
+pub(crate) fn select(
+    slice: &Slice,
+    file: &Arc<ParquetFile>,
+    encoder: &Encoder,
+    mask: &[bool],
+    added: &[&[&str]],
+) -> Result<RowGroup, FormatError> {
+    let rows = mask.iter().filter(|keep| **keep).count();
+    if rows == 0 {
+        return Ok(RowGroup { rows, copied: None, encoded: Vec::new() });
+    }
+    let mut columns = encoder.columns.create_column_writers(0).map_err(write_error)?;
+    let copied = slice.whole && rows == slice.rows && can_copy(file, slice.row_group);
+    if copied {
+        columns.drain(..file.metadata().parquet_schema().num_columns());
+    } else {
+        encode_rows(slice, file, encoder, mask, &mut columns)?;
+    }
+    let first_added = columns.len() - added.len();
+    let fields = &encoder.schema.fields()[encoder.schema.fields().len() - added.len()..];
+    for ((column, values), field) in columns[first_added..].iter_mut().zip(added).zip(fields) {
+        for leaf in compute_leaves(field, &text_column(values, mask)).map_err(write_error)? {
+            column.write(&leaf).map_err(write_error)?;
+        }
+    }
+    let encoded =
+        columns.into_iter().map(ArrowColumnWriter::close).collect::<Result<_, _>>().map_err(write_error)?;
+    Ok(RowGroup { rows, copied: copied.then(|| (Arc::clone(file), slice.row_group)), encoded })
+}
+
+/// Decodes, filters and encodes batch by batch, so that memory holds the encoded row group and one decoded batch.
+fn encode_rows(
+    slice: &Slice,
+    file: &ParquetFile,
+    encoder: &Encoder,
+    mask: &[bool],
+    columns: &mut [ArrowColumnWriter],
+) -> Result<(), FormatError> {
+    let mut start = 0;
+    for batch in slice.read(file, None)? {
+        let batch = batch.map_err(|source| file.damaged_arrow(source))?;
+        let end = start + batch.num_rows();
+        let Some(mask) = mask.get(start..end) else {
+            return Err(file.short(slice.row_group, slice.rows, end));
+        };
+        start = end;
+        let kept = filter_record_batch(&batch, &BooleanArray::from(mask.to_vec()))
+            .map_err(|s| file.damaged_arrow(s))?;
+        encode_batch(&kept, encoder, columns).map_err(write_error)?;
+    }
+    if start == slice.rows { Ok(()) } else { Err(file.short(slice.row_group, slice.rows, start)) }
+}
+
+fn encode_batch(
+    batch: &RecordBatch,
+    encoder: &Encoder,
+    columns: &mut [ArrowColumnWriter],
+) -> Result<(), ParquetError> {
+    if batch.num_rows() == 0 {
+        return Ok(());
+    }
+    let mut columns = columns.iter_mut();
+    for (array, field) in batch.columns().iter().zip(encoder.schema.fields()) {
+        for leaf in compute_leaves(field, array)? {
+            columns.next().expect("there is a writer for every leaf").write(&leaf)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the bytes of a row group can go out as they are: the offsets make sense, and nothing outside of its column
+/// chunks (a bloom filter) would get lost.
+fn can_copy(file: &ParquetFile, row_group: usize) -> bool {
+    file.metadata().metadata().row_group(row_group).columns().iter().all(|column| {
+        let data = column.data_page_offset();
+        let dictionary = column.dictionary_page_offset();
+        column.bloom_filter_offset().is_none()
+            && column.file_path().is_none()
+            && dictionary.is_none_or(|offset| offset >= 4 && offset < data)
+            && data >= 4
+            && column.compressed_size() >= 0
+    })
+}
+
+pub(crate) struct Writer<W: Write + Send>(SerializedFileWriter<W>);
+
+impl<W: Write + Send> Writer<W> {
+    pub(crate) fn new(sink: W, encoder: &Encoder) -> Result<Self, FormatError> {
+        let (root, properties) = (Arc::clone(&encoder.root), Arc::clone(&encoder.properties));
+        Ok(Self(SerializedFileWriter::new(sink, root, properties).map_err(write_error)?))
+    }
+
+    pub(crate) fn write(&mut self, group: RowGroup) -> Result<(), FormatError> {
+        if group.rows == 0 {
+            return Ok(());
+        }
+        let mut out = self.0.next_row_group().map_err(write_error)?;
+        if let Some((file, row_group)) = &group.copied {
+            let input = file.metadata().metadata().row_group(*row_group);
+            for column in input.columns() {
+                out.append_column(file.bytes(), as_closed(column, group.rows)).map_err(write_error)?;
+            }
+        }
+        for column in group.encoded {
+            column.append_to_row_group(&mut out).map_err(write_error)?;
+        }
+        out.close().map_err(write_error)?;
+        Ok(())
+    }
+
+    pub(crate) fn finish(mut self) -> Result<W, FormatError> {
+        self.0.finish().map_err(write_error)?;
+        self.0.into_inner().map_err(write_error)
+    }
+}
+
+/// A column chunk of the input as if it had just been written.
+fn as_closed(column: &ColumnChunkMetaData, rows: usize) -> ColumnCloseResult {
+    ColumnCloseResult {
+        bytes_written: u64::try_from(column.compressed_size()).unwrap_or(0),
+        rows_written: rows as u64,
+        metadata: column.clone(),
+        bloom_filter: None,
+        column_index: None,
+        offset_index: None,
+    }
+}
+
+fn write_error(source: ParquetError) -> FormatError {
+    FormatError::WriteParquet { format: Format::Parquet, source }
+}
