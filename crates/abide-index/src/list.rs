@@ -1,0 +1,243 @@
+//! The index as a list of people: typed facts and states over the opaque bytes of [`Index`].
+//!
+//! [`ListBuilder`] takes [`IdentityState`]s in the order of their primary keys and writes, for
+//! each, the facts in force (the hot part, interned) and the whole state (the cold part).
+//! [`List`] gives them back.
+
+mod bytes;
+mod codec;
+mod words;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+    path::Path,
+    sync::{Arc, OnceLock},
+};
+
+use abide_model::{FactSet, Form, Held, IdentityState, IdentifierKind, Key, Retractions, key::HeldCount};
+use serde::{Deserialize, Serialize};
+
+pub use words::Words;
+
+use crate::{BuildConfig, BuildError, Identity, Index, IndexBuilder, IndexError, Section, SetId, Summary};
+
+/// What stands in the index's metadata: the words that its states and sets refer to by number, what
+/// forms it holds, and what the one who built it wants to keep beside.
+#[derive(Serialize, Deserialize)]
+struct Metadata {
+    words: Words,
+    held: Vec<HeldRow>,
+    note: serde_json::Value,
+}
+
+#[derive(Serialize, Deserialize)]
+struct HeldRow {
+    kind: u8,
+    form: u8,
+    version: u16,
+    primaries: u64,
+    aliased: u64,
+}
+
+/// An exclusion index opened as a list.
+pub struct List {
+    index: Index,
+    words: Words,
+    held: Held,
+    note: serde_json::Value,
+    /// Decoded when first asked for, so that opening does not depend on how many there are.
+    sets: Vec<OnceLock<Arc<FactSet>>>,
+}
+
+impl List {
+    pub fn open(path: &Path) -> Result<Self, IndexError> {
+        Self::of(Index::open(path)?)
+    }
+
+    pub fn of(index: Index) -> Result<Self, IndexError> {
+        let metadata: Metadata =
+            serde_json::from_slice(index.metadata()).map_err(|_| undecodable(Section::Metadata))?;
+        let mut held = Held::default();
+        for row in metadata.held {
+            let kind = IdentifierKind::from_code(row.kind).ok_or_else(|| undecodable(Section::Metadata))?;
+            let form = Form::from_code(row.form).ok_or_else(|| undecodable(Section::Metadata))?;
+            held.insert(kind, form, row.version, HeldCount { primaries: row.primaries, aliased: row.aliased });
+        }
+        let sets = (0..index.set_count()).map(|_| OnceLock::new()).collect();
+        Ok(Self { words: metadata.words, held, note: metadata.note, sets, index })
+    }
+
+    /// The facts in force under a key; `None` when the list does not know it.
+    pub fn find(&self, key: &Key) -> Result<Option<&Arc<FactSet>>, IndexError> {
+        self.index.find(&key.0)?.map(|set| self.facts(set)).transpose()
+    }
+
+    /// Which of many keys the list knows: calls `found` with the place in `keys`, in order.
+    pub fn find_many(
+        &self,
+        keys: &[Key],
+        scratch: &mut Vec<Option<SetId>>,
+        mut found: impl FnMut(usize, &Arc<FactSet>),
+    ) -> Result<(), IndexError> {
+        self.index.find_many(bytemuck::cast_slice(keys), scratch)?;
+        for (at, set) in scratch.iter().enumerate() {
+            if let Some(set) = set {
+                found(at, self.facts(*set)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn facts(&self, set: SetId) -> Result<&Arc<FactSet>, IndexError> {
+        let slot = self.sets.get(set.get() as usize).ok_or_else(|| undecodable(Section::Sets))?;
+        if let Some(facts) = slot.get() {
+            return Ok(facts);
+        }
+        let facts = codec::read_facts(self.index.set(set)?, &self.words)?;
+        Ok(slot.get_or_init(|| Arc::new(facts)))
+    }
+
+    /// The whole state of the identity that a key leads to.
+    pub fn state(&self, key: &Key) -> Result<Option<IdentityState>, IndexError> {
+        let Some(view) = self.index.state(&key.0)? else { return Ok(None) };
+        codec::read_state(Key(view.primary), &view.aliases, view.state, &self.words).map(Some)
+    }
+
+    /// The number of the identity that a key leads to: below [`List::len_identities`].
+    pub fn ordinal(&self, key: &Key) -> Result<Option<u32>, IndexError> {
+        self.index.ordinal(&key.0)
+    }
+
+    /// All states, by primary key; the place is the identity's ordinal.
+    pub fn states(&self) -> impl Iterator<Item = Result<IdentityState, IndexError>> + '_ {
+        self.index.identities().map(|view| {
+            let view = view?;
+            codec::read_state(Key(view.primary), &view.aliases, view.state, &self.words)
+        })
+    }
+
+    pub fn held(&self) -> &Held {
+        &self.held
+    }
+
+    pub fn note(&self) -> &serde_json::Value {
+        &self.note
+    }
+
+    pub fn len_identities(&self) -> u64 {
+        self.index.len_identities()
+    }
+
+    pub fn len_keys(&self) -> u64 {
+        self.index.len_keys()
+    }
+
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+}
+
+impl fmt::Debug for List {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("List").field("identities", &self.len_identities()).field("keys", &self.len_keys()).finish_non_exhaustive()
+    }
+}
+
+/// Builds a [`List`] from states in ascending order of their primary keys.
+#[derive(Debug)]
+pub struct ListBuilder {
+    builder: IndexBuilder,
+    words: Words,
+    held: Held,
+    retractions: Retractions,
+    set: Vec<u8>,
+    state: Vec<u8>,
+    /// How many identities have which facts, for reports.
+    set_counts: HashMap<FactSet, u64>,
+}
+
+/// How many identities stand under the same facts.
+pub type SetCounts = BTreeMap<FactSet, u64>;
+
+impl ListBuilder {
+    /// Begins a list that [`ListBuilder::finish`] will put at `path`. What retractions name counts no
+    /// more in its facts, but stays in its states.
+    pub fn create(path: &Path, config: BuildConfig, retractions: Retractions) -> Result<Self, BuildError> {
+        Ok(Self {
+            builder: IndexBuilder::create(path, config)?,
+            words: Words::default(),
+            held: Held::default(),
+            retractions,
+            set: Vec::new(),
+            state: Vec::new(),
+            set_counts: HashMap::new(),
+        })
+    }
+
+    pub fn push(&mut self, state: &IdentityState) -> Result<(), BuildError> {
+        let facts = FactSet::in_force(state, &self.retractions);
+        self.set.clear();
+        // Nothing in force is the empty set, whose bytes are empty.
+        if !facts.is_empty() {
+            codec::write_facts(&facts, &mut self.words, &mut self.set);
+        }
+        self.state.clear();
+        codec::write_state(state, &mut self.words, &mut self.state);
+        let aliases: Vec<[u8; 16]> = state.aliases.iter().map(|alias| alias.key.0).collect();
+        self.builder.push(Identity {
+            primary: state.primary.key.0,
+            aliases: &aliases,
+            set: &self.set,
+            state: &self.state,
+        })?;
+        self.held.count_primary(state.kind, state.primary);
+        self.held.count_aliases(state.kind, &state.aliases);
+        if let Some(count) = self.set_counts.get_mut(&facts) {
+            *count += 1;
+        } else {
+            self.set_counts.insert(facts, 1);
+        }
+        Ok(())
+    }
+
+    pub fn held(&self) -> &Held {
+        &self.held
+    }
+
+    /// Writes the list out, complete or not at all. `note` is given back by [`List::note`].
+    pub fn finish(mut self, note: serde_json::Value) -> Result<(Summary, SetCounts), BuildError> {
+        self.builder.set_metadata(metadata(self.words, &self.held, note));
+        let summary = self.builder.finish()?;
+        Ok((summary, self.set_counts.into_iter().collect()))
+    }
+}
+
+/// Appends a state with its keys, for scratch files outside an index: [`decode_state`] reads it back
+/// with the same words.
+pub fn encode_state(state: &IdentityState, words: &mut Words, into: &mut Vec<u8>) {
+    codec::write_whole(state, words, into);
+}
+
+pub fn decode_state(bytes: &[u8], words: &Words) -> Result<IdentityState, IndexError> {
+    codec::read_whole(bytes, words)
+}
+
+fn metadata(words: Words, held: &Held, note: serde_json::Value) -> Vec<u8> {
+    let held = held
+        .iter()
+        .map(|((kind, form, version), count)| HeldRow {
+            kind: kind.code(),
+            form: form.code(),
+            version,
+            primaries: count.primaries,
+            aliased: count.aliased,
+        })
+        .collect();
+    serde_json::to_vec(&Metadata { words, held, note }).expect("words and numbers are always JSON")
+}
+
+fn undecodable(section: Section) -> IndexError {
+    // The checksum held, so it was written like this: no block is to blame.
+    IndexError::Damaged { section, block: 0 }
+}
