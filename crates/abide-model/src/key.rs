@@ -12,6 +12,7 @@ use aes::{
     Aes256,
     cipher::{BlockCipherDecrypt, BlockCipherEncrypt, KeyInit},
 };
+use bytemuck::TransparentWrapper;
 use zeroize::Zeroizing;
 
 use crate::{
@@ -20,7 +21,7 @@ use crate::{
 };
 
 /// An encrypted, truncated digest. Equal identifiers of one store have equal keys.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, TransparentWrapper)]
 #[repr(transparent)]
 pub struct Key(pub [u8; 16]);
 
