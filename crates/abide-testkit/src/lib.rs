@@ -1,1 +1,15 @@
-//! Case runner, generators and a faulty object store.
+//! Tools for tests: the world around the store, real where it can be and hostile on purpose where it cannot.
+//!
+//! [`contract::check`] says what we assume of an object store; every store that a test trusts passes it, real or not.
+//! [`S3Server`] is a real one on loopback, [`FaultyStore`] makes any of them fail from a seed, and [`SimClock`] is the
+//! time of a simulated world. Nothing here is part of the product: other crates name it only as a dev-dependency.
+
+pub mod clock;
+pub mod contract;
+pub mod faulty;
+pub mod s3;
+
+pub use clock::{NodeClock, SimClock};
+pub use contract::Broken;
+pub use faulty::{Faults, FaultyStore};
+pub use s3::S3Server;
