@@ -1,1 +1,53 @@
-fn main() {}
+//! The project's own commands: one short menu, `cargo xtask`, and nothing to install for it.
+//!
+//! Each entry runs the ordinary tools (cargo, go) with their output passed through, and stops at the first failure.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line tool"
+)]
+
+mod cargo;
+mod setup;
+
+use std::env;
+use std::process::ExitCode;
+
+const MENU: &str = "\
+usage: cargo xtask COMMAND
+
+  setup         install the S3 server that the tests talk to, into target/tools
+  check         formatting, clippy and tidy: before every commit
+  tidy          crate arrows, file sizes and names
+  test [NAME]   setup, then all tests and doc tests, or those whose name contains NAME
+  ci            what CI runs: check, then test
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments[..] {
+        ["setup"] => setup::s3_server().map(|_| ()),
+        ["check"] => cargo::check(),
+        ["tidy"] => cargo::tidy(),
+        ["test"] => cargo::test(None),
+        ["test", name] => cargo::test(Some(name)),
+        ["ci"] => cargo::check().and_then(|()| cargo::test(None)),
+        ["help" | "--help" | "-h"] => {
+            print!("{MENU}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprint!("{MENU}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The commands that are cargo with the right arguments.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::setup;
+
+/// The checkout: this crate's folder stands in it.
+pub(crate) fn workspace() -> PathBuf {
+    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    xtask
+        .parent()
+        .expect("the crate stands in a folder of the workspace")
+        .to_owned()
+}
+
+pub(crate) fn check() -> Result<()> {
+    run(cargo().args(["fmt", "--all", "--check"]))?;
+    run(cargo().args([
+        "clippy",
+        "--locked",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
+    tidy()
+}
+
+pub(crate) fn tidy() -> Result<()> {
+    run(cargo().args([
+        "test",
+        "--locked",
+        "--quiet",
+        "--package",
+        "xtask",
+        "--test",
+        "tidy",
+    ]))
+}
+
+/// All tests and doc tests, or those whose name contains `name`.
+///
+/// One failing test binary does not hide the next, so that one run shows everything that is broken.
+pub(crate) fn test(name: Option<&str>) -> Result<()> {
+    let server = setup::s3_server()?;
+    let mut command = cargo();
+    command
+        .args(["test", "--locked", "--workspace", "--no-fail-fast"])
+        .args(name);
+    run(command.env("ABIDE_TEST_S3", server))
+}
+
+/// Runs a command in the workspace with its output passed through; anything but success is an error.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let line = line(command);
+    println!("xtask: {line}");
+    let status = command
+        .current_dir(workspace())
+        .status()
+        .with_context(|| format!("could not start `{line}`"))?;
+    ensure!(status.success(), "`{line}` failed: {status}");
+    Ok(())
+}
+
+fn cargo() -> Command {
+    // The cargo that runs us, so that a toolchain chosen with `cargo +NAME xtask` stays chosen.
+    Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))
+}
+
+fn line(command: &Command) -> String {
+    let program = Path::new(command.get_program())
+        .file_name()
+        .unwrap_or(command.get_program());
+    let mut words = vec![program.to_string_lossy()];
+    words.extend(
+        command
+            .get_args()
+            .map(|argument| argument.to_string_lossy()),
+    );
+    words.join(" ")
+}
