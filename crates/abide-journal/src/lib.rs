@@ -1,1 +1,39 @@
 //! Signals on object storage: append, read, verify.
+//!
+//! In go [`Record`]s, out come [`Token`](abide_model::Token)s and, for whoever follows, the same
+//! records in the same order for ever. The bucket is the database: there is no server, no lock and
+//! no coordination. A directory, S3, GCS and Azure are the same code, through `object_store`.
+//!
+//! What this crate never does: keep a raw identifier, skip a record that it does not know, change
+//! or delete an object, or say that something is stored before it is.
+//!
+//! In reading order: a [`Store`] is the root; [`Record`]s are what a journal holds; each record has
+//! a [`Link`] of the chain; runs of them stand in [objects](JournalObject); a [`Writer`] appends,
+//! a [`Reader`] and its [`Follower`] read, [`verify`] checks everything.
+
+mod error;
+mod store;
+
+mod chain;
+mod record;
+
+mod object;
+
+mod clock;
+
+mod batch;
+mod writer;
+
+mod reader;
+mod verify;
+
+pub use batch::BatchWriter;
+pub use chain::{Head, InvalidLink, Link};
+pub use clock::{CLOCK_OFF_MAX_US, Clock, ClockCheck};
+pub use error::{Damage, DamageKind, ErrorKind, JournalError, StoreError};
+pub use object::{Columns, JournalObject, OBJECT_BYTES_MAX, ObjectName, Records};
+pub use reader::{Followed, Follower, ObjectEntry, Reader};
+pub use record::{ActivationRecord, BatchRecord, Record, RetractionRecord, counts_at_once};
+pub use store::{Created, Epoch, Retry, Store, StoreConfig, StoreId, local_directory};
+pub use verify::{OriginReport, Report, verify};
+pub use writer::{Appended, Writer, WriterConfig};

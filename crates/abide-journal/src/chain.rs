@@ -1,0 +1,112 @@
+//! The chain: what makes every change of the past show.
+//!
+//! Each record has a link, a keyed hash of the link before and the record's canonical encoding.
+//! Links know nothing of objects, so records can be gathered into larger objects and keep theirs.
+
+use std::{fmt, str::FromStr};
+
+use abide_model::{Origin, Position, Secret};
+use thiserror::Error;
+
+use crate::store::StoreId;
+
+/// A record's link: 16 bytes that stand for it and everything before it in its origin.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Link(pub [u8; 16]);
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&to_hex(&self.0))
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Link({self})")
+    }
+}
+
+impl FromStr for Link {
+    type Err = InvalidLink;
+
+    fn from_str(text: &str) -> Result<Self, InvalidLink> {
+        from_hex(text).map(Self).ok_or(InvalidLink)
+    }
+}
+
+#[derive(Debug, Error)]
+#[error("a link is 32 hex digits")]
+pub struct InvalidLink;
+
+/// The end of what somebody has seen of an origin's journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    pub origin: Origin,
+    pub position: Position,
+    pub link: Link,
+}
+
+/// The keys of the chain and of the objects' seals, both from the store's secret.
+#[derive(Clone)]
+pub(crate) struct ChainKey {
+    links: [u8; 32],
+    seals: [u8; 32],
+}
+
+impl ChainKey {
+    pub(crate) fn new(secret: &Secret) -> Self {
+        let links = *secret.chain_key();
+        Self { links, seals: blake3::derive_key("abide 2026 journal seal", &links) }
+    }
+
+    /// What the first record of an origin continues.
+    pub(crate) fn genesis(&self, store: StoreId, origin: &Origin) -> Link {
+        let start = format!("abide journal 1 {store} {origin}");
+        Link(first_16(blake3::keyed_hash(&self.links, start.as_bytes())))
+    }
+
+    /// `chained` is the link before, 16 bytes, and the record's canonical encoding.
+    pub(crate) fn link(&self, chained: &[u8]) -> Link {
+        Link(first_16(blake3::keyed_hash(&self.links, chained)))
+    }
+
+    /// The hash of an object's bytes, given in pieces.
+    pub(crate) fn seal(&self, pieces: &[&[u8]]) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new_keyed(&self.seals);
+        for piece in pieces {
+            hasher.update(piece);
+        }
+        *hasher.finalize().as_bytes()
+    }
+}
+
+impl fmt::Debug for ChainKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ChainKey(…)")
+    }
+}
+
+fn first_16(hash: blake3::Hash) -> [u8; 16] {
+    *hash.as_bytes().first_chunk().expect("a hash has 32 bytes")
+}
+
+pub(crate) fn to_hex(bytes: &[u8]) -> String {
+    use fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a string does not fail");
+        text
+    })
+}
+
+pub(crate) fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if pairs.len() != N || !rest.is_empty() {
+        return None;
+    }
+    let mut bytes = [0; N];
+    for (byte, pair) in bytes.iter_mut().zip(pairs) {
+        let [high, low] = pair.map(|digit| char::from(digit).to_digit(16));
+        *byte = u8::try_from(high? << 4 | low?).expect("two hex digits are a byte");
+    }
+    Some(bytes)
+}

@@ -1,0 +1,202 @@
+//! What can fail, and what the caller should do about it.
+
+use std::{error::Error, fmt, io};
+
+use abide_model::{Origin, Position};
+use thiserror::Error;
+
+use crate::object::ObjectName;
+
+/// What whoever gets an error should do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// Fix the input or the configuration.
+    Invalid,
+    /// Wait and try again.
+    Unavailable,
+    /// Another one was first: read again and try again.
+    Conflict,
+    /// Stop and call a human.
+    Damaged,
+    /// Report it.
+    Bug,
+}
+
+type Cause = Box<dyn Error + Send + Sync>;
+
+/// The store's root, or the object storage under it.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    #[error("`{location}` is not a store; make one with `abide init`")]
+    NotAStore { location: String },
+    #[error("`{location}` is a store already; nothing was changed")]
+    AlreadyAStore { location: String },
+    #[error("`{location}` holds a journal but no abide.json; restore that file instead of making a new store")]
+    JournalWithoutStore { location: String },
+    #[error("this is not the secret of the store `{location}`; its check value differs")]
+    WrongSecret { location: String },
+    #[error("the store has {what} {found}, and this version of abide knows up to {supported}; upgrade abide")]
+    Newer { what: &'static str, found: u64, supported: u64 },
+    #[error("abide.json is damaged; restore it from a backup")]
+    DamagedDescription { source: Cause },
+    #[error("abide.json is damaged: {what}; restore it from a backup")]
+    WrongDescription { what: &'static str },
+    #[error("no permission for `{name}`; check the rights of the directory or the credentials of the bucket")]
+    Denied { name: String, source: Cause },
+    #[error("no space left to write `{name}`; free some and try again")]
+    Full { name: String, source: Cause },
+    #[error("could not {doing} `{name}`")]
+    Unreachable { doing: &'static str, name: String, source: Cause },
+}
+
+impl StoreError {
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NotAStore { .. } | Self::WrongSecret { .. } | Self::Newer { .. } | Self::Denied { .. } => ErrorKind::Invalid,
+            Self::AlreadyAStore { .. } => ErrorKind::Conflict,
+            Self::JournalWithoutStore { .. } | Self::DamagedDescription { .. } | Self::WrongDescription { .. } => {
+                ErrorKind::Damaged
+            }
+            Self::Full { .. } | Self::Unreachable { .. } => ErrorKind::Unavailable,
+        }
+    }
+
+    /// `doing` completes "could not …".
+    pub(crate) fn of(doing: &'static str, name: impl Into<String>, source: object_store::Error) -> Self {
+        use object_store::Error as E;
+        let name = name.into();
+        let io = io_kind(&source);
+        let denied = matches!(source, E::PermissionDenied { .. } | E::Unauthenticated { .. })
+            || matches!(io, Some(io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem));
+        let full =
+            matches!(io, Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge));
+        let source = Cause::from(source);
+        match (denied, full) {
+            (true, _) => Self::Denied { name, source },
+            (_, true) => Self::Full { name, source },
+            _ => Self::Unreachable { doing, name, source },
+        }
+    }
+}
+
+/// The kind of the I/O error at the bottom of an error of the object store, where there is one.
+fn io_kind(error: &object_store::Error) -> Option<io::ErrorKind> {
+    let mut at: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = at {
+        if let Some(io) = error.downcast_ref::<io::Error>() {
+            return Some(io.kind());
+        }
+        at = error.source();
+    }
+    None
+}
+
+/// Appending to, reading or verifying a journal.
+#[derive(Debug, Error)]
+pub enum JournalError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the journal is damaged: {0}; run `abide verify`")]
+    Damaged(Damage),
+    #[error("`{object}` has format {found}, and this version of abide reads up to {supported}; upgrade abide")]
+    NewerFormat { object: ObjectName, found: u64, supported: u64 },
+    #[error("`{object}` holds {what} that this version of abide does not know, at position {position}; upgrade abide")]
+    Unknown { object: ObjectName, position: Position, what: String },
+    #[error("a record of {bytes} bytes does not fit into an object of the journal")]
+    TooLarge { bytes: usize },
+    #[error("nothing to append")]
+    Nothing,
+    #[error("the signal is of batch `{found}`, and the batch that was begun is `{begun}`")]
+    ForeignBatch { begun: String, found: String },
+    #[error(
+        "this machine's clock is {} s {} the store's; set it right, until then no opt-in is taken (opt-outs are)",
+        off_us.unsigned_abs() / 1_000_000,
+        if *off_us < 0 { "behind" } else { "ahead of" }
+    )]
+    ClockOff { off_us: i64 },
+    #[error("other writers of the origin `{origin}` were first {times} times in a row; try again")]
+    Contended { origin: Origin, times: u32 },
+    #[error("could not make an object of the journal")]
+    Encode { source: Cause },
+}
+
+impl JournalError {
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Store(error) => error.kind(),
+            Self::Damaged(_) => ErrorKind::Damaged,
+            Self::NewerFormat { .. } | Self::Unknown { .. } | Self::TooLarge { .. } | Self::Nothing => ErrorKind::Invalid,
+            Self::ForeignBatch { .. } => ErrorKind::Invalid,
+            Self::ClockOff { .. } => ErrorKind::Unavailable,
+            Self::Contended { .. } => ErrorKind::Conflict,
+            Self::Encode { .. } => ErrorKind::Bug,
+        }
+    }
+
+    pub(crate) fn encode(source: impl Into<Cause>) -> Self {
+        Self::Encode { source: source.into() }
+    }
+}
+
+impl From<Damage> for JournalError {
+    fn from(damage: Damage) -> Self {
+        Self::Damaged(damage)
+    }
+}
+
+/// One place where a journal is not what was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    pub object: ObjectName,
+    /// The first position that is concerned, where that can be told.
+    pub position: Option<Position>,
+    pub what: DamageKind,
+}
+
+impl Damage {
+    pub(crate) fn new(object: &ObjectName, position: impl Into<Option<Position>>, what: DamageKind) -> Self {
+        Self { object: object.clone(), position: position.into(), what }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DamageKind {
+    /// The object is not there, and later ones or somebody's memory show that it was.
+    Missing,
+    /// Its bytes are not those that were written: changed, cut, or not by this store.
+    Changed,
+    /// It is whole, but of another store, origin or place than its name says.
+    Misplaced,
+    /// It does not continue the object before it.
+    Unchained,
+    /// A record's link is not that of the record.
+    WrongLink,
+    /// It is whole, and what it holds contradicts itself.
+    Contradictory,
+    /// The journal ends before a place that somebody has seen, or went another way there.
+    BehindMemory,
+}
+
+impl DamageKind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "is missing",
+            Self::Changed => "is not what was written (changed, cut short, or written under another secret)",
+            Self::Misplaced => "is of another store, origin or place than its name says",
+            Self::Unchained => "does not continue the object before it",
+            Self::WrongLink => "has a record that does not match its link",
+            Self::Contradictory => "contradicts itself",
+            Self::BehindMemory => "is not at or before what was seen of this journal earlier",
+        }
+    }
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` {}", self.object, self.what.as_str())?;
+        match self.position {
+            Some(position) => write!(f, ", at position {position}"),
+            None => Ok(()),
+        }
+    }
+}

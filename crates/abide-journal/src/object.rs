@@ -1,0 +1,218 @@
+//! Objects of the journal: Parquet files of consecutive records of one origin, sealed.
+//!
+//! `docs/formats/journal.md` describes them byte for byte.
+
+mod columns;
+mod decode;
+mod encode;
+mod rows;
+mod schema;
+mod seal;
+
+use std::fmt;
+
+use abide_model::{Origin, Position, Time};
+use arrow_array::RecordBatch;
+use bytes::Bytes;
+use parquet::{
+    arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder},
+    file::metadata::{ParquetMetaData, ParquetMetaDataReader},
+};
+
+pub use columns::Columns;
+pub use decode::Records;
+pub(crate) use encode::{Place, SealedObject, encode};
+
+use self::rows::Rows;
+use crate::{
+    chain::{Head, Link},
+    error::{Damage, DamageKind, JournalError},
+    store::Store,
+};
+
+/// What one object holds at most, in bytes: one PUT, since a multipart upload cannot be create-only.
+pub const OBJECT_BYTES_MAX: usize = 32 << 20;
+
+/// The version of objects that is written, and the greatest that is read.
+pub(crate) const FORMAT: u64 = 1;
+
+/// How many records are decoded at a time.
+const ROWS_PER_BATCH: usize = 8192;
+
+/// An object's name: its origin and the position of its first record.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectName {
+    pub origin: Origin,
+    pub first: Position,
+}
+
+impl ObjectName {
+    /// Reads the last part of a name, `<20 digits>.parquet`.
+    pub(crate) fn parse(origin: &Origin, file: &str) -> Option<Self> {
+        let digits = file.strip_suffix(".parquet")?;
+        let plain = digits.len() == 20 && digits.bytes().all(|b| b.is_ascii_digit());
+        let first = if plain { digits.parse().ok()? } else { return None };
+        (first > 0).then(|| Self { origin: origin.clone(), first })
+    }
+}
+
+impl fmt::Display for ObjectName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "journal/{}/{:020}.parquet", self.origin, self.first)
+    }
+}
+
+/// A whole object whose seal was checked: its bytes are those that a writer of this store wrote
+/// under this name.
+#[derive(Clone, Debug)]
+pub struct JournalObject {
+    name: ObjectName,
+    bytes: Bytes,
+    parquet: ArrowReaderMetadata,
+    last: Position,
+    previous: Link,
+    head: Link,
+    clock: Time,
+}
+
+impl JournalObject {
+    /// Checks the seal and that the object is what its name says.
+    pub(crate) fn open(store: &Store, name: ObjectName, bytes: Bytes) -> Result<Self, JournalError> {
+        let damage = |what| JournalError::from(Damage::new(&name, None, what));
+        if !seal::holds(store.chain(), &bytes) {
+            return Err(damage(DamageKind::Changed));
+        }
+        // From here on the bytes are known to be a writer's own.
+        let contradictory = |_| damage(DamageKind::Contradictory);
+        let parquet = ParquetMetaDataReader::new().parse_and_finish(&bytes).map_err(contradictory)?;
+        let found = number(&parquet, "abide.format").ok_or_else(|| damage(DamageKind::Contradictory))?;
+        if found != FORMAT {
+            return Err(JournalError::NewerFormat { object: name, found, supported: FORMAT });
+        }
+        let facts = Facts::read(&parquet).ok_or_else(|| damage(DamageKind::Contradictory))?;
+        if facts.store != store.id().to_string() || facts.origin != name.origin.as_str() || facts.first != name.first {
+            return Err(damage(DamageKind::Misplaced));
+        }
+        let rows = u64::try_from(parquet.file_metadata().num_rows()).unwrap_or(0);
+        if rows == 0 || facts.first.checked_add(rows - 1) != Some(facts.last) {
+            return Err(damage(DamageKind::Contradictory));
+        }
+        let options = ArrowReaderOptions::new().with_schema(schema::object());
+        let parquet = ArrowReaderMetadata::try_new(parquet.into(), options).map_err(contradictory)?;
+        let Facts { last, previous, head, clock, .. } = facts;
+        Ok(Self { name, bytes, parquet, last, previous, head, clock })
+    }
+
+    pub fn name(&self) -> &ObjectName {
+        &self.name
+    }
+
+    pub fn first(&self) -> Position {
+        self.name.first
+    }
+
+    pub fn last(&self) -> Position {
+        self.last
+    }
+
+    /// The link that the first record continues.
+    pub fn previous(&self) -> Link {
+        self.previous
+    }
+
+    pub fn head(&self) -> Head {
+        Head { origin: self.name.origin.clone(), position: self.last, link: self.head }
+    }
+
+    /// The greatest time of any record of this origin up to the end of this object.
+    pub fn clock(&self) -> Time {
+        self.clock
+    }
+
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// All records, decoded some thousands at a time.
+    pub fn records(&self) -> Records {
+        self.records_after(0)
+    }
+
+    /// The records after `position`.
+    pub fn records_after(&self, position: Position) -> Records {
+        let skipped = usize::try_from(position.saturating_sub(self.first() - 1)).unwrap_or(usize::MAX);
+        Records::new(self, skipped)
+    }
+
+    /// Recomputes every link and compares; also that positions run on. `at` is called with each
+    /// position and its link.
+    pub(crate) fn verify_links(&self, store: &Store, mut at: impl FnMut(Position, Link)) -> Result<(), JournalError> {
+        let damage = |position, what| JournalError::from(Damage::new(&self.name, Some(position), what));
+        let mut link = self.previous;
+        let mut position = self.first();
+        let mut chained = Vec::new();
+        for batch in self.batches(0)? {
+            let batch = batch.map_err(|_| damage(position, DamageKind::Contradictory))?;
+            let rows = Rows::of_object(&batch);
+            let links = rows.links();
+            for row in 0..batch.num_rows() {
+                rows.chain(row, position, link, &mut chained);
+                link = store.chain().link(&chained);
+                if rows.position(row) != position {
+                    return Err(damage(position, DamageKind::Contradictory));
+                }
+                if links.value(row) != link.0 {
+                    return Err(damage(position, DamageKind::WrongLink));
+                }
+                at(position, link);
+                position += 1;
+            }
+        }
+        if link == self.head { Ok(()) } else { Err(damage(self.last, DamageKind::WrongLink)) }
+    }
+
+    fn batches(&self, skipped: usize) -> Result<ParquetRecordBatchReader, JournalError> {
+        ParquetRecordBatchReaderBuilder::new_with_metadata(self.bytes.clone(), self.parquet.clone())
+            .with_batch_size(ROWS_PER_BATCH)
+            .with_offset(skipped)
+            .build()
+            .map_err(|_| Damage::new(&self.name, None, DamageKind::Contradictory).into())
+    }
+}
+
+/// The key-value metadata of an object.
+struct Facts {
+    store: String,
+    origin: String,
+    first: Position,
+    last: Position,
+    previous: Link,
+    head: Link,
+    clock: Time,
+}
+
+impl Facts {
+    fn read(parquet: &ParquetMetaData) -> Option<Self> {
+        Some(Self {
+            store: text(parquet, "abide.store")?.to_owned(),
+            origin: text(parquet, "abide.origin")?.to_owned(),
+            first: number(parquet, "abide.first")?,
+            last: number(parquet, "abide.last")?,
+            previous: text(parquet, "abide.previous")?.parse().ok()?,
+            head: text(parquet, "abide.head")?.parse().ok()?,
+            clock: Time::from_micros(text(parquet, "abide.clock_us")?.parse().ok()?),
+        })
+    }
+}
+
+fn text<'a>(parquet: &'a ParquetMetaData, key: &str) -> Option<&'a str> {
+    let pairs = parquet.file_metadata().key_value_metadata()?;
+    pairs.iter().find(|pair| pair.key == key)?.value.as_deref()
+}
+
+fn number(parquet: &ParquetMetaData, key: &str) -> Option<u64> {
+    text(parquet, key)?.parse().ok()
+}
+
+/// The columns of a finished run of records, before they have positions and links.
+pub(crate) type Content = RecordBatch;

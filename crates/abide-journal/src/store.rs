@@ -1,0 +1,283 @@
+//! The root of a store: where it is, what it says about itself, and how single objects are read
+//! and created under it.
+
+mod description;
+
+use std::{fmt, path::Path as FilePath, sync::Arc};
+
+use abide_model::{Forms, PhoneRegion, Secret, Time};
+use bytes::Bytes;
+use futures::TryStreamExt as _;
+use object_store::{
+    ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload, local::LocalFileSystem, path::Path,
+    prefix::PrefixStore,
+};
+
+use crate::{
+    chain::{ChainKey, from_hex, to_hex},
+    error::StoreError,
+};
+
+const DESCRIPTION: &str = "abide.json";
+
+/// A store's own random number, which tells stores apart.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct StoreId(pub [u8; 16]);
+
+impl fmt::Display for StoreId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&to_hex(&self.0))
+    }
+}
+
+impl fmt::Debug for StoreId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StoreId({self})")
+    }
+}
+
+impl StoreId {
+    fn parse(text: &str) -> Option<Self> {
+        from_hex(text).map(Self)
+    }
+}
+
+/// What is settled for good when a store is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreConfig {
+    /// 16 random bytes.
+    pub id: StoreId,
+    /// Whose national spellings of phone numbers are understood.
+    pub phone_region: PhoneRegion,
+    /// The forms that are derived from raw identifiers beyond `sha256`.
+    pub forms: Forms,
+}
+
+/// The time of one secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Epoch {
+    pub number: u32,
+    /// [`Secret::check_value`].
+    pub check: [u8; 16],
+    pub since: Time,
+}
+
+/// How often and after which pauses an object is written again while nobody can say whether it
+/// stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// At least 1.
+    pub attempts: u32,
+    /// Doubles with every attempt.
+    pub first_pause_ms: u64,
+}
+
+impl Default for Retry {
+    /// About three seconds in all, beside what the client of a bucket tries by itself.
+    fn default() -> Self {
+        Self { attempts: 6, first_pause_ms: 100 }
+    }
+}
+
+/// What came of creating an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Created {
+    /// It stands with these bytes.
+    Done,
+    /// It stood before, with other bytes.
+    Another(Bytes),
+}
+
+/// A directory or a bucket with an `abide.json`, opened with its secret. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    objects: Arc<dyn ObjectStore>,
+    location: String,
+    config: StoreConfig,
+    normalisers: Vec<u16>,
+    epochs: Vec<Epoch>,
+    epoch: u32,
+    chain: ChainKey,
+}
+
+/// A directory as object storage, every write flushed to disk before it is answered. With
+/// `create`, the directory is made if it is missing.
+pub fn local_directory(directory: &FilePath, create: bool) -> Result<Arc<dyn ObjectStore>, StoreError> {
+    let location = || directory.display().to_string();
+    if create {
+        std::fs::create_dir_all(directory).map_err(|source| {
+            let source = object_store::Error::Generic { store: "directory", source: source.into() };
+            StoreError::of("make", location(), source)
+        })?;
+    }
+    if !directory.is_dir() {
+        return Err(StoreError::NotAStore { location: location() });
+    }
+    let files = LocalFileSystem::new_with_prefix(directory).map_err(|source| StoreError::of("open", location(), source))?;
+    Ok(Arc::new(files.with_fsync(true)))
+}
+
+impl Store {
+    /// Makes a new store at `prefix` (may be empty) of `objects`. One that exists is left alone.
+    pub async fn init(
+        objects: Arc<dyn ObjectStore>,
+        prefix: &Path,
+        config: StoreConfig,
+        secret: &Secret,
+        now: Time,
+    ) -> Result<Self, StoreError> {
+        let location = location(&*objects, prefix);
+        let objects = under(objects, prefix);
+        let first = Epoch { number: 1, check: secret.check_value(), since: now };
+        let text = description::write(&config, &[abide_model::identifier::NORMALISER_VERSION], &[first]);
+        if get(&*objects, DESCRIPTION).await?.is_none() && any_object(&*objects, "journal").await? {
+            return Err(StoreError::JournalWithoutStore { location });
+        }
+        match create(&*objects, DESCRIPTION, text.clone().into(), Retry::default()).await? {
+            Created::Done => Self::of(objects, location, text.as_bytes(), secret),
+            Created::Another(_) => Err(StoreError::AlreadyAStore { location }),
+        }
+    }
+
+    pub async fn open(objects: Arc<dyn ObjectStore>, prefix: &Path, secret: &Secret) -> Result<Self, StoreError> {
+        let location = location(&*objects, prefix);
+        let objects = under(objects, prefix);
+        match get(&*objects, DESCRIPTION).await? {
+            Some(text) => Self::of(objects, location, &text, secret),
+            None => Err(StoreError::NotAStore { location }),
+        }
+    }
+
+    fn of(objects: Arc<dyn ObjectStore>, location: String, text: &[u8], secret: &Secret) -> Result<Self, StoreError> {
+        let description = description::read(text)?;
+        let newest = description.epochs.last().expect("a description without a secret was refused");
+        if newest.check != secret.check_value() {
+            return Err(StoreError::WrongSecret { location });
+        }
+        let inner = Inner {
+            objects,
+            location,
+            epoch: newest.number,
+            chain: ChainKey::new(secret),
+            config: description.config,
+            normalisers: description.normalisers,
+            epochs: description.epochs,
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    pub fn id(&self) -> StoreId {
+        self.inner.config.id
+    }
+
+    pub fn config(&self) -> &StoreConfig {
+        &self.inner.config
+    }
+
+    /// The normaliser versions under which keys may stand in this store, ascending.
+    pub fn normalisers(&self) -> &[u16] {
+        &self.inner.normalisers
+    }
+
+    pub fn epochs(&self) -> &[Epoch] {
+        &self.inner.epochs
+    }
+
+    /// For messages: the directory or bucket.
+    pub fn location(&self) -> &str {
+        &self.inner.location
+    }
+
+    /// The object storage, rooted at this store.
+    pub fn objects(&self) -> &Arc<dyn ObjectStore> {
+        &self.inner.objects
+    }
+
+    pub(crate) fn chain(&self) -> &ChainKey {
+        &self.inner.chain
+    }
+
+    pub(crate) fn epoch(&self) -> u32 {
+        self.inner.epoch
+    }
+
+    /// The bytes of an object, named from the store's root; `None` when there is none.
+    pub async fn get(&self, name: &str) -> Result<Option<Bytes>, StoreError> {
+        get(&*self.inner.objects, name).await
+    }
+
+    /// Creates an object that was not there, and returns only when it is known what stands there.
+    ///
+    /// After any error or "already exists" the object is read back: its own bytes mean that it is
+    /// done, another's are handed out, absence means the same bytes again.
+    pub async fn create(&self, name: &str, bytes: Bytes, retry: Retry) -> Result<Created, StoreError> {
+        create(&*self.inner.objects, name, bytes, retry).await
+    }
+
+    /// Writes an object that may be there: for what may be lost or repeated, such as a heartbeat.
+    pub async fn overwrite(&self, name: &str, bytes: Bytes) -> Result<(), StoreError> {
+        let put = self.inner.objects.put(&Path::from(name), PutPayload::from_bytes(bytes)).await;
+        put.map(|_| ()).map_err(|source| StoreError::of("write", name, source))
+    }
+}
+
+async fn get(objects: &dyn ObjectStore, name: &str) -> Result<Option<Bytes>, StoreError> {
+    let unreadable = |source| StoreError::of("read", name, source);
+    match objects.get(&Path::from(name)).await {
+        Ok(found) => found.bytes().await.map(Some).map_err(unreadable),
+        Err(object_store::Error::NotFound { .. }) => Ok(None),
+        Err(source) => Err(unreadable(source)),
+    }
+}
+
+async fn create(objects: &dyn ObjectStore, name: &str, bytes: Bytes, retry: Retry) -> Result<Created, StoreError> {
+    let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+    let mut attempt = 0;
+    loop {
+        let put = objects.put_opts(&Path::from(name), PutPayload::from_bytes(bytes.clone()), options.clone()).await;
+        let Err(error) = put else { return Ok(Created::Done) };
+        if let Some(created) = read_back(objects, name, &bytes).await {
+            return Ok(created);
+        }
+        attempt += 1;
+        let error = StoreError::of("write", name, error);
+        if attempt >= retry.attempts || matches!(error, StoreError::Denied { .. }) {
+            return Err(error);
+        }
+        let pause_ms = retry.first_pause_ms << (attempt - 1).min(16);
+        tokio::time::sleep(std::time::Duration::from_millis(pause_ms)).await;
+    }
+}
+
+/// What stands there now; `None` when it is absent or cannot be told.
+async fn read_back(objects: &dyn ObjectStore, name: &str, own: &Bytes) -> Option<Created> {
+    let first = get(objects, name).await.ok()??;
+    if first == *own {
+        return Some(Created::Done);
+    }
+    // A read that was cut short must not make our own object look like another's.
+    let second = get(objects, name).await.ok()??;
+    if second == *own {
+        return Some(Created::Done);
+    }
+    (first == second).then_some(Created::Another(second))
+}
+
+async fn any_object(objects: &dyn ObjectStore, under: &str) -> Result<bool, StoreError> {
+    let mut list = objects.list(Some(&Path::from(under)));
+    let first = list.try_next().await.map_err(|source| StoreError::of("list", under, source))?;
+    Ok(first.is_some())
+}
+
+fn under(objects: Arc<dyn ObjectStore>, prefix: &Path) -> Arc<dyn ObjectStore> {
+    if prefix.is_root() { objects } else { Arc::new(PrefixStore::new(objects, prefix.clone())) }
+}
+
+fn location(objects: &dyn ObjectStore, prefix: &Path) -> String {
+    if prefix.is_root() { objects.to_string() } else { format!("{objects}/{prefix}") }
+}

@@ -1,0 +1,239 @@
+//! Appending to one origin.
+//!
+//! A writer holds the head: the position and link that it continues. Another writer of the same
+//! origin may be first at any time; object storage decides who, since objects are created and never
+//! overwritten. Whoever was second puts its records after those of the first, with new positions
+//! and links, and tries again. So there is no gap, no repeat, no lock, and nothing acknowledged that
+//! is not there.
+
+use std::collections::VecDeque;
+
+use abide_model::{Origin, Position, Time, Token};
+use object_store::{ObjectStoreExt as _, path::Path};
+
+use crate::{
+    clock::{CLOCK_OFF_MAX_US, Clock, ClockCheck},
+    chain::Head,
+    error::{Damage, DamageKind, JournalError, StoreError},
+    object::{Columns, Content, JournalObject, OBJECT_BYTES_MAX, ObjectName, Place, SealedObject, encode},
+    reader::Reader,
+    record::Record,
+    store::{Created, Retry, Store},
+};
+
+const HOUR_US: i64 = 3_600_000_000;
+
+/// After this long a writer looks where the head is before it appends: by then its own next name
+/// may have been used, rolled up and deleted.
+const HEAD_TRUSTED_US: i64 = 24 * HOUR_US;
+
+/// How often in a row others may be first before an append gives up.
+const RIVALS_MAX: u32 = 64;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WriterConfig {
+    /// A random number that no other writer has, nor this one before it was restarted: it tells a
+    /// writer's own object from a rival's with equal records.
+    pub instance: u64,
+    pub retry: Retry,
+    pub clock_check: ClockCheck,
+}
+
+impl WriterConfig {
+    pub fn new(instance: u64) -> Self {
+        Self { instance, retry: Retry::default(), clock_check: ClockCheck::default() }
+    }
+}
+
+/// What an append made durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// The first record's position.
+    pub first: Position,
+    /// The last record's: where it is in force, all of them are.
+    pub token: Token,
+    pub objects: Vec<ObjectName>,
+}
+
+/// Appends to one origin's journal.
+#[derive(Debug)]
+pub struct Writer {
+    store: Store,
+    config: WriterConfig,
+    head: Head,
+    clock: Clock,
+    head_confirmed_at: Time,
+    clock_checked_at: Option<Time>,
+}
+
+impl Writer {
+    /// Finds the head by listing. `now` is the wall clock, here and everywhere below.
+    pub async fn open(store: &Store, origin: Origin, config: WriterConfig, now: Time) -> Result<Self, JournalError> {
+        let link = store.chain().genesis(store.id(), &origin);
+        let mut writer = Self {
+            store: store.clone(),
+            config,
+            head: Head { origin, position: 0, link },
+            clock: Clock::default(),
+            head_confirmed_at: now,
+            clock_checked_at: None,
+        };
+        writer.confirm_head(now).await?;
+        Ok(writer)
+    }
+
+    pub fn origin(&self) -> &Origin {
+        &self.head.origin
+    }
+
+    /// The end of the journal as this writer knows it.
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// Dates what the source did not, and has to be shown what else was read.
+    pub fn clock(&mut self) -> &mut Clock {
+        &mut self.clock
+    }
+
+    /// Makes records durable, in this order and all of them, and only then answers. On an error
+    /// some of them may be stored nevertheless; appending them again does no harm.
+    ///
+    /// Opt-ins are refused, with all that comes with them, while this machine's clock is off.
+    pub async fn append(&mut self, records: &[Record], now: Time) -> Result<Appended, JournalError> {
+        let mut columns = Columns::default();
+        records.iter().for_each(|record| columns.push(record));
+        self.append_columns(columns, now).await
+    }
+
+    /// [`Writer::append`] for records that are in columns already.
+    pub async fn append_columns(&mut self, columns: Columns, now: Time) -> Result<Appended, JournalError> {
+        if columns.is_empty() {
+            return Err(JournalError::Nothing);
+        }
+        if columns.opt_ins() > 0 {
+            self.check_clock(now).await?;
+        }
+        // An earlier `now` than the last one tells nothing about how much time has passed.
+        if !(0..HEAD_TRUSTED_US).contains(&now.micros_since(self.head_confirmed_at)) {
+            self.confirm_head(now).await?;
+        }
+        if let Some(latest) = columns.latest_at() {
+            self.clock.observe(latest);
+        }
+        let count = columns.len() as u64;
+        let mut objects = Vec::new();
+        let mut parts = VecDeque::from([columns.finish()]);
+        while let Some(part) = parts.pop_front() {
+            let sealed = self.encode(&part)?;
+            match sealed.bytes.len() {
+                ..=OBJECT_BYTES_MAX => objects.push(self.put(&part, sealed).await?),
+                bytes => {
+                    let [half, rest] = halves(&part).ok_or(JournalError::TooLarge { bytes })?;
+                    parts.push_front(rest);
+                    parts.push_front(half);
+                }
+            }
+        }
+        self.head_confirmed_at = now;
+        let first = objects.first().map_or(self.head.position + 1 - count, |object| object.first);
+        let token = Token { origin: self.head.origin.clone(), position: self.head.position };
+        Ok(Appended { first, token, objects })
+    }
+
+    /// Looks where the head is.
+    pub async fn confirm_head(&mut self, now: Time) -> Result<(), JournalError> {
+        let reader = Reader::new(&self.store);
+        let objects = reader.objects(&self.head.origin).await?;
+        match objects.last() {
+            None if self.head.position > 0 => return Err(self.behind_memory()),
+            Some(newest) if newest.name.first > self.head.position => {
+                let missing = || Damage::new(&newest.name, None, DamageKind::Missing);
+                let object = reader.read(&newest.name).await?.ok_or_else(missing)?;
+                self.go_on_after(&object);
+            }
+            Some(newest) if self.head.position > 0 && !self.ends_in(&reader, &newest.name).await? => {
+                return Err(self.behind_memory());
+            }
+            _ => {}
+        }
+        self.head_confirmed_at = now;
+        Ok(())
+    }
+
+    /// Whether the newest object is the one that this writer continues.
+    async fn ends_in(&self, reader: &Reader, newest: &ObjectName) -> Result<bool, JournalError> {
+        let object = reader.read(newest).await?;
+        Ok(object.is_some_and(|object| object.head() == self.head))
+    }
+
+    fn behind_memory(&self) -> JournalError {
+        let name = ObjectName { origin: self.head.origin.clone(), first: self.head.position };
+        Damage::new(&name, self.head.position, DamageKind::BehindMemory).into()
+    }
+
+    fn go_on_after(&mut self, object: &JournalObject) {
+        self.head = object.head();
+        self.clock.observe(object.clock());
+    }
+
+    fn encode(&self, content: &Content) -> Result<SealedObject, JournalError> {
+        let place =
+            Place { store: &self.store, after: &self.head, clock: self.clock.last(), instance: self.config.instance };
+        encode(&place, content)
+    }
+
+    /// Creates the object, or puts its records after those of whoever was first.
+    async fn put(&mut self, content: &Content, mut sealed: SealedObject) -> Result<ObjectName, JournalError> {
+        for _ in 0..RIVALS_MAX {
+            match self.store.create(&sealed.name.to_string(), sealed.bytes.clone(), self.config.retry).await? {
+                Created::Done => {
+                    self.head = sealed.head;
+                    return Ok(sealed.name);
+                }
+                Created::Another(bytes) => {
+                    let rival = JournalObject::open(&self.store, sealed.name, bytes)?;
+                    if rival.previous() != self.head.link {
+                        return Err(Damage::new(rival.name(), rival.first(), DamageKind::Unchained).into());
+                    }
+                    self.go_on_after(&rival);
+                    sealed = self.encode(content)?;
+                }
+            }
+        }
+        Err(JournalError::Contended { origin: self.head.origin.clone(), times: RIVALS_MAX })
+    }
+
+    /// Refuses when this machine's clock is off from the store's.
+    async fn check_clock(&mut self, now: Time) -> Result<(), JournalError> {
+        let off_us = match self.config.clock_check {
+            ClockCheck::Records => now.micros_since(self.clock.last()).min(0),
+            ClockCheck::Store => {
+                let checked = self.clock_checked_at.map(|at| now.micros_since(at));
+                if checked.is_some_and(|ago_us| (0..HOUR_US).contains(&ago_us)) {
+                    return Ok(());
+                }
+                now.micros_since(self.store_time().await?)
+            }
+        };
+        if off_us.abs() > CLOCK_OFF_MAX_US {
+            return Err(JournalError::ClockOff { off_us });
+        }
+        self.clock_checked_at = Some(now);
+        Ok(())
+    }
+
+    /// What the store's clock says: object storage tells its time only by dating what is written.
+    async fn store_time(&self) -> Result<Time, StoreError> {
+        let name = format!("nodes/{}.clock", self.head.origin);
+        self.store.overwrite(&name, "abide\n".into()).await?;
+        let found = self.store.objects().head(&Path::from(name.as_str())).await;
+        let found = found.map_err(|source| StoreError::of("read", name, source))?;
+        Ok(Time::from_micros(found.last_modified.timestamp_micros()))
+    }
+}
+
+fn halves(content: &Content) -> Option<[Content; 2]> {
+    let half = content.num_rows() / 2;
+    (half > 0).then(|| [content.slice(0, half), content.slice(half, content.num_rows() - half)])
+}
