@@ -12,36 +12,17 @@ use crate::setup;
 /// The checkout: this crate's folder stands in it.
 pub(crate) fn workspace() -> PathBuf {
     let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
-    xtask
-        .parent()
-        .expect("the crate stands in a folder of the workspace")
-        .to_owned()
+    xtask.parent().expect("the crate stands in a folder of the workspace").to_owned()
 }
 
 pub(crate) fn check() -> Result<()> {
     run(cargo().args(["fmt", "--all", "--check"]))?;
-    run(cargo().args([
-        "clippy",
-        "--locked",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ]))?;
+    run(cargo().args(["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     tidy()
 }
 
 pub(crate) fn tidy() -> Result<()> {
-    run(cargo().args([
-        "test",
-        "--locked",
-        "--quiet",
-        "--package",
-        "xtask",
-        "--test",
-        "tidy",
-    ]))
+    run(cargo().args(["test", "--locked", "--quiet", "--package", "xtask", "--test", "tidy"]))
 }
 
 /// All tests and doc tests, or those whose name contains `name`.
@@ -50,9 +31,7 @@ pub(crate) fn tidy() -> Result<()> {
 pub(crate) fn test(name: Option<&str>) -> Result<()> {
     let server = setup::s3_server()?;
     let mut command = cargo();
-    command
-        .args(["test", "--locked", "--workspace", "--no-fail-fast"])
-        .args(name);
+    command.args(["test", "--locked", "--workspace", "--no-fail-fast"]).args(name);
     run(command.env("ABIDE_TEST_S3", server))
 }
 
@@ -60,10 +39,8 @@ pub(crate) fn test(name: Option<&str>) -> Result<()> {
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let line = line(command);
     println!("xtask: {line}");
-    let status = command
-        .current_dir(workspace())
-        .status()
-        .with_context(|| format!("could not start `{line}`"))?;
+    let status =
+        command.current_dir(workspace()).status().with_context(|| format!("could not start `{line}`"))?;
     ensure!(status.success(), "`{line}` failed: {status}");
     Ok(())
 }
@@ -74,14 +51,8 @@ fn cargo() -> Command {
 }
 
 fn line(command: &Command) -> String {
-    let program = Path::new(command.get_program())
-        .file_name()
-        .unwrap_or(command.get_program());
+    let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
     let mut words = vec![program.to_string_lossy()];
-    words.extend(
-        command
-            .get_args()
-            .map(|argument| argument.to_string_lossy()),
-    );
+    words.extend(command.get_args().map(|argument| argument.to_string_lossy()));
     words.join(" ")
 }

@@ -2,11 +2,7 @@
 //!
 //! Each entry runs the ordinary tools (cargo, go) with their output passed through, and stops at the first failure.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command line tool"
-)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
 mod cargo;
 mod setup;

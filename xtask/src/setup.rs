@@ -24,22 +24,12 @@ pub(crate) fn s3_server() -> Result<PathBuf> {
     }
 
     require_go()?;
-    println!(
-        "xtask: building the S3 test server, {PROGRAM} {VERSION}; some minutes the first time"
-    );
+    println!("xtask: building the S3 test server, {PROGRAM} {VERSION}; some minutes the first time");
     fs::create_dir_all(&tools).with_context(|| format!("could not create {}", tools.display()))?;
     // Without debug tables it links faster and is half the size.
     let source = format!("{MODULE}@{VERSION}");
-    cargo::run(
-        Command::new("go")
-            .args(["install", "-ldflags=-s -w", &source])
-            .env("GOBIN", &tools),
-    )?;
-    ensure!(
-        program.is_file(),
-        "`go install` left no {}",
-        program.display()
-    );
+    cargo::run(Command::new("go").args(["install", "-ldflags=-s -w", &source]).env("GOBIN", &tools))?;
+    ensure!(program.is_file(), "`go install` left no {}", program.display());
     fs::write(&stamp, VERSION).with_context(|| format!("could not write {}", stamp.display()))?;
     Ok(program)
 }
@@ -47,10 +37,7 @@ pub(crate) fn s3_server() -> Result<PathBuf> {
 fn require_go() -> Result<()> {
     match Command::new("go").arg("version").output() {
         Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => bail!(
-            "`go version` failed: {}",
-            String::from_utf8_lossy(&output.stderr).trim()
-        ),
+        Ok(output) => bail!("`go version` failed: {}", String::from_utf8_lossy(&output.stderr).trim()),
         Err(error) if error.kind() == ErrorKind::NotFound => bail!(
             "the S3 test server is built with Go and `go` is not on the path; install Go 1.25 or newer, \
              or put {PROGRAM} {VERSION} at target/tools/{PROGRAM} and `{VERSION}` into target/tools/{PROGRAM}.version"

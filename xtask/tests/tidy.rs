@@ -1,10 +1,7 @@
 //! What no compiler checks and every reader relies on: the direction of the crate arrows, what stays out of the
 //! engine, and the sizes and names of files.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test: what it cannot read is a failure"
-)]
+#![expect(clippy::unwrap_used, reason = "a test: what it cannot read is a failure")]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,29 +15,19 @@ use serde_json::Value;
 const LAYERS: &[(&str, &[&str])] = &[
     // Words, then the engine: bytes and values in, values out.
     ("abide-model", &[]),
-    (
-        "abide-rules abide-index abide-formats abide-signals",
-        &["abide-model"],
-    ),
-    (
-        "abide-enforce",
-        &["abide-model", "abide-rules", "abide-index"],
-    ),
+    ("abide-rules abide-index abide-formats abide-signals", &["abide-model"]),
+    ("abide-enforce", &["abide-model", "abide-rules", "abide-index"]),
     // State.
     ("abide-journal", &["abide-model"]),
     ("abide-replica", &[ENGINE, "abide-journal"]),
     // Adapters, which never use each other, and the shell.
     ("abide-scrub", &[ENGINE, "abide-journal abide-replica"]),
-    (
-        "abide-cli",
-        &[ENGINE, "abide-journal abide-replica abide-scrub"],
-    ),
+    ("abide-cli", &[ENGINE, "abide-journal abide-replica abide-scrub"]),
     // Tools. The test kit is everybody's dev-dependency and nobody's dependency.
     ("abide-testkit", &[ENGINE, "abide-journal abide-replica"]),
     ("xtask", &[]),
 ];
-const ENGINE: &str =
-    "abide-model abide-rules abide-index abide-formats abide-signals abide-enforce";
+const ENGINE: &str = "abide-model abide-rules abide-index abide-formats abide-signals abide-enforce";
 
 /// The engine never waits and never does I/O, so these appear nowhere below it.
 const NEVER_IN_ENGINE: &[&str] = &["object_store", "tokio"];
@@ -53,27 +40,13 @@ fn arrows_point_down() {
     let allowed: BTreeMap<&str, Vec<&str>> = LAYERS
         .iter()
         .flat_map(|(crates, uses)| {
-            crates
-                .split(' ')
-                .map(|name| (name, uses.iter().flat_map(|u| u.split(' ')).collect()))
+            crates.split(' ').map(|name| (name, uses.iter().flat_map(|u| u.split(' ')).collect()))
         })
         .collect();
-    let metadata = command(
-        env!("CARGO"),
-        &[
-            "metadata",
-            "--no-deps",
-            "--offline",
-            "--format-version",
-            "1",
-        ],
-    );
+    let metadata = command(env!("CARGO"), &["metadata", "--no-deps", "--offline", "--format-version", "1"]);
     let metadata: Value = serde_json::from_str(&metadata).unwrap();
     let packages = metadata["packages"].as_array().unwrap();
-    let ours: Vec<&str> = packages
-        .iter()
-        .map(|package| package["name"].as_str().unwrap())
-        .collect();
+    let ours: Vec<&str> = packages.iter().map(|package| package["name"].as_str().unwrap()).collect();
 
     let mut wrong = Vec::new();
     for package in packages {
@@ -90,40 +63,20 @@ fn arrows_point_down() {
             }
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "crate arrows that design and LAYERS do not have:\n{}",
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "crate arrows that design and LAYERS do not have:\n{}", wrong.join("\n"));
 }
 
 /// Not only direct dependencies: a runtime that comes in through a third crate is a runtime all the same.
 #[test]
 fn engine_is_free_of_runtimes() {
     for name in ENGINE.split(' ') {
-        let tree = [
-            "tree",
-            "--offline",
-            "--edges",
-            "normal",
-            "--prefix",
-            "none",
-            "--package",
-            name,
-        ];
+        let tree = ["tree", "--offline", "--edges", "normal", "--prefix", "none", "--package", name];
         let tree = command(env!("CARGO"), &tree);
-        assert!(
-            tree.starts_with(name),
-            "cargo tree did not answer about {name}: {tree}"
-        );
+        assert!(tree.starts_with(name), "cargo tree did not answer about {name}: {tree}");
         for line in tree.lines() {
             let dependency = line.split(' ').next().unwrap();
-            let ask =
-                format!("see `cargo tree --package {name} --edges normal --invert {dependency}`");
-            assert!(
-                !NEVER_IN_ENGINE.contains(&dependency),
-                "{name} uses {dependency}; {ask}"
-            );
+            let ask = format!("see `cargo tree --package {name} --edges normal --invert {dependency}`");
+            assert!(!NEVER_IN_ENGINE.contains(&dependency), "{name} uses {dependency}; {ask}");
         }
     }
 }
@@ -134,14 +87,10 @@ fn files_are_small() {
         .into_iter()
         .filter(|file| !LARGE_FILES.contains(&file.as_str()))
         .filter(|file| {
-            fs::symlink_metadata(workspace().join(file))
-                .is_ok_and(|found| found.len() > FILE_SIZE_MAX)
+            fs::symlink_metadata(workspace().join(file)).is_ok_and(|found| found.len() > FILE_SIZE_MAX)
         })
         .collect();
-    assert!(
-        large.is_empty(),
-        "over 1 MiB in git, and not in LARGE_FILES: {large:?}"
-    );
+    assert!(large.is_empty(), "over 1 MiB in git, and not in LARGE_FILES: {large:?}");
 }
 
 #[test]
@@ -171,23 +120,12 @@ fn tracked_files() -> Vec<String> {
 }
 
 fn command(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program)
-        .args(arguments)
-        .current_dir(workspace())
-        .output()
-        .unwrap();
+    let output = Command::new(program).args(arguments).current_dir(workspace()).output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success(),
-        "{program} {}: {errors}",
-        arguments.join(" ")
-    );
+    assert!(output.status.success(), "{program} {}: {errors}", arguments.join(" "));
     String::from_utf8(output.stdout).unwrap()
 }
 
 fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .unwrap()
-        .to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
