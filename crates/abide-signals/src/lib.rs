@@ -1,1 +1,17 @@
-//! Outside formats to signals.
+//! Outside formats to statements: which columns of a table hold whom, and which flags of a
+//! vendor's export say out.
+//!
+//! Text in, values out: no I/O, no clock. What cannot be judged (a column that could be two
+//! things, a word that nobody knows, a date that has two readings) is an error that says what to
+//! do, never a guess.
+//!
+//! In reading order: the [`words`] and [`dates`] of single cells, what whole [`columns`] hold, the
+//! [`flags`] that make statements of a row, and the [`exports`] of vendors that are known.
+
+pub mod dates;
+pub mod words;
+
+pub mod columns;
+
+pub use columns::{Ambiguous, ColumnGuess, ColumnRef, Columns, IdArg, IdColumn, IdRole, Role};
+pub use dates::{DateFault, DateOrder, DateReader, OrderEvidence, UnsettledOrder};
