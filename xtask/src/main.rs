@@ -1,6 +1,7 @@
 //! The project's own commands: one short menu, `cargo xtask`, and nothing to install for it.
 //!
-//! Each entry runs the ordinary tools (cargo, go) with their output passed through, and stops at the first failure.
+//! Each entry runs the ordinary tools (cargo, go) with their output passed through, and stops at the first
+//! failure.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 

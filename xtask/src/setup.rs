@@ -1,4 +1,5 @@
-//! Installs what the tests need and cargo cannot bring: the S3 server (docs/decisions/0005-s3-test-server.md).
+//! Installs what the tests need and cargo cannot bring: the S3 server
+//! (docs/decisions/0005-s3-test-server.md).
 
 use std::fs;
 use std::io::ErrorKind;

@@ -1,5 +1,5 @@
-//! What no compiler checks and every reader relies on: the direction of the crate arrows, what stays out of the
-//! engine, and the sizes and names of files.
+//! What no compiler checks and every reader relies on: the direction of the crate arrows, what stays out of
+//! the engine, and the sizes and names of files.
 
 #![expect(clippy::unwrap_used, reason = "a test: what it cannot read is a failure")]
 

@@ -1,4 +1,5 @@
-//! Time as a simulated world has it: one true time that the test moves, and nodes whose clocks are off from it.
+//! Time as a simulated world has it: one true time that the test moves, and nodes whose clocks are off from
+//! it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -1,7 +1,7 @@
 //! What we assume of an object store, as one check that every store passes which a test or a user relies on.
 //!
-//! The journal's safety is these assumptions and little else: that a create-only write has one winner, that what was
-//! written is read and listed at once, and that nobody ever sees half an object.
+//! The journal's safety is these assumptions and little else: that a create-only write has one winner, that
+//! what was written is read and listed at once, and that nobody ever sees half an object.
 
 mod lists;
 mod writes;
@@ -27,8 +27,8 @@ pub struct Broken {
 
 /// Checks every assumption, in order; the first that does not hold is the error.
 ///
-/// Needs a tokio runtime (the rivals are tasks; on several threads they race for real), about 100 MiB of memory, and
-/// nothing below `contract/` in the store.
+/// Needs a tokio runtime (the rivals are tasks; on several threads they race for real), about 100 MiB of
+/// memory, and nothing below `contract/` in the store.
 pub async fn check(store: Arc<dyn ObjectStore>) -> Result<(), Broken> {
     lists::start_empty(&*store).await?;
     writes::missing_is_not_found(&*store).await?;

@@ -1,7 +1,7 @@
 //! An object store that fails on purpose, as stores and networks do, from one seed.
 //!
-//! What goes in is a real store and a seed; what comes out is the same store with faults that any code over an
-//! `ObjectStore` must survive. It never tears an object: no store that we support does that.
+//! What goes in is a real store and a seed; what comes out is the same store with faults that any code over
+//! an `ObjectStore` must survive. It never tears an object: no store that we support does that.
 
 mod dice;
 mod upload;
@@ -37,8 +37,8 @@ pub struct Faults {
     /// A new object is missing from lists at first, from at most [`Self::stale_lists_max`] of them.
     pub list_stale: f64,
     pub stale_lists_max: u32,
-    /// A request lets other tasks run up to so many times before it reaches the store, and again before its answer
-    /// reaches the caller: this is what reorders requests.
+    /// A request lets other tasks run up to so many times before it reaches the store, and again before its
+    /// answer reaches the caller: this is what reorders requests.
     pub yields_max: u32,
 }
 
@@ -54,8 +54,8 @@ impl Faults {
         yields_max: 0,
     };
 
-    /// A bad day: every kind of fault, each often enough to meet another within a few requests, and rare enough that
-    /// a caller who tries again gets through.
+    /// A bad day: every kind of fault, each often enough to meet another within a few requests, and rare
+    /// enough that a caller who tries again gets through.
     pub const MANY: Self = Self {
         write_refused: 0.1,
         answer_lost: 0.1,
@@ -69,8 +69,9 @@ impl Faults {
 
 /// Wraps a store; clones share one set of dice, so that every node of a simulated world can hold its own.
 ///
-/// The same seed gives the same faults to the same requests in the same order, which a single-threaded runtime over an
-/// in-memory store repeats exactly. Reads see every write at once, as S3 promises; only lists lag.
+/// The same seed gives the same faults to the same requests in the same order, which a single-threaded
+/// runtime over an in-memory store repeats exactly. Reads see every write at once, as S3 promises; only lists
+/// lag.
 #[derive(Clone, Debug)]
 pub struct FaultyStore {
     inner: Arc<dyn ObjectStore>,
@@ -92,12 +93,13 @@ impl FaultyStore {
         self.dice.set_faults(faults);
     }
 
-    /// How many requests failed, and objects went unlisted, by our hand so far. A simulation that ends with 0 has tested nothing.
+    /// How many requests failed, and objects went unlisted, by our hand so far. A simulation that ends with 0
+    /// has tested nothing.
     pub fn faults_injected(&self) -> u64 {
         self.dice.injected()
     }
 
-    /// Runs a write with its fault, if it has one; `None` where nothing came of it.
+    /// Runs a write, with a fault if one strikes.
     async fn write<T>(&self, location: &Path, write: impl Future<Output = Result<T>>) -> Result<T> {
         self.dice.pause().await;
         match self.dice.write_fault() {

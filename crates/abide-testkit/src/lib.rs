@@ -1,8 +1,9 @@
 //! Tools for tests: the world around the store, real where it can be and hostile on purpose where it cannot.
 //!
-//! [`contract::check`] says what we assume of an object store; every store that a test trusts passes it, real or not.
-//! [`S3Server`] is a real one on loopback, [`FaultyStore`] makes any of them fail from a seed, and [`SimClock`] is the
-//! time of a simulated world. Nothing here is part of the product: other crates name it only as a dev-dependency.
+//! [`contract::check`] says what we assume of an object store; every store that a test trusts passes it, real
+//! or not. [`S3Server`] is a real one on loopback, [`FaultyStore`] makes any of them fail from a seed, and
+//! [`SimClock`] is the time of a simulated world. Nothing here is part of the product: other crates name it
+//! only as a dev-dependency.
 
 pub mod clock;
 pub mod contract;

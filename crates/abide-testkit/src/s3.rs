@@ -26,8 +26,8 @@ const POLLS_MAX: u32 = 1_500;
 
 /// A running S3 server with one empty bucket, stopped when dropped.
 ///
-/// Its objects are files under the given folder, so a test that keeps the folder can start another server on it: that
-/// is a restart.
+/// Its objects are files under the given folder, so a test that keeps the folder can start another server on
+/// it: that is a restart.
 #[derive(Debug)]
 pub struct S3Server {
     process: Child,
@@ -51,9 +51,9 @@ enum StartError {
 }
 
 impl S3Server {
-    /// Starts the server named by the environment variable `ABIDE_TEST_S3`, else the one in `target/tools` of this
-    /// workspace, on a free port of 127.0.0.1, and returns when it answers. The folder `root` must exist, on a file
-    /// system with extended attributes (where the server keeps its ETags).
+    /// Starts the server named by the environment variable `ABIDE_TEST_S3`, else the one in `target/tools` of
+    /// this workspace, on a free port of 127.0.0.1, and returns when it answers. The folder `root` must
+    /// exist, on a file system with extended attributes (where the server keeps its ETags).
     ///
     /// # Panics
     ///
@@ -100,8 +100,8 @@ impl S3Server {
 
 impl Drop for S3Server {
     fn drop(&mut self) {
-        // By its handle, so never a process that is not ours. A kill and not a polite end: what the server answered
-        // must survive that anyway.
+        // By its handle, so never a process that is not ours. A kill and not a polite end: what the server
+        // answered must survive that anyway.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

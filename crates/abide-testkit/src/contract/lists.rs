@@ -44,7 +44,8 @@ pub(super) async fn prefixes_are_whole_segments(store: &dyn ObjectStore) -> Resu
     const LEVEL: &str = "a list with a delimiter shows the objects of one level, and the prefixes below it";
 
     let paths = ["tree/ab", "tree/a/1", "tree/a/2/x", "tree/a/3", "tree/ab/1", "tree-a/1"].map(path);
-    // On a file system a name is an object or a folder, not both, so the first is for the others only to be told from.
+    // On a file system a name is an object or a folder, not both, so the first is for the others only to be
+    // told from.
     for path in &paths[1..] {
         succeeds(PREFIX, create(store, path, &"x".into()).await)?;
     }

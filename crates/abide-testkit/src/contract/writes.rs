@@ -12,8 +12,8 @@ use super::{Broken, create, equal, holds, not_found, path, read, succeeds};
 
 const RACES: u32 = 25;
 const RIVALS: u8 = 8;
-/// Several pages and network packets, so that a mixture of two writers would show, and little enough that a server
-/// which refuses early still takes all of it before it answers.
+/// Several pages and network packets, so that a mixture of two writers would show, and little enough that a
+/// server which refuses early still takes all of it before it answers.
 const RIVAL_SIZE: usize = 96 * 1024;
 
 /// The journal's largest object (design, section 4), written in one request.
@@ -117,8 +117,9 @@ pub(super) async fn largest_object_in_one_put(store: &dyn ObjectStore) -> Result
 
     let (path, bytes) = (path("large"), pattern(LARGEST));
     succeeds(LARGE, create(store, &path, &bytes).await)?;
-    // Any error: a server may refuse before it has read all, and close the connection, so that the client is left with
-    // a broken pipe instead of the answer. Whoever writes objects of this size has to read back after it.
+    // Any error: a server may refuse before it has read all, and close the connection, so that the client is
+    // left with a broken pipe instead of the answer. Whoever writes objects of this size has to read back
+    // after it.
     let again = create(store, &path, &Bytes::from(vec![0; LARGEST])).await;
     holds(LARGE, again.is_err(), || format!("{again:?}"))?;
     let unchanged = succeeds(LARGE, read(store, &path).await)? == bytes;

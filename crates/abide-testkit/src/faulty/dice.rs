@@ -21,7 +21,8 @@ pub(super) struct Dice {
 struct State {
     rng: ChaCha8Rng,
     faults: Faults,
-    /// New objects, and from how many more lists each is missing. A map in order, so that nothing depends on hashing.
+    /// New objects, and from how many more lists each is missing. A map in order, so that nothing depends on
+    /// hashing.
     hidden: BTreeMap<Path, u32>,
     injected: u64,
 }

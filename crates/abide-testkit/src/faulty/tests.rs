@@ -52,7 +52,8 @@ fn a_seed_is_a_run() {
     assert_ne!(run(8).0, first);
 }
 
-/// Each fault leaves the store as it says: refused wrote nothing, lost wrote all, and both tell the caller the same.
+/// Each fault leaves the store as it says: refused wrote nothing, lost wrote all, and both tell the caller
+/// the same.
 #[tokio::test]
 async fn writes_fail_before_or_after_they_land() {
     for (faults, landed) in [
@@ -96,7 +97,8 @@ async fn stale_lists_catch_up() {
     assert_eq!(shown().await, 2);
 }
 
-/// A read never ends early without saying so: its bytes are a beginning of the object, and then comes the error.
+/// A read never ends early without saying so: its bytes are a beginning of the object, and then comes the
+/// error.
 #[tokio::test]
 async fn reads_break_off_with_an_error() {
     let bytes = (0..=255).collect::<Bytes>();

@@ -75,7 +75,8 @@ async fn reordered() {
     }
 }
 
-/// The contract is worth what it catches: each way of getting a store wrong, and the assumption that it breaks.
+/// The contract is worth what it catches: each way of getting a store wrong, and the assumption that it
+/// breaks.
 #[tokio::test]
 async fn careless_stores_are_found_out() {
     for (flaw, assumption) in [
