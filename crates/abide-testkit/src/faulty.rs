@@ -88,7 +88,8 @@ impl FaultyStore {
         self.dice.set_faults(Faults::NONE);
     }
 
-    /// Changes the weather; what is hidden from lists stays hidden as long as it would have.
+    /// Changes the weather. What is hidden from lists stays hidden as long as it would have, unless lists are no
+    /// longer stale at all.
     pub fn set_faults(&self, faults: Faults) {
         self.dice.set_faults(faults);
     }
