@@ -143,12 +143,22 @@ fn split(text: &str) -> Result<(&str, &str), InvalidIdentifier> {
 /// `atext` of RFC 5321 and the dot, and with RFC 6531 all that is neither white space nor control.
 /// Dots in odd places are taken: Japanese carriers gave out such addresses.
 fn is_local(c: char) -> bool {
-    match c {
-        'a'..='z' | 'A'..='Z' | '0'..='9' => true,
-        _ if c.is_ascii() => ".!#$%&'*+-/=?^_`{|}~".contains(c),
+    match u8::try_from(c) {
+        Ok(byte) if byte.is_ascii() => IS_ATEXT_OR_DOT[usize::from(byte)],
         _ => !c.is_whitespace() && !c.is_control(),
     }
 }
+
+const IS_ATEXT_OR_DOT: [bool; 128] = {
+    let mut table = [false; 128];
+    let atext = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-/=?^_`{|}~.";
+    let mut at = 0;
+    while at < atext.len() {
+        table[atext[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
 
 fn fit(local: &str, whole: &str) -> Result<(), InvalidIdentifier> {
     if local.len() > LOCAL_MAX || whole.len() > WHOLE_MAX {

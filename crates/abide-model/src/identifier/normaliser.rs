@@ -36,7 +36,7 @@ impl Normaliser {
     ) -> Result<(), InvalidIdentifier> {
         into.kind = kind;
         into.texts.clear();
-        let result = (*self).fill(kind, text, into);
+        let result = self.fill(kind, text, into);
         if result.is_err() {
             let mut texts = std::mem::take(&mut into.texts);
             texts.clear();
@@ -61,7 +61,7 @@ impl Normaliser {
         Ok(Identifier { kind, hashed: Some(digest), ..Identifier::blank() })
     }
 
-    fn fill(&self, kind: IdentifierKind, text: &str, into: &mut Identifier) -> Result<(), InvalidIdentifier> {
+    fn fill(self, kind: IdentifierKind, text: &str, into: &mut Identifier) -> Result<(), InvalidIdentifier> {
         let text = trim(text);
         if text.is_empty() {
             return Err(InvalidIdentifier::Empty);

@@ -10,7 +10,7 @@ use base64::{Engine, prelude::*};
 use proptest::prelude::*;
 use unicode_normalization::UnicodeNormalization;
 
-use crate::{canonical, raw, texts};
+use crate::{canonical, hex, raw, texts};
 
 const DOMAINS: [&str; 11] = [
     "gmail.com",
@@ -73,7 +73,7 @@ fn any_text() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     /// Normalising twice is normalising once, for every kind and any text.
     #[test]
@@ -159,7 +159,7 @@ proptest! {
     fn spellings_of_a_digest_are_one(bytes in prop::collection::vec(any::<u8>(), 32)) {
         for (form, len) in [(Form::Md5, 16), (Form::Sha1, 20), (Form::Sha256, 32)] {
             let bytes = &bytes[..len];
-            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            let hex = hex(bytes);
             let ours = Normaliser::hashed(IdentifierKind::Email, None, &hex).unwrap();
             prop_assert_eq!(ours.primary().form, form);
             prop_assert_eq!(&ours.primary().bytes, &bytes[..16]);

@@ -1,12 +1,14 @@
 //! The identifiers from outside: published vectors, laws, and pinned outputs.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 mod laws;
 mod phones;
 mod pinned;
 mod privacy;
 mod vectors;
 
-use std::{fs, path::PathBuf};
+use std::{fmt::Write, fs, path::PathBuf};
 
 use abide_model::{Identifier, IdentifierKind, InvalidIdentifier, Normaliser};
 
@@ -33,4 +35,11 @@ fn texts(identifier: &Identifier) -> Vec<&str> {
 
 fn canonical(identifier: &Identifier) -> &str {
     identifier.expose_texts().next().expect("a raw identifier has a text")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut hex, byte| {
+        write!(hex, "{byte:02x}").unwrap();
+        hex
+    })
 }
