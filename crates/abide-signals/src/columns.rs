@@ -13,8 +13,15 @@ use abide_model::{Form, IdentifierKind, Normaliser, PhoneRegion, identifier::loo
 
 pub use id::{ColumnRef, IdArg, IdColumn, IdRole, InvalidColumnRef, InvalidIdArg, NoSuchColumn};
 
+pub(crate) use names::key;
+
 use crate::{dates, words};
 use names::{Hashed, Named};
+
+/// Whether a column is called like a flag.
+pub(crate) fn is_named_flag(name: &str) -> bool {
+    names::read(name) == Some(Named::Flag)
+}
 
 /// What a column holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,7 +109,7 @@ impl fmt::Display for ColumnGuess {
     }
 }
 
-fn described(role: IdRole) -> String {
+pub(crate) fn described(role: IdRole) -> String {
     let plural = match role.kind {
         IdentifierKind::Email => "e-mails",
         IdentifierKind::Phone => "phone numbers",

@@ -13,5 +13,10 @@ pub mod words;
 
 pub mod columns;
 
+pub mod exports;
+pub mod flags;
+
 pub use columns::{Ambiguous, ColumnGuess, ColumnRef, Columns, IdArg, IdColumn, IdRole, Role};
 pub use dates::{DateFault, DateOrder, DateReader, OrderEvidence, UnsettledOrder};
+pub use exports::{Export, Recognised, Unimportable, Vendor};
+pub use flags::{Flag, FlagArg, FlagReader, OutWhen, RowFault, RowStatement, UnknownWords};

@@ -12,7 +12,7 @@ pub struct IdRole {
     pub profile: Option<Profile>,
     /// Of the digests; `None` for raw texts.
     pub form: Option<Form>,
-    /// What the vendor leaves out before numbers that are digits only: `+`, `+1`.
+    /// What the vendor leaves out before numbers that are digits and dashes only: `+`, `+1`.
     pub prefix: &'static str,
 }
 
@@ -36,7 +36,8 @@ impl IdRole {
     /// The text with what the vendor leaves out.
     pub fn spelled<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let digits = text.trim();
-        if self.prefix.is_empty() || digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        let is_number = digits.bytes().all(|b| b.is_ascii_digit() || b == b'-') && digits.starts_with(|c: char| c.is_ascii_digit());
+        if self.prefix.is_empty() || !is_number {
             return Cow::Borrowed(text);
         }
         Cow::Owned(format!("{}{digits}", self.prefix))
