@@ -6,6 +6,7 @@
 mod ipc;
 mod leaf;
 mod parquet_file;
+mod parquet_leaf;
 mod parquet_rows;
 mod parquet_write;
 

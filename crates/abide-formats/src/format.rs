@@ -192,6 +192,3 @@ fn split_name(name: &str) -> (&str, Compression) {
         (name, Compression::None)
     }
 }
-
-#[cfg(test)]
-mod tests;

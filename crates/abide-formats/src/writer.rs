@@ -20,19 +20,16 @@ enum Body<W: Write + Send> {
 
 impl<W: Write + Send> Writer<W> {
     pub fn new(mut sink: W, output: &Output) -> Result<Self, FormatError> {
-        let body = match output.columnar() {
-            Some(columnar) => Body::Columnar(ColumnarWriter::new(sink, columnar)?),
-            None => {
-                let mut frame = Frame::new(output.compression());
-                let preamble = output.preamble();
-                if !preamble.is_empty() {
-                    let encoded = Encoded::new(preamble, output.compression())?;
-                    frame.write(&mut sink, &encoded).map_err(failed)?;
-                }
-                Body::Text { sink, frame }
-            }
-        };
-        Ok(Self { body, rows: 0 })
+        if let Some(columnar) = output.columnar() {
+            return Ok(Self { body: Body::Columnar(ColumnarWriter::new(sink, columnar)?), rows: 0 });
+        }
+        let mut frame = Frame::new(output.compression());
+        let preamble = output.preamble();
+        if !preamble.is_empty() {
+            let encoded = Encoded::new(preamble, output.compression())?;
+            frame.write(&mut sink, &encoded).map_err(failed)?;
+        }
+        Ok(Self { body: Body::Text { sink, frame }, rows: 0 })
     }
 
     /// # Panics

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::basic::{Compression, LogicalType};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{ChunkReader, Length};
 
 use crate::{Format, FormatError};
@@ -37,7 +38,7 @@ impl ParquetFile {
     }
 
     fn check_codecs(&self) -> Result<(), FormatError> {
-        let columns = self.metadata.metadata().row_groups().iter().flat_map(|group| group.columns());
+        let columns = self.metadata.metadata().row_groups().iter().flat_map(RowGroupMetaData::columns);
         for column in columns {
             if matches!(column.compression(), Compression::LZO | Compression::BROTLI(_)) {
                 return Err(FormatError::Codec {

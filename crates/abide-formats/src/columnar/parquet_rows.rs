@@ -11,7 +11,7 @@ use super::parquet_file::ParquetFile;
 use crate::FormatError;
 
 /// What is decoded at a time, per column and thread.
-const BATCH_ROWS: usize = 16 * 1024;
+pub(crate) const BATCH_ROWS: usize = 16 * 1024;
 
 /// Consecutive rows of one row group.
 pub(crate) struct Slice {

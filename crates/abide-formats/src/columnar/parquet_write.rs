@@ -21,6 +21,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{Type, TypePtr};
 
 use super::parquet_file::ParquetFile;
+use super::parquet_leaf::{self, LeafChunk, is_beyond_arrow};
 use super::parquet_rows::Slice;
 use super::text_column;
 use crate::{Format, FormatError};
@@ -31,6 +32,8 @@ pub(crate) struct Encoder {
     root: TypePtr,
     properties: WriterPropertiesPtr,
     columns: ArrowRowGroupWriterFactory,
+    /// For each leaf column whether it is beyond Arrow.
+    beyond_arrow: Vec<bool>,
 }
 
 impl Encoder {
@@ -42,7 +45,9 @@ impl Encoder {
         let nowhere = SerializedFileWriter::new(std::io::sink(), Arc::clone(&root), Arc::clone(&properties))
             .map_err(write_error)?;
         let columns = ArrowRowGroupWriterFactory::new(&nowhere, Arc::clone(&schema));
-        Ok(Self { schema, root, properties, columns })
+        let beyond_arrow =
+            nowhere.schema_descr().columns().iter().map(|column| is_beyond_arrow(column)).collect();
+        Ok(Self { schema, root, properties, columns, beyond_arrow })
     }
 }
 
@@ -108,7 +113,12 @@ pub(crate) struct RowGroup {
     rows: usize,
     /// Columns to copy from the input, before the ones that were encoded.
     copied: Option<(Arc<ParquetFile>, usize)>,
-    encoded: Vec<ArrowColumnChunk>,
+    encoded: Vec<Encoded>,
+}
+
+enum Encoded {
+    Arrow(ArrowColumnChunk),
+    Leaf(LeafChunk),
 }
 
 /// The rows of `slice` where `mask` is true.
@@ -137,8 +147,7 @@ pub(crate) fn select(
             column.write(&leaf).map_err(write_error)?;
         }
     }
-    let encoded =
-        columns.into_iter().map(ArrowColumnWriter::close).collect::<Result<_, _>>().map_err(write_error)?;
+    let encoded = close(columns, copied, slice, file, encoder, mask).map_err(write_error)?;
     Ok(RowGroup { rows, copied: copied.then(|| (Arc::clone(file), slice.row_group)), encoded })
 }
 
@@ -173,13 +182,36 @@ fn encode_batch(
     if batch.num_rows() == 0 {
         return Ok(());
     }
-    let mut columns = columns.iter_mut();
+    let mut columns = columns.iter_mut().zip(&encoder.beyond_arrow);
     for (array, field) in batch.columns().iter().zip(encoder.schema.fields()) {
         for leaf in compute_leaves(field, array)? {
-            columns.next().expect("there is a writer for every leaf").write(&leaf)?;
+            let (column, beyond_arrow) = columns.next().expect("there is a writer for every leaf");
+            if !beyond_arrow {
+                column.write(&leaf)?;
+            }
         }
     }
     Ok(())
+}
+
+/// Completes the columns, those that are beyond Arrow from the input itself.
+fn close(
+    columns: Vec<ArrowColumnWriter>,
+    copied: bool,
+    slice: &Slice,
+    file: &ParquetFile,
+    encoder: &Encoder,
+    mask: &[bool],
+) -> Result<Vec<Encoded>, ParquetError> {
+    let beyond_arrow = |leaf: usize| !copied && encoder.beyond_arrow[leaf];
+    let close = |(leaf, column): (usize, ArrowColumnWriter)| {
+        Ok(if beyond_arrow(leaf) {
+            Encoded::Leaf(parquet_leaf::encode(slice, file, leaf, &encoder.properties, mask)?)
+        } else {
+            Encoded::Arrow(column.close()?)
+        })
+    };
+    columns.into_iter().enumerate().map(close).collect()
 }
 
 /// Whether the bytes of a row group can go out as they are: the offsets make sense, and nothing outside of its column
@@ -216,14 +248,17 @@ impl<W: Write + Send> Writer<W> {
             }
         }
         for column in group.encoded {
-            column.append_to_row_group(&mut out).map_err(write_error)?;
+            match column {
+                Encoded::Arrow(chunk) => chunk.append_to_row_group(&mut out),
+                Encoded::Leaf(chunk) => chunk.append_to_row_group(&mut out),
+            }
+            .map_err(write_error)?;
         }
         out.close().map_err(write_error)?;
         Ok(())
     }
 
-    pub(crate) fn finish(mut self) -> Result<W, FormatError> {
-        self.0.finish().map_err(write_error)?;
+    pub(crate) fn finish(self) -> Result<W, FormatError> {
         self.0.into_inner().map_err(write_error)
     }
 }

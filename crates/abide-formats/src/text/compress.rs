@@ -33,7 +33,9 @@ impl Encoded {
 }
 
 fn zstd_frame(text: &[u8]) -> io::Result<Vec<u8>> {
-    zstd::bulk::compress(text, zstd::DEFAULT_COMPRESSION_LEVEL)
+    let mut compressor = zstd::bulk::Compressor::new(zstd::DEFAULT_COMPRESSION_LEVEL)?;
+    compressor.include_checksum(true)?;
+    compressor.compress(text)
 }
 
 fn deflate(text: &[u8]) -> Encoded {
@@ -89,14 +91,13 @@ impl Frame {
         let empty = !self.started;
         self.start(sink)?;
         match self.compression {
-            Compression::None => {}
             Compression::Gzip => {
                 sink.write_all(&GZIP_LAST_BLOCK)?;
                 sink.write_all(&self.crc.sum().to_le_bytes())?;
                 sink.write_all(&self.crc.amount().to_le_bytes())?;
             }
             Compression::Zstd if empty => sink.write_all(&zstd_frame(b"")?)?,
-            Compression::Zstd => {}
+            Compression::None | Compression::Zstd => {}
         }
         sink.flush()
     }

@@ -242,6 +242,3 @@ impl Quote {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -16,7 +16,7 @@ use crate::{Column, Format, FormatError};
 pub(crate) struct Paths {
     root: Node,
     /// For each wanted column the number of its path; columns with the same path share one.
-    paths_of: Vec<usize>,
+    by_column: Vec<usize>,
     count: usize,
 }
 
@@ -43,7 +43,7 @@ impl Paths {
             }
             let path = *node.path.get_or_insert(paths.count);
             paths.count = paths.count.max(path + 1);
-            paths.paths_of.push(path);
+            paths.by_column.push(path);
         }
         Ok(paths)
     }
@@ -120,7 +120,7 @@ pub(crate) fn find(bytes: &[u8], rows: &[Span], paths: &Paths, columns: usize) -
             faults.push(row, fault);
             leaves.values.clear();
         }
-        for path in &paths.paths_of {
+        for path in &paths.by_column {
             let slot = leaves.slot(*path);
             leaves.found.slots.push(slot);
         }
@@ -382,27 +382,28 @@ pub(crate) fn write_members<'a>(
 }
 
 fn first_existing(line: &[u8], names: &[String]) -> Option<String> {
-    let root =
-        Node { children: names.iter().map(|name| (name.clone(), Node::default())).collect(), path: None };
-    struct Names<'n>(&'n Node);
-    impl<'de> Visitor<'de> for Names<'_> {
-        type Value = Option<usize>;
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("an object")
-        }
-        fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
-            let mut found = None;
-            while let Some(child) = members.next_key_seed(Name(&self.0.children))? {
-                found = found.or(child);
-                members.next_value::<IgnoredAny>()?;
-            }
-            Ok(found)
-        }
-    }
+    let names: Vec<_> = names.iter().map(|name| (name.clone(), Node::default())).collect();
     let mut parser = serde_json::Deserializer::from_slice(line);
-    let found = Deserializer::deserialize_map(&mut parser, Names(&root)).ok().flatten()?;
-    Some(names[found].clone())
+    let found = Deserializer::deserialize_map(&mut parser, FirstOf(&names)).ok().flatten()?;
+    Some(names[found].0.clone())
 }
 
-#[cfg(test)]
-mod tests;
+/// Visits an object and gives the index of a name that it has.
+struct FirstOf<'n>(&'n [(String, Node)]);
+
+impl<'de> Visitor<'de> for FirstOf<'_> {
+    type Value = Option<usize>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+        let mut found = None;
+        while let Some(child) = members.next_key_seed(Name(self.0))? {
+            found = found.or(child);
+            members.next_value::<IgnoredAny>()?;
+        }
+        Ok(found)
+    }
+}

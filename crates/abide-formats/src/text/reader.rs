@@ -31,6 +31,7 @@ pub(crate) struct TextReader {
     splitter: Splitter,
     at_end: bool,
     lines_before: u64,
+    /// The header counts, since it may be the one that is too long.
     records_before: u64,
 }
 
@@ -110,6 +111,7 @@ impl TextReader {
         }
         let taken = self.take(len);
         self.lines_before += lines_in(&taken);
+        self.records_before += 1;
         let header = taken.slice(rows[0].content(&taken).range());
         before.extend_from_slice(&taken);
         Ok(Preamble { bytes: before, header: Some(header) })
