@@ -73,8 +73,6 @@ fn any_text() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
-
     /// Normalising twice is normalising once, for every kind and any text.
     #[test]
     fn twice_is_once(text in any_text()) {

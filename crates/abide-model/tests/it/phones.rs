@@ -133,8 +133,6 @@ fn oracle(text: &str, region: Region) -> Option<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
-
     #[test]
     fn fast_path_agrees_with_libphonenumber(
         text in r"\+?(1|33|34|44|61|91)?[ (.-]{0,2}[0-9]{3}[). -]{0,2}[0-9]{3,4}[ .-]?[0-9]{2,4}",
