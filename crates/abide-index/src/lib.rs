@@ -23,15 +23,23 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod build;
-mod error;
-mod find;
-mod format;
-mod identity;
-mod image;
-mod index;
-mod line;
+// In reading order: what callers ask, how a look-up works, what lies in the file, how it is made.
 pub mod list;
+
+mod index;
+
+mod find;
+mod line;
+
+mod identity;
+
+mod image;
+
+mod format;
+
+mod error;
+
+mod build;
 
 pub use build::{BuildConfig, Identity, IndexBuilder, Summary, ToFile, ToMemory};
 pub use error::{BuildError, IndexError};

@@ -51,7 +51,7 @@ fn check_state(index: &Index, ordinal: usize, identity: &Owned, found: StateView
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn an_index_is_a_map(list in any_list(), others in vec(any::<[u8; 16]>(), 0..50)) {
