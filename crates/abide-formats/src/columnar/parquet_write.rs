@@ -242,9 +242,9 @@ impl<W: Write + Send> Writer<W> {
         }
         let mut out = self.0.next_row_group().map_err(write_error)?;
         if let Some((file, row_group)) = &group.copied {
-            let input = file.metadata().metadata().row_group(*row_group);
-            for column in input.columns() {
-                out.append_column(file.bytes(), as_closed(column, group.rows)).map_err(write_error)?;
+            for column in 0..file.metadata().parquet_schema().num_columns() {
+                let closed = as_closed(file, *row_group, column);
+                out.append_column(file.bytes(), closed).map_err(write_error)?;
             }
         }
         for column in group.encoded {
@@ -264,14 +264,17 @@ impl<W: Write + Send> Writer<W> {
 }
 
 /// A column chunk of the input as if it had just been written.
-fn as_closed(column: &ColumnChunkMetaData, rows: usize) -> ColumnCloseResult {
+fn as_closed(file: &ParquetFile, row_group: usize, column: usize) -> ColumnCloseResult {
+    let input = file.metadata().metadata();
+    let (group, pages) = (input.row_group(row_group), input.page_index_for_row_group(row_group));
+    let metadata = group.column(column).clone();
     ColumnCloseResult {
-        bytes_written: u64::try_from(column.compressed_size()).unwrap_or(0),
-        rows_written: rows as u64,
-        metadata: column.clone(),
+        bytes_written: u64::try_from(metadata.compressed_size()).unwrap_or(0),
+        rows_written: u64::try_from(group.num_rows()).unwrap_or(0),
+        metadata,
         bloom_filter: None,
-        column_index: None,
-        offset_index: None,
+        column_index: pages.column_index(column).cloned(),
+        offset_index: pages.offset_index(column).cloned(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Files in, rows and files out, through the public interface only.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, helpers of tests too")]
+
 mod columnar;
 mod detection;
 mod errors;
