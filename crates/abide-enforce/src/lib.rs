@@ -1,1 +1,18 @@
-//! Snapshot and decide: the boundary that every adapter goes through.
+//! [`Snapshot`] and [`decide`]: the boundary that every adapter and most tests go through.
+//!
+//! In goes a person's identifiers, an action and a context; out comes a verdict. Deciding reads an
+//! immutable snapshot (rules + list + position) and nothing else: it never waits, never looks at a
+//! clock, and never answers from a damaged list.
+//!
+//! [`decide`] answers one question; [`Judge`] answers many, looking keys up in batches and asking
+//! the rules once per distinct case.
+
+mod asked;
+mod judge;
+mod overlay;
+mod snapshot;
+
+pub use asked::{Asked, Legibility, Panel, Part};
+pub use judge::{Judge, Judgement, Options, Segments, Uncovered, decide};
+pub use overlay::{Entry, Overlay};
+pub use snapshot::{Scratch, Snapshot, Sources};

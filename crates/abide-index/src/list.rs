@@ -15,20 +15,20 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use abide_model::{FactSet, Form, Held, IdentityState, IdentifierKind, Key, Retractions, key::HeldCount};
+use abide_model::{FactSet, Form, Held, IdentifierKind, IdentityState, Key, Retractions, key::HeldCount};
+use bytemuck::TransparentWrapper;
 use serde::{Deserialize, Serialize};
 
 pub use words::Words;
 
 use crate::{BuildConfig, BuildError, Identity, Index, IndexBuilder, IndexError, Section, SetId, Summary};
 
-/// What stands in the index's metadata: the words that its states and sets refer to by number, what
-/// forms it holds, and what the one who built it wants to keep beside.
+/// What stands in the index's metadata: the words that its states and sets refer to by number, and
+/// which forms it holds.
 #[derive(Serialize, Deserialize)]
 struct Metadata {
     words: Words,
     held: Vec<HeldRow>,
-    note: serde_json::Value,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -45,7 +45,6 @@ pub struct List {
     index: Index,
     words: Words,
     held: Held,
-    note: serde_json::Value,
     /// Decoded when first asked for, so that opening does not depend on how many there are.
     sets: Vec<OnceLock<Arc<FactSet>>>,
 }
@@ -62,10 +61,15 @@ impl List {
         for row in metadata.held {
             let kind = IdentifierKind::from_code(row.kind).ok_or_else(|| undecodable(Section::Metadata))?;
             let form = Form::from_code(row.form).ok_or_else(|| undecodable(Section::Metadata))?;
-            held.insert(kind, form, row.version, HeldCount { primaries: row.primaries, aliased: row.aliased });
+            held.insert(
+                kind,
+                form,
+                row.version,
+                HeldCount { primaries: row.primaries, aliased: row.aliased },
+            );
         }
         let sets = (0..index.set_count()).map(|_| OnceLock::new()).collect();
-        Ok(Self { words: metadata.words, held, note: metadata.note, sets, index })
+        Ok(Self { words: metadata.words, held, sets, index })
     }
 
     /// The facts in force under a key; `None` when the list does not know it.
@@ -74,13 +78,13 @@ impl List {
     }
 
     /// Which of many keys the list knows: calls `found` with the place in `keys`, in order.
-    pub fn find_many(
-        &self,
+    pub fn find_many<'l>(
+        &'l self,
         keys: &[Key],
         scratch: &mut Vec<Option<SetId>>,
-        mut found: impl FnMut(usize, &Arc<FactSet>),
+        mut found: impl FnMut(usize, &'l Arc<FactSet>),
     ) -> Result<(), IndexError> {
-        self.index.find_many(bytemuck::cast_slice(keys), scratch)?;
+        self.index.find_many(Key::peel_slice(keys), scratch)?;
         for (at, set) in scratch.iter().enumerate() {
             if let Some(set) = set {
                 found(at, self.facts(*set)?);
@@ -121,10 +125,6 @@ impl List {
         &self.held
     }
 
-    pub fn note(&self) -> &serde_json::Value {
-        &self.note
-    }
-
     pub fn len_identities(&self) -> u64 {
         self.index.len_identities()
     }
@@ -140,7 +140,10 @@ impl List {
 
 impl fmt::Debug for List {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("List").field("identities", &self.len_identities()).field("keys", &self.len_keys()).finish_non_exhaustive()
+        f.debug_struct("List")
+            .field("identities", &self.len_identities())
+            .field("keys", &self.len_keys())
+            .finish_non_exhaustive()
     }
 }
 
@@ -205,9 +208,9 @@ impl ListBuilder {
         &self.held
     }
 
-    /// Writes the list out, complete or not at all. `note` is given back by [`List::note`].
-    pub fn finish(mut self, note: serde_json::Value) -> Result<(Summary, SetCounts), BuildError> {
-        self.builder.set_metadata(metadata(self.words, &self.held, note));
+    /// Writes the list out, complete or not at all.
+    pub fn finish(mut self) -> Result<(Summary, SetCounts), BuildError> {
+        self.builder.set_metadata(metadata(self.words, &self.held));
         let summary = self.builder.finish()?;
         Ok((summary, self.set_counts.into_iter().collect()))
     }
@@ -223,7 +226,7 @@ pub fn decode_state(bytes: &[u8], words: &Words) -> Result<IdentityState, IndexE
     codec::read_whole(bytes, words)
 }
 
-fn metadata(words: Words, held: &Held, note: serde_json::Value) -> Vec<u8> {
+fn metadata(words: Words, held: &Held) -> Vec<u8> {
     let held = held
         .iter()
         .map(|((kind, form, version), count)| HeldRow {
@@ -234,7 +237,7 @@ fn metadata(words: Words, held: &Held, note: serde_json::Value) -> Vec<u8> {
             aliased: count.aliased,
         })
         .collect();
-    serde_json::to_vec(&Metadata { words, held, note }).expect("words and numbers are always JSON")
+    serde_json::to_vec(&Metadata { words, held }).expect("words and numbers are always JSON")
 }
 
 fn undecodable(section: Section) -> IndexError {

@@ -31,7 +31,9 @@ pub enum StoreError {
     NotAStore { location: String },
     #[error("`{location}` is a store already; nothing was changed")]
     AlreadyAStore { location: String },
-    #[error("`{location}` holds a journal but no abide.json; restore that file instead of making a new store")]
+    #[error(
+        "`{location}` holds a journal but no abide.json; restore that file instead of making a new store"
+    )]
     JournalWithoutStore { location: String },
     #[error("this is not the secret of the store `{location}`; its check value differs")]
     WrongSecret { location: String },
@@ -52,24 +54,28 @@ pub enum StoreError {
 impl StoreError {
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotAStore { .. } | Self::WrongSecret { .. } | Self::Newer { .. } | Self::Denied { .. } => ErrorKind::Invalid,
-            Self::AlreadyAStore { .. } => ErrorKind::Conflict,
-            Self::JournalWithoutStore { .. } | Self::DamagedDescription { .. } | Self::WrongDescription { .. } => {
-                ErrorKind::Damaged
+            Self::NotAStore { .. } | Self::WrongSecret { .. } | Self::Newer { .. } | Self::Denied { .. } => {
+                ErrorKind::Invalid
             }
+            Self::AlreadyAStore { .. } => ErrorKind::Conflict,
+            Self::JournalWithoutStore { .. }
+            | Self::DamagedDescription { .. }
+            | Self::WrongDescription { .. } => ErrorKind::Damaged,
             Self::Full { .. } | Self::Unreachable { .. } => ErrorKind::Unavailable,
         }
     }
 
     /// `doing` completes "could not …".
-    pub(crate) fn of(doing: &'static str, name: impl Into<String>, source: object_store::Error) -> Self {
+    pub fn of(doing: &'static str, name: impl Into<String>, source: object_store::Error) -> Self {
         use object_store::Error as E;
         let name = name.into();
         let io = io_kind(&source);
         let denied = matches!(source, E::PermissionDenied { .. } | E::Unauthenticated { .. })
             || matches!(io, Some(io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem));
-        let full =
-            matches!(io, Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge));
+        let full = matches!(
+            io,
+            Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
+        );
         let source = Cause::from(source);
         match (denied, full) {
             (true, _) => Self::Denied { name, source },
@@ -98,9 +104,13 @@ pub enum JournalError {
     Store(#[from] StoreError),
     #[error("the journal is damaged: {0}; run `abide verify`")]
     Damaged(Damage),
-    #[error("`{object}` has format {found}, and this version of abide reads up to {supported}; upgrade abide")]
+    #[error(
+        "`{object}` has format {found}, and this version of abide reads up to {supported}; upgrade abide"
+    )]
     NewerFormat { object: ObjectName, found: u64, supported: u64 },
-    #[error("`{object}` holds {what} that this version of abide does not know, at position {position}; upgrade abide")]
+    #[error(
+        "`{object}` holds {what} that this version of abide does not know, at position {position}; upgrade abide"
+    )]
     Unknown { object: ObjectName, position: Position, what: String },
     #[error("a record of {bytes} bytes does not fit into an object of the journal")]
     TooLarge { bytes: usize },
@@ -125,8 +135,11 @@ impl JournalError {
         match self {
             Self::Store(error) => error.kind(),
             Self::Damaged(_) => ErrorKind::Damaged,
-            Self::NewerFormat { .. } | Self::Unknown { .. } | Self::TooLarge { .. } | Self::Nothing => ErrorKind::Invalid,
-            Self::ForeignBatch { .. } => ErrorKind::Invalid,
+            Self::NewerFormat { .. }
+            | Self::Unknown { .. }
+            | Self::TooLarge { .. }
+            | Self::Nothing
+            | Self::ForeignBatch { .. } => ErrorKind::Invalid,
             Self::ClockOff { .. } => ErrorKind::Unavailable,
             Self::Contended { .. } => ErrorKind::Conflict,
             Self::Encode { .. } => ErrorKind::Bug,

@@ -118,7 +118,8 @@ pub fn local_directory(directory: &FilePath, create: bool) -> Result<Arc<dyn Obj
     if !directory.is_dir() {
         return Err(StoreError::NotAStore { location: location() });
     }
-    let files = LocalFileSystem::new_with_prefix(directory).map_err(|source| StoreError::of("open", location(), source))?;
+    let files = LocalFileSystem::new_with_prefix(directory)
+        .map_err(|source| StoreError::of("open", location(), source))?;
     Ok(Arc::new(files.with_fsync(true)))
 }
 
@@ -144,7 +145,11 @@ impl Store {
         }
     }
 
-    pub async fn open(objects: Arc<dyn ObjectStore>, prefix: &Path, secret: &Secret) -> Result<Self, StoreError> {
+    pub async fn open(
+        objects: Arc<dyn ObjectStore>,
+        prefix: &Path,
+        secret: &Secret,
+    ) -> Result<Self, StoreError> {
         let location = location(&*objects, prefix);
         let objects = under(objects, prefix);
         match get(&*objects, DESCRIPTION).await? {
@@ -153,7 +158,12 @@ impl Store {
         }
     }
 
-    fn of(objects: Arc<dyn ObjectStore>, location: String, text: &[u8], secret: &Secret) -> Result<Self, StoreError> {
+    fn of(
+        objects: Arc<dyn ObjectStore>,
+        location: String,
+        text: &[u8],
+        secret: &Secret,
+    ) -> Result<Self, StoreError> {
         let description = description::read(text)?;
         let newest = description.epochs.last().expect("a description without a secret was refused");
         if newest.check != secret.check_value() {
@@ -169,6 +179,14 @@ impl Store {
             epochs: description.epochs,
         };
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Which store stands at `prefix`, for whoever has to find its secret first.
+    pub async fn id_of(objects: Arc<dyn ObjectStore>, prefix: &Path) -> Result<StoreId, StoreError> {
+        let location = location(&*objects, prefix);
+        let text =
+            get(&*under(objects, prefix), DESCRIPTION).await?.ok_or(StoreError::NotAStore { location })?;
+        Ok(description::read(&text)?.config.id)
     }
 
     pub fn id(&self) -> StoreId {
@@ -235,11 +253,17 @@ async fn get(objects: &dyn ObjectStore, name: &str) -> Result<Option<Bytes>, Sto
     }
 }
 
-async fn create(objects: &dyn ObjectStore, name: &str, bytes: Bytes, retry: Retry) -> Result<Created, StoreError> {
+async fn create(
+    objects: &dyn ObjectStore,
+    name: &str,
+    bytes: Bytes,
+    retry: Retry,
+) -> Result<Created, StoreError> {
     let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
     let mut attempt = 0;
     loop {
-        let put = objects.put_opts(&Path::from(name), PutPayload::from_bytes(bytes.clone()), options.clone()).await;
+        let put =
+            objects.put_opts(&Path::from(name), PutPayload::from_bytes(bytes.clone()), options.clone()).await;
         let Err(error) = put else { return Ok(Created::Done) };
         if let Some(created) = read_back(objects, name, &bytes).await {
             return Ok(created);

@@ -111,10 +111,10 @@ impl Effective {
                 let later = &here[at + 1..];
                 match this.fact.direction {
                     Direction::Out if !this.is_excepted(later, destination) => {
-                        effective.outs.push(this.fact.clone())
+                        effective.outs.push(this.fact.clone());
                     }
                     Direction::In if this.is_consent(later, destination) => {
-                        effective.consents.push(this.fact.clone())
+                        effective.consents.push(this.fact.clone());
                     }
                     _ => {}
                 }

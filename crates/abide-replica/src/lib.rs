@@ -1,1 +1,30 @@
-//! Follows the journal, compacts it, publishes each new snapshot.
+//! Follows the journal, compacts it, publishes each new [`Snapshot`](abide_enforce::Snapshot).
+//!
+//! A [`Replica`] starts from the store's newest snapshot, reads every origin's journal from there
+//! on, and keeps what is new in memory beside the index. What grows too large for that is merged
+//! into a new index: for this process alone, or ([`Replica::compact`]) as the store's next snapshot,
+//! from which all others start.
+//!
+//! What this crate never does: answer before everything it found is in, go back behind a position,
+//! or change or delete an object.
+
+mod cache;
+mod delta;
+mod ephemeral;
+mod error;
+mod manifest;
+mod merge;
+mod replica;
+mod snapshots;
+mod sorter;
+mod state_table;
+
+pub use cache::{Cache, CacheError};
+pub use delta::{Delta, DeltaError};
+pub use ephemeral::Ephemeral;
+pub use error::ReplicaError;
+pub use manifest::{InvalidManifest, Manifest, Part, SNAPSHOT_FORMAT};
+pub use merge::{MergeError, Merged};
+pub use replica::{Replica, ReplicaConfig};
+pub use snapshots::{Compacted, newest, read};
+pub use state_table::StateTableError;

@@ -4,11 +4,11 @@ use abide_model::{
     Claim, Direction, Fact, FactSet, Form, IdentifierKind, IdentityState, Key, Moments, Time, TypedKey,
 };
 
+use super::undecodable;
 use super::{
     bytes::{Input, write_number, write_signed},
     words::Words,
 };
-use super::undecodable;
 use crate::{IndexError, Section};
 
 pub(super) fn write_facts(facts: &FactSet, words: &mut Words, into: &mut Vec<u8>) {
@@ -53,7 +53,8 @@ pub(super) fn write_state(state: &IdentityState, words: &mut Words, into: &mut V
         before = time.as_micros();
     };
     for (claim, moments) in &state.claims {
-        let present = u64::from(moments.out.is_some()) * HAS_OUT | u64::from(moments.opt_in.is_some()) * HAS_IN;
+        let present =
+            u64::from(moments.out.is_some()) * HAS_OUT | u64::from(moments.opt_in.is_some()) * HAS_IN;
         write_number(words.mechanisms.number(&claim.mechanism) << 2 | present, into);
         write_number(words.scopes.number(&claim.scope), into);
         write_number(words.claimants.number(&claim.claimant), into);

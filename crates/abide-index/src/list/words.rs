@@ -41,7 +41,10 @@ impl<T: Clone + Eq + Hash> Table<T> {
     }
 
     pub(crate) fn word(&self, number: u64) -> Result<&T, IndexError> {
-        usize::try_from(number).ok().and_then(|at| self.words.get(at)).ok_or_else(|| undecodable(Section::Metadata))
+        usize::try_from(number)
+            .ok()
+            .and_then(|at| self.words.get(at))
+            .ok_or_else(|| undecodable(Section::Metadata))
     }
 }
 
@@ -57,7 +60,8 @@ where
 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let texts = Vec::<String>::deserialize(deserializer)?;
-        let words = texts.iter().map(|text| text.parse().map_err(D::Error::custom)).collect::<Result<Vec<T>, _>>()?;
+        let words =
+            texts.iter().map(|text| text.parse().map_err(D::Error::custom)).collect::<Result<Vec<T>, _>>()?;
         let numbers = words.iter().cloned().zip(0..).collect();
         Ok(Self { words, numbers })
     }

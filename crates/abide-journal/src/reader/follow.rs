@@ -6,7 +6,7 @@ use abide_model::{Origin, Position, Positions};
 
 use super::Reader;
 use crate::{
-    chain::Link,
+    chain::{Head, Link},
     error::{Damage, DamageKind, JournalError},
     object::{JournalObject, ObjectName, Records},
 };
@@ -58,7 +58,27 @@ impl Reader {
     }
 }
 
+impl Reader {
+    /// [`Reader::follow`] for one who remembers the links too, so that nothing has to be read again.
+    pub async fn follow_heads(&self, from: &[Head]) -> Result<Follower, JournalError> {
+        let place = |head: &Head| Place { position: head.position, link: Some(head.link), within: None };
+        let origins = from.iter().map(|head| (head.origin.clone(), place(head))).collect();
+        let mut follower = Follower { reader: self.clone(), origins, served: None };
+        follower.confirm().await?;
+        Ok(follower)
+    }
+}
+
 impl Follower {
+    /// Where each origin was read up to, with its link; an origin of which nothing was read yet is
+    /// left out.
+    pub fn heads(&self) -> Vec<Head> {
+        let head = |(origin, place): (&Origin, &Place)| {
+            Some(Head { origin: origin.clone(), position: place.position, link: place.link? })
+        };
+        self.origins.iter().filter_map(head).collect()
+    }
+
     /// Up to where objects were handed out.
     pub fn positions(&self) -> Positions {
         self.origins.iter().map(|(origin, place)| (origin.clone(), place.position)).collect()
@@ -97,7 +117,10 @@ impl Follower {
 
     async fn next_of(&mut self, origin: &Origin) -> Result<Option<Followed>, JournalError> {
         let place = self.origins.get_mut(origin).expect("it is one of those followed");
-        let name = place.within.clone().unwrap_or_else(|| ObjectName { origin: origin.clone(), first: place.position + 1 });
+        let name = place
+            .within
+            .clone()
+            .unwrap_or_else(|| ObjectName { origin: origin.clone(), first: place.position + 1 });
         let Some(object) = self.reader.read(&name).await? else { return Ok(None) };
         let continues = match place.link {
             Some(link) if place.within.is_none() => object.previous() == link,
@@ -116,28 +139,24 @@ impl Place {
     async fn confirm(&mut self, reader: &Reader, origin: &Origin) -> Result<(), JournalError> {
         let next = ObjectName { origin: origin.clone(), first: self.position + 1 };
         // Where this follower has read up to the position itself, earlier objects tell nothing new.
-        let known = (self.link.is_some() || self.position == 0).then(|| ObjectName { first: self.position, ..next.clone() });
+        let known = (self.link.is_some() || self.position == 0)
+            .then(|| ObjectName { first: self.position, ..next.clone() });
         let objects = reader.list(origin, known.as_ref()).await?.objects;
         if objects.iter().any(|object| object.name == next) {
             self.within = None;
             return Ok(());
         }
         let later = objects.iter().any(|object| object.name.first > next.first);
-        let at_or_before = objects.iter().rev().find(|object| object.name.first < next.first && known.is_none());
-        if let Some(holder) = at_or_before {
-            let missing = || Damage::new(&holder.name, None, DamageKind::Missing);
-            let holder = reader.read(&holder.name).await?.ok_or_else(missing)?;
+        if known.is_none() {
+            let earlier = objects.into_iter().map(|object| object.name).rfind(|name| name.first < next.first);
+            let holder = self
+                .find_holder(reader, earlier.unwrap_or(ObjectName { first: 1, ..next.clone() }), later)
+                .await?;
             if holder.last() > self.position {
                 self.within = Some(holder.name().clone());
                 return Ok(());
             }
-            if holder.last() < self.position {
-                return Err(missing_or_cut(&holder, self.position, later));
-            }
             self.link = Some(holder.head().link);
-        } else if self.position > 0 && known.is_none() {
-            let what = if later { DamageKind::Missing } else { DamageKind::BehindMemory };
-            return Err(Damage::new(&ObjectName { first: 1, ..next }, self.position, what).into());
         }
         // What was listed later may have been written after the next one was looked for.
         if later && reader.read(&next).await?.is_none() {
@@ -145,11 +164,22 @@ impl Place {
         }
         Ok(())
     }
-}
 
-/// The journal does not reach a position that was applied: it has a hole, or its tail was cut.
-fn missing_or_cut(holder: &JournalObject, position: Position, later: bool) -> JournalError {
-    let after = ObjectName { first: holder.last() + 1, ..holder.name().clone() };
-    let what = if later { DamageKind::Missing } else { DamageKind::BehindMemory };
-    Damage::new(&after, position, what).into()
+    /// The object that holds the position, from `name` on. A listing may lag, so names decide.
+    async fn find_holder(
+        &self,
+        reader: &Reader,
+        mut name: ObjectName,
+        later: bool,
+    ) -> Result<JournalObject, JournalError> {
+        while let Some(object) = reader.read(&name).await? {
+            if object.last() >= self.position {
+                return Ok(object);
+            }
+            name.first = object.last() + 1;
+        }
+        // A hole if something comes after it; else the tail was cut.
+        let what = if later { DamageKind::Missing } else { DamageKind::BehindMemory };
+        Err(Damage::new(&name, self.position, what).into())
+    }
 }

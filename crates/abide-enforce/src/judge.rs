@@ -1,0 +1,347 @@
+//! From what is known of a person to a verdict.
+
+use std::{collections::HashMap, ptr, sync::Arc};
+
+use abide_index::IndexError;
+use abide_model::{
+    Action, Context, Destination, FactSet, Time, Uncertain, Verdict,
+    facts::{Effective, Found},
+};
+
+use crate::{
+    asked::{Asked, Legibility, Panel},
+    snapshot::{Scratch, Snapshot},
+};
+
+/// What to do with hashed data that does not reach every statement of the list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Uncovered {
+    #[default]
+    Accept,
+    CannotTell,
+}
+
+const DAY_MICROS: i64 = 24 * 3_600 * 1_000_000;
+
+/// How an enforcement point wants to be answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Another identifier that cannot be read makes it `CannotTell`.
+    pub strict: bool,
+    pub uncovered: Uncovered,
+    /// How old the list may be, in microseconds.
+    pub list_age_max_micros: Option<i64>,
+    pub now: Time,
+}
+
+/// A verdict, and whether it rests on all identifiers that the person came with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    pub verdict: Verdict,
+    /// Some other identifier could not be read, or not against every statement.
+    pub partly: bool,
+}
+
+/// The names of the segments that a person is in.
+pub type Segments = Arc<[Arc<str>]>;
+
+/// Decides one question: pure and total but for damage to the list, of which nothing is believed.
+pub fn decide(
+    snapshot: &Snapshot,
+    asked: &Asked,
+    action: &Action,
+    context: &Context,
+    options: Options,
+) -> Result<Arc<Judgement>, IndexError> {
+    assert_eq!(asked.len(), 1, "one question is about one person");
+    let mut judge = Judge::new(snapshot, options);
+    let known = judge.look_up(asked)?;
+    Ok(judge.verdict(asked, &known, 0, action, context))
+}
+
+/// Answers many questions on one snapshot.
+pub struct Judge<'s> {
+    snapshot: &'s Snapshot,
+    options: Options,
+    scratch: Scratch,
+    verdicts: HashMap<Case, Arc<Judgement>>,
+    segments: HashMap<Case, Segments>,
+    /// Actions and contexts by number, so that a case is small.
+    actions: Vec<Action>,
+    contexts: HashMap<Context, u32>,
+    case: Case,
+}
+
+/// What was found for a batch of people, by person.
+#[derive(Debug, Default)]
+pub struct Known<'s> {
+    found: Vec<(u32, u8, &'s Arc<FactSet>)>,
+    /// Where each person's part of `found` starts; one more than there are people.
+    starts: Vec<u32>,
+}
+
+/// All that a verdict depends on. Sets are told apart by address: a snapshot holds each once.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Case {
+    action: u16,
+    context: u32,
+    legibility: Vec<Legibility>,
+    sets: Vec<(u8, usize)>,
+}
+
+/// Cases remembered at the most; a run has few hundred distinct ones, unless a context attribute is
+/// different for everybody.
+const CASES_MAX: usize = 1 << 16;
+
+impl<'s> Judge<'s> {
+    pub fn new(snapshot: &'s Snapshot, options: Options) -> Self {
+        Self {
+            snapshot,
+            options,
+            scratch: Scratch::default(),
+            verdicts: HashMap::new(),
+            segments: HashMap::new(),
+            actions: Vec::new(),
+            contexts: HashMap::new(),
+            case: Case::default(),
+        }
+    }
+
+    pub fn snapshot(&self) -> &'s Snapshot {
+        self.snapshot
+    }
+
+    /// Looks everybody's keys up.
+    pub fn look_up(&mut self, asked: &Asked) -> Result<Known<'s>, IndexError> {
+        let mut found = Vec::new();
+        self.snapshot.find_many(&asked.keys, &mut self.scratch, |at, facts| {
+            if !facts.is_empty() {
+                let (person, part) = asked.owners[at];
+                found.push((person, part, facts));
+            }
+        })?;
+        found.sort_unstable_by_key(|(person, part, facts)| {
+            (*person, *part, ptr::from_ref::<FactSet>(facts).addr())
+        });
+        found.dedup_by_key(|(person, part, facts)| (*person, *part, ptr::from_ref::<FactSet>(facts).addr()));
+        let mut starts = Vec::with_capacity(asked.len() + 1);
+        let mut at = 0;
+        for person in 0..=asked.len() {
+            while found.get(at).is_some_and(|(owner, ..)| (*owner as usize) < person) {
+                at += 1;
+            }
+            starts.push(u32::try_from(at).expect("a batch is small"));
+        }
+        Ok(Known { found, starts })
+    }
+
+    pub fn verdict(
+        &mut self,
+        asked: &Asked,
+        known: &Known<'s>,
+        person: usize,
+        action: &Action,
+        context: &Context,
+    ) -> Arc<Judgement> {
+        self.note_case(asked, known, person, Some(action), context);
+        if let Some(judgement) = self.verdicts.get(&self.case) {
+            return judgement.clone();
+        }
+        let judgement = Arc::new(self.judge(asked, known, person, action, context));
+        if self.verdicts.len() >= CASES_MAX {
+            self.verdicts.clear();
+        }
+        self.verdicts.insert(self.case.clone(), judgement.clone());
+        judgement
+    }
+
+    /// The segments that a person is in, whatever is about to be done to which of the identifiers.
+    pub fn segments(
+        &mut self,
+        asked: &Asked,
+        known: &Known<'s>,
+        person: usize,
+        context: &Context,
+    ) -> Segments {
+        self.note_case(asked, known, person, None, context);
+        if let Some(segments) = self.segments.get(&self.case) {
+            return segments.clone();
+        }
+        let found = known.of(person).iter().map(|(_, part, facts)| {
+            let kind = asked.panel.0[usize::from(*part)].kind;
+            Found { kind, is_destination: true, facts }
+        });
+        let anywhere = Destination { kind: None, channels: abide_model::Channels::NONE };
+        let effective = Effective::of(found, anywhere, context);
+        let segments: Segments = self.snapshot.rules.segments_of(&effective.outs).into_iter().collect();
+        if self.segments.len() >= CASES_MAX {
+            self.segments.clear();
+        }
+        self.segments.insert(self.case.clone(), segments.clone());
+        segments
+    }
+
+    fn note_case(
+        &mut self,
+        asked: &Asked,
+        known: &Known<'s>,
+        person: usize,
+        action: Option<&Action>,
+        context: &Context,
+    ) {
+        self.case.action = action.map_or(u16::MAX, |action| self.number_of_action(action));
+        self.case.context = self.number_of_context(context);
+        self.case.legibility.clear();
+        self.case.legibility.extend_from_slice(asked.legibility_of(person));
+        self.case.sets.clear();
+        self.case.sets.extend(
+            known.of(person).iter().map(|(_, part, facts)| (*part, ptr::from_ref::<FactSet>(facts).addr())),
+        );
+    }
+
+    fn number_of_action(&mut self, action: &Action) -> u16 {
+        let at = self.actions.iter().position(|known| known == action).unwrap_or_else(|| {
+            self.actions.push(action.clone());
+            self.actions.len() - 1
+        });
+        u16::try_from(at).expect("a run asks for few actions")
+    }
+
+    fn number_of_context(&mut self, context: &Context) -> u32 {
+        if let Some(number) = self.contexts.get(context) {
+            return *number;
+        }
+        if self.contexts.len() >= CASES_MAX {
+            // The numbers are given anew, so what was remembered under the old ones goes too.
+            self.contexts.clear();
+            self.verdicts.clear();
+            self.segments.clear();
+        }
+        let number = u32::try_from(self.contexts.len()).expect("bounded above");
+        self.contexts.insert(context.clone(), number);
+        number
+    }
+
+    fn judge(
+        &self,
+        asked: &Asked,
+        known: &Known<'s>,
+        person: usize,
+        action: &Action,
+        context: &Context,
+    ) -> Judgement {
+        let rules = &self.snapshot.rules;
+        let legibility = asked.legibility_of(person);
+        let Some(spec) = rules.action(action) else {
+            return Judgement {
+                verdict: Verdict::CannotTell { why: Uncertain::UnknownAction },
+                partly: false,
+            };
+        };
+        let to = spec.destination.kind.and_then(|kind| asked.panel.destination(kind));
+        let found = known.of(person).iter().map(|(_, part, facts)| {
+            let part = usize::from(*part);
+            Found { kind: asked.panel.0[part].kind, is_destination: to == Some(part), facts }
+        });
+        let effective = Effective::of(found, spec.destination, context);
+        let verdict = rules.decide(&effective, action, context);
+        let partly = legibility.iter().enumerate().any(|(at, read)| {
+            Some(at) != to && matches!(read, Legibility::Unreadable | Legibility::Uncovered)
+        });
+        // An objection that is known stands, whatever else is not; only an Allow needs everything.
+        let verdict = match verdict {
+            Verdict::Allow => {
+                match self.doubt(&asked.panel, legibility, spec.destination, to, action, context) {
+                    Some(why) => Verdict::CannotTell { why },
+                    None => Verdict::Allow,
+                }
+            }
+            other => other,
+        };
+        Judgement { verdict, partly }
+    }
+
+    /// Why nothing can be said although no objection was found.
+    fn doubt(
+        &self,
+        panel: &Panel,
+        legibility: &[Legibility],
+        destination: Destination,
+        to: Option<usize>,
+        action: &Action,
+        context: &Context,
+    ) -> Option<Uncertain> {
+        if let Some(kind) = destination.kind {
+            if panel.is_ambiguous(kind) {
+                return Some(Uncertain::DestinationAmbiguous(kind));
+            }
+            match to.map(|at| legibility[at]) {
+                None | Some(Legibility::Absent) => return Some(Uncertain::DestinationMissing(kind)),
+                Some(Legibility::Unreadable) => return Some(Uncertain::DestinationUnreadable(kind)),
+                Some(Legibility::Readable | Legibility::Uncovered) => {}
+            }
+        } else if !legibility.iter().any(|read| matches!(read, Legibility::Readable | Legibility::Uncovered))
+        {
+            return Some(Uncertain::NoIdentifier);
+        }
+        for (part, read) in panel.0.iter().zip(legibility) {
+            match read {
+                Legibility::Uncovered if self.options.uncovered == Uncovered::CannotTell => {
+                    return Some(Uncertain::Uncovered(part.kind));
+                }
+                Legibility::Unreadable if self.options.strict => {
+                    return Some(Uncertain::PartlyUnreadable(part.kind));
+                }
+                _ => {}
+            }
+        }
+        self.stale_source(action, context).or_else(|| self.stale_list())
+    }
+
+    fn stale_source(&self, action: &Action, context: &Context) -> Option<Uncertain> {
+        self.snapshot.rules.max_ages(action).filter(|limit| limit.applies(context)).find_map(|limit| {
+            let max_micros = i64::from(limit.days) * DAY_MICROS;
+            self.snapshot
+                .sources
+                .iter()
+                .filter(|((mechanism, _), _)| limit.covers(mechanism))
+                .find(|(_, refreshed)| self.options.now.micros_since(**refreshed) > max_micros)
+                .map(|((mechanism, claimant), _)| Uncertain::SourceStale {
+                    source: claimant.as_str().into(),
+                    mechanism: mechanism.as_str().into(),
+                })
+        })
+    }
+
+    fn stale_list(&self) -> Option<Uncertain> {
+        let age = self.options.now.micros_since(self.snapshot.as_of);
+        self.options.list_age_max_micros.filter(|limit| age > *limit).map(|_| Uncertain::ListStale)
+    }
+}
+
+impl<'s> Known<'s> {
+    fn of(&self, person: usize) -> &[(u32, u8, &'s Arc<FactSet>)] {
+        &self.found[self.starts[person] as usize..self.starts[person + 1] as usize]
+    }
+
+    /// Whether the list knows anything in force about a person.
+    pub fn is_known(&self, person: usize) -> bool {
+        !self.of(person).is_empty()
+    }
+}
+
+impl Asked {
+    fn legibility_of(&self, person: usize) -> &[Legibility] {
+        let parts = self.panel.0.len();
+        &self.legibility[person * parts..(person + 1) * parts]
+    }
+}
+
+impl std::fmt::Debug for Judge<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Judge")
+            .field("snapshot", &self.snapshot)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,55 @@
+//! A list without a store: read from a file, used once, gone.
+
+use std::{path::Path, sync::Arc};
+
+use abide_enforce::{Overlay, Snapshot, Sources};
+use abide_index::list::List;
+use abide_model::{IdentityState, Positions, Retractions, Signal, Time};
+use abide_rules::Ruleset;
+
+use crate::{
+    delta::Delta,
+    error::ReplicaError,
+    merge::{MergeConfig, merge},
+};
+
+/// Collects signals into a [`Snapshot`] of its own.
+#[derive(Debug)]
+pub struct Ephemeral {
+    delta: Delta,
+    scratch: tempfile::TempDir,
+    memory_max_bytes: usize,
+}
+
+impl Ephemeral {
+    pub fn new(scratch_dir: &Path, memory_max_bytes: usize) -> Result<Self, ReplicaError> {
+        let scratch = tempfile::tempdir_in(scratch_dir).map_err(ReplicaError::Scratch)?;
+        Ok(Self { delta: Delta::new(scratch.path(), memory_max_bytes), scratch, memory_max_bytes })
+    }
+
+    pub fn add(&mut self, signal: &Signal) -> Result<(), ReplicaError> {
+        Ok(self.delta.add(&IdentityState::of(signal))?)
+    }
+
+    pub fn finish(self, rules: Arc<Ruleset>, now: Time) -> Result<Snapshot, ReplicaError> {
+        let index_path = self.scratch.path().join("list.index");
+        let config = MergeConfig {
+            index_path: &index_path,
+            state_path: None,
+            scratch_dir: self.scratch.path(),
+            memory_max_bytes: self.memory_max_bytes,
+        };
+        merge(None, self.delta, &Retractions::default(), &config, &mut |_| ())?;
+        // The file goes with the folder; the mapping keeps its bytes.
+        let list = List::open(&index_path).map_err(ReplicaError::List)?;
+        Ok(Snapshot {
+            rules,
+            base: Some(Arc::new(list)),
+            overlay: Overlay::default(),
+            retractions: Arc::default(),
+            positions: Positions::default(),
+            sources: Sources::default(),
+            as_of: now,
+        })
+    }
+}

@@ -1,0 +1,310 @@
+//! Follows the journal and publishes each new [`Snapshot`].
+
+mod batches;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use abide_enforce::{Overlay, Snapshot, Sources};
+use abide_index::list::List;
+use abide_journal::{ActivationRecord, Followed, Follower, Head, Reader, Record, Store};
+use abide_model::{IdentityState, Origin, Positions, Retractions, Signal, Time};
+use abide_rules::Ruleset;
+
+use crate::{
+    cache::Cache,
+    delta::Delta,
+    error::ReplicaError,
+    manifest::Manifest,
+    merge::{MergeConfig, merge},
+};
+use batches::OpenBatches;
+
+/// What a replica may use.
+#[derive(Clone, Debug)]
+pub struct ReplicaConfig {
+    /// For index files that other processes of this machine may share.
+    pub cache_dir: PathBuf,
+    /// For files that are gone when the process ends.
+    pub scratch_dir: PathBuf,
+    /// Identities held in memory beside the index; beyond it they go into an index file of their own.
+    pub overlay_max: usize,
+    /// Bound on the buffers of a merge.
+    pub memory_max_bytes: usize,
+}
+
+impl ReplicaConfig {
+    /// 200,000 identities in memory, 512 MiB for a merge.
+    pub fn new(cache_dir: &Path) -> Self {
+        Self {
+            cache_dir: cache_dir.to_owned(),
+            scratch_dir: cache_dir.to_owned(),
+            overlay_max: 200_000,
+            memory_max_bytes: 512 << 20,
+        }
+    }
+}
+
+/// One node's copy of the list.
+#[derive(Debug)]
+pub struct Replica {
+    pub(crate) store: Store,
+    pub(crate) config: ReplicaConfig,
+    pub(crate) cache: Cache,
+    follower: Follower,
+    rules: Arc<Ruleset>,
+    pub(crate) base: Option<Arc<List>>,
+    overlay: Overlay,
+    /// What does not fit into the overlay, until it is merged with the base.
+    overflow: Option<Delta>,
+    /// The sets in the base were made under other retractions.
+    base_is_stale: bool,
+    pub(crate) retractions: Arc<Retractions>,
+    pub(crate) sources: Sources,
+    pub(crate) activation: Option<(ActivationRecord, Origin)>,
+    pub(crate) open_batches: OpenBatches,
+    pub(crate) clock: Time,
+    /// The snapshot that the base came from.
+    pub(crate) manifest: Option<Manifest>,
+    snapshot: Arc<Snapshot>,
+}
+
+impl Replica {
+    /// Starts from the newest snapshot and reads what came after it. Nothing is answered before all
+    /// of that is in.
+    pub async fn open(
+        store: &Store,
+        rules: Arc<Ruleset>,
+        config: ReplicaConfig,
+        now: Time,
+    ) -> Result<Self, ReplicaError> {
+        let cache = Cache::new(&config.cache_dir)?;
+        let manifest = crate::snapshots::newest(store).await?;
+        let reader = Reader::new(store);
+        let (follower, base) = match &manifest {
+            None => (reader.follow(&Positions::default()).await?, None),
+            Some(manifest) => {
+                let base = cache.open(store, &manifest.index).await?;
+                (reader.follow_heads(&manifest.heads).await?, Some(Arc::new(base)))
+            }
+        };
+        let start = manifest.clone();
+        let mut replica = Self {
+            store: store.clone(),
+            config,
+            cache,
+            follower,
+            rules: rules.clone(),
+            base: base.clone(),
+            overlay: Overlay::default(),
+            overflow: None,
+            base_is_stale: false,
+            retractions: Arc::new(start.as_ref().map(|start| start.retractions.clone()).unwrap_or_default()),
+            sources: start.as_ref().map(|start| start.sources.clone()).unwrap_or_default(),
+            activation: start.as_ref().and_then(|start| start.activation.clone()),
+            open_batches: start.as_ref().map(OpenBatches::of).transpose()?.unwrap_or_default(),
+            clock: start.as_ref().map_or(Time::MIN, |start| start.clock),
+            manifest,
+            snapshot: Arc::new(Snapshot {
+                rules,
+                base,
+                overlay: Overlay::default(),
+                retractions: Arc::default(),
+                positions: Positions::default(),
+                sources: Sources::default(),
+                as_of: now,
+            }),
+        };
+        replica.read_all().await?;
+        replica.publish(now)?;
+        Ok(replica)
+    }
+
+    /// The list as it stands here.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.clone()
+    }
+
+    /// Later than every time in the journal that was read.
+    pub fn clock(&self) -> Time {
+        self.clock
+    }
+
+    pub fn manifest(&self) -> Option<&Manifest> {
+        self.manifest.as_ref()
+    }
+
+    /// Where each origin was read up to.
+    pub fn heads(&self) -> Vec<Head> {
+        self.follower.heads()
+    }
+
+    /// Imports that were begun and never committed.
+    pub fn open_batches(&self) -> impl Iterator<Item = &str> {
+        self.open_batches.ids()
+    }
+
+    /// Reads everything that came since and publishes it; makes sure by listing that there is
+    /// nothing more.
+    pub async fn refresh(&mut self, now: Time) -> Result<(), ReplicaError> {
+        self.follower.confirm().await?;
+        self.read_all().await?;
+        self.publish(now)
+    }
+
+    async fn read_all(&mut self) -> Result<(), ReplicaError> {
+        while let Some(followed) = self.follower.next().await? {
+            self.take(&followed).await?;
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, followed: &Followed) -> Result<(), ReplicaError> {
+        let object = &followed.object;
+        for record in followed.records() {
+            let (_, record) = record?;
+            match record {
+                Record::Signal(signal) if abide_journal::counts_at_once(&signal.batch) => {
+                    self.count(&signal)?
+                }
+                Record::Signal(signal) => self.open_batches.hold(signal, object.name()),
+                Record::Batch(batch) => {
+                    for mechanism in batch.mechanisms {
+                        let refreshed =
+                            self.sources.entry((mechanism, batch.claimant.clone())).or_insert(Time::MIN);
+                        *refreshed = (*refreshed).max(batch.committed_at);
+                    }
+                    self.commit(batch.id.as_str()).await?;
+                }
+                Record::Retraction(retraction) => {
+                    Arc::make_mut(&mut self.retractions).add(retraction.what);
+                    self.base_is_stale = true;
+                }
+                Record::Activation(activation) => self.activate(activation, &object.name().origin),
+            }
+        }
+        self.open_batches.end_object();
+        self.clock = self.clock.max(object.clock());
+        Ok(())
+    }
+
+    /// Lets a batch count, whose signals may lie in objects read long ago.
+    async fn commit(&mut self, batch: &str) -> Result<(), ReplicaError> {
+        let (earlier, held) = self.open_batches.close(batch);
+        let reader = Reader::new(&self.store);
+        for name in earlier {
+            let object = reader
+                .read(&name)
+                .await?
+                .ok_or_else(|| ReplicaError::MissingObject { name: name.clone() })?;
+            for record in object.records() {
+                if let (_, Record::Signal(signal)) = record?
+                    && signal.batch.as_str() == batch
+                {
+                    self.count(&signal)?;
+                }
+            }
+        }
+        held.iter().try_for_each(|signal| self.count(signal))
+    }
+
+    fn count(&mut self, signal: &Signal) -> Result<(), ReplicaError> {
+        if let Some(overflow) = &mut self.overflow {
+            return Ok(overflow.add(&IdentityState::of(signal))?);
+        }
+        let base = self.base.as_deref();
+        self.overlay.apply(signal, base, &self.retractions).map_err(ReplicaError::List)?;
+        if self.overlay.len() >= self.config.overlay_max {
+            self.overflow = Some(Delta::new(&self.config.scratch_dir, self.config.memory_max_bytes));
+        }
+        Ok(())
+    }
+
+    /// The greatest number wins, ties by origin, so that all nodes agree in whatever order they read.
+    fn activate(&mut self, activation: ActivationRecord, origin: &Origin) {
+        if activation.shadow {
+            return;
+        }
+        let rank = (activation.number, origin.clone());
+        if self.activation.as_ref().is_none_or(|(held, held_by)| (held.number, held_by.clone()) < rank) {
+            self.activation = Some((activation, origin.clone()));
+        }
+    }
+
+    fn publish(&mut self, now: Time) -> Result<(), ReplicaError> {
+        if let Some((activation, _)) = &self.activation
+            && activation.ruleset != self.rules.version().digest()
+        {
+            return Err(ReplicaError::UnknownRuleset { digest: crate::manifest::hex(&activation.ruleset) });
+        }
+        if self.overflow.is_some() || (self.base_is_stale && !self.is_empty()) {
+            self.fold()?;
+        }
+        self.snapshot = Arc::new(Snapshot {
+            rules: self.rules.clone(),
+            base: self.base.clone(),
+            overlay: self.overlay.clone(),
+            retractions: self.retractions.clone(),
+            positions: self.follower.positions(),
+            sources: self.sources.clone(),
+            as_of: now,
+        });
+        Ok(())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.base.is_none() && self.overlay.is_empty()
+    }
+
+    /// Merges all that is beside the base into a new base, for this process alone.
+    fn fold(&mut self) -> Result<(), ReplicaError> {
+        let scratch = tempfile::tempdir_in(&self.config.scratch_dir).map_err(ReplicaError::Scratch)?;
+        let path = scratch.path().join("list.index");
+        let delta = self.take_delta()?;
+        self.merge_into(delta, &path, None, &mut |_| ())?;
+        // The file goes with the folder; the mapping keeps its bytes.
+        let list = List::open(&path).map_err(ReplicaError::List)?;
+        self.rebase(list);
+        Ok(())
+    }
+
+    /// Everything beside the base, as one delta.
+    pub(crate) fn take_delta(&mut self) -> Result<Delta, ReplicaError> {
+        let new = || Delta::new(&self.config.scratch_dir, self.config.memory_max_bytes);
+        let mut delta = self.overflow.take().unwrap_or_else(new);
+        for entry in self.overlay.entries() {
+            delta.add(&entry.state)?;
+        }
+        Ok(delta)
+    }
+
+    pub(crate) fn merge_into(
+        &self,
+        delta: Delta,
+        index_path: &Path,
+        state_path: Option<&Path>,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<crate::merge::Merged, ReplicaError> {
+        let config = MergeConfig {
+            index_path,
+            state_path,
+            scratch_dir: &self.config.scratch_dir,
+            memory_max_bytes: self.config.memory_max_bytes,
+        };
+        Ok(merge(self.base.as_deref(), delta, &self.retractions, &config, progress)?)
+    }
+
+    /// Goes on from a list that has everything in it.
+    pub(crate) fn rebase(&mut self, list: List) {
+        self.base = Some(Arc::new(list));
+        self.overlay = Overlay::default();
+        self.overflow = None;
+        self.base_is_stale = false;
+    }
+
+    pub(crate) fn republish(&mut self, now: Time) -> Result<(), ReplicaError> {
+        self.publish(now)
+    }
+}
