@@ -1,1 +1,40 @@
-//! Rulesets: read, validate, compile, decide on sets of facts.
+//! Rulesets: what mechanisms mean, which actions there are, and what blocks them.
+//!
+//! In goes the text of a ruleset (`ruleset.toml` and Cedar policies; the default one is built in),
+//! out comes an immutable [`Ruleset`] that was checked as a whole: every name is declared, every
+//! policy fits the schema that follows from the declarations, every mechanism of the catalogue
+//! reaches a segment or is declared not to. [`Ruleset::decide`] then maps the facts that count for
+//! one action to a verdict; it is pure and total.
+//!
+//! This crate reads no file, knows no list and looks nobody up.
+//!
+//! In reading order: [`sources`] are the texts, a [`manifest`] is what `ruleset.toml` declares,
+//! policies and manifest make a [`ruleset`], which [`decide`](Ruleset::decide)s. A [`case`] is a
+//! small story with the verdicts that it must come to.
+
+pub mod error;
+pub mod sources;
+pub mod version;
+
+pub mod manifest;
+mod nearest;
+mod policies;
+mod schema;
+
+mod decide;
+pub mod ruleset;
+
+pub mod case;
+
+pub use case::{Case, CaseError};
+pub use error::{Place, Problem, RulesetError};
+pub use manifest::{
+    action::{ActionSpec, Basis},
+    context::{AttributeKind, AttributeSpec, InvalidContext},
+    max_age::MaxAge,
+    segment::{Pattern, SegmentSpec},
+};
+pub use policies::{Effect, RuleSpec};
+pub use ruleset::Ruleset;
+pub use sources::RulesetSources;
+pub use version::RulesetVersion;

@@ -1,0 +1,167 @@
+//! A ruleset, checked and ready.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use abide_model::{Action, Context, Fact, signal::Direction};
+use cedar_policy::{Authorizer, Entities, EntityId, EntityTypeName, EntityUid, PolicySet};
+
+use crate::{
+    error::RulesetError,
+    manifest::{
+        Manifest,
+        action::ActionSpec,
+        context::{self, AttributeSpec, InvalidContext},
+        max_age::MaxAge,
+        segment::SegmentSpec,
+    },
+    policies::{self, RuleSpec},
+    schema::{self, ACTION, ITEM, PERSON, SEGMENT},
+    sources::RulesetSources,
+    version::RulesetVersion,
+};
+
+/// What mechanisms mean and what blocks which actions: one version, compiled, immutable.
+#[derive(Debug)]
+pub struct Ruleset {
+    version: RulesetVersion,
+    manifest: Manifest,
+    schema_text: String,
+    rules: BTreeMap<Arc<str>, RuleSpec>,
+    pub(crate) cedar: Cedar,
+}
+
+/// What Cedar is asked with; made once, since parsing names costs more than deciding.
+#[derive(Debug)]
+pub(crate) struct Cedar {
+    pub(crate) authorizer: Authorizer,
+    pub(crate) policies: PolicySet,
+    /// The actions with their groups.
+    pub(crate) actions: Entities,
+    pub(crate) action_ids: BTreeMap<Action, EntityUid>,
+    pub(crate) segment_ids: BTreeMap<Arc<str>, EntityUid>,
+    /// The type of each context attribute that has words.
+    pub(crate) word_types: BTreeMap<Arc<str>, EntityTypeName>,
+    pub(crate) person: EntityUid,
+    /// What is acted on; of no account so far.
+    pub(crate) item: EntityUid,
+}
+
+impl Ruleset {
+    /// The default ruleset, which is part of the program. A test keeps it from being wrong.
+    pub fn built_in() -> Result<Self, RulesetError> {
+        Self::from_sources(&RulesetSources::built_in())
+    }
+
+    /// Compiles a ruleset, or says what is wrong with it and where.
+    pub fn from_sources(sources: &RulesetSources) -> Result<Self, RulesetError> {
+        let manifest = Manifest::parse(&sources.toml)?;
+        let schema_text = schema::derive(&manifest);
+        let (policies, schema, rules) = policies::compile(sources, &manifest, &schema_text)?;
+        let actions = schema.action_entities().expect("groups were found to be in no circle");
+        let cedar = Cedar::new(&manifest, policies, actions);
+        let version = RulesetVersion::of(&manifest.name, sources);
+        Ok(Self { version, manifest, schema_text, rules, cedar })
+    }
+
+    /// Content-addressed: any change of a text is another version.
+    pub fn version(&self) -> &RulesetVersion {
+        &self.version
+    }
+
+    /// The Cedar schema that the policies were checked against.
+    pub fn schema(&self) -> &str {
+        &self.schema_text
+    }
+
+    /// All actions, by name.
+    pub fn actions(&self) -> impl Iterator<Item = &ActionSpec> {
+        self.manifest.actions.iter()
+    }
+
+    pub fn action(&self, action: &Action) -> Option<&ActionSpec> {
+        self.manifest.actions.iter().find(|spec| spec.name == *action)
+    }
+
+    /// All segments, by name.
+    pub fn segments(&self) -> impl Iterator<Item = &SegmentSpec> {
+        self.manifest.segments.iter()
+    }
+
+    /// The segments that opt-outs in force put a person in.
+    pub fn segments_of(&self, outs: &[Fact]) -> BTreeSet<Arc<str>> {
+        let in_it = |segment: &&SegmentSpec| outs.iter().any(|fact| makes(segment, fact));
+        self.segments().filter(in_it).map(|segment| segment.name.clone()).collect()
+    }
+
+    /// All policies, by id.
+    pub fn rules(&self) -> impl Iterator<Item = &RuleSpec> {
+        self.rules.values()
+    }
+
+    pub fn rule(&self, id: &str) -> Option<&RuleSpec> {
+        self.rules.get(id)
+    }
+
+    /// Every attribute that a context may have, by name: together with the action and the facts,
+    /// all that a verdict depends on.
+    pub fn context_attributes(&self) -> &[AttributeSpec] {
+        &self.manifest.attributes
+    }
+
+    /// Refuses an attribute or a word that the ruleset does not know.
+    pub fn check_context(&self, context: &Context) -> Result<(), InvalidContext> {
+        context::check(&self.manifest.attributes, context)
+    }
+
+    /// How fresh the sources that an action rests on have to be; see [`MaxAge::applies`].
+    pub fn max_ages(&self, action: &Action) -> impl Iterator<Item = &MaxAge> {
+        self.manifest.max_ages.iter().filter(|max_age| max_age.actions.contains(action))
+    }
+
+    pub(crate) fn segment(&self, name: &str) -> Option<&SegmentSpec> {
+        self.manifest.segments.iter().find(|segment| &*segment.name == name)
+    }
+}
+
+/// Whether a fact puts people into a segment.
+pub(crate) fn makes(segment: &SegmentSpec, fact: &Fact) -> bool {
+    fact.direction == Direction::Out
+        && segment.mechanisms.iter().any(|pattern| pattern.matches(&fact.mechanism))
+}
+
+impl Cedar {
+    fn new(manifest: &Manifest, policies: PolicySet, actions: Entities) -> Self {
+        let type_of =
+            |name: &str| -> EntityTypeName { name.parse().expect("the schema has a type of that name") };
+        let uid =
+            |of: &EntityTypeName, id: &str| EntityUid::from_type_name_and_id(of.clone(), EntityId::new(id));
+        let (action, segment) = (type_of(ACTION), type_of(SEGMENT));
+        Self {
+            authorizer: Authorizer::new(),
+            policies,
+            actions,
+            action_ids: manifest
+                .actions
+                .iter()
+                .map(|spec| (spec.name.clone(), uid(&action, spec.name.as_str())))
+                .collect(),
+            segment_ids: manifest
+                .segments
+                .iter()
+                .map(|spec| (spec.name.clone(), uid(&segment, &spec.name)))
+                .collect(),
+            word_types: manifest
+                .attributes
+                .iter()
+                .filter(|attribute| attribute.default().is_some())
+                .map(|attribute| (attribute.name.clone(), type_of(&schema::type_name(attribute))))
+                .collect(),
+            // Nobody's name: a verdict is about whoever has these facts.
+            person: uid(&type_of(PERSON), "subject"),
+            item: uid(&type_of(ITEM), "record"),
+        }
+    }
+}
