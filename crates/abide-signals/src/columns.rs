@@ -99,11 +99,20 @@ impl fmt::Display for ColumnGuess {
         let Self { read, sampled, .. } = self;
         let name = self.display_name();
         let by = if self.by_name { "by its name; " } else { "by its values; " };
-        let how = if *sampled == 0 { "no values in the sample".to_owned() } else { format!("{read} of {sampled} sampled values parse") };
+        let how = if *sampled == 0 {
+            "no values in the sample".to_owned()
+        } else {
+            format!("{read} of {sampled} sampled values parse")
+        };
         match &self.role {
             Role::Identifier(role) => write!(f, "column `{name}` holds {} ({by}{how})", described(*role)),
-            Role::Flag => write!(f, "column `{name}` looks like a flag ({by}{how}) and is not read; say --flag '{name}=MECHANISM' to read it"),
-            Role::Time => write!(f, "column `{name}` looks like a time ({by}{how}); say --at '{name}' to date by it"),
+            Role::Flag => write!(
+                f,
+                "column `{name}` looks like a flag ({by}{how}) and is not read; say --flag '{name}=MECHANISM' to read it"
+            ),
+            Role::Time => {
+                write!(f, "column `{name}` looks like a time ({by}{how}); say --at '{name}' to date by it")
+            }
             Role::Other => write!(f, "column `{name}` is not read"),
         }
     }
@@ -148,19 +157,27 @@ pub struct Ambiguous {
 
 impl fmt::Display for Ambiguous {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<String> = self.candidates.iter().map(|guess| format!("`{}`", guess.display_name())).collect();
+        let mut names: Vec<String> =
+            self.candidates.iter().map(|guess| format!("`{}`", guess.display_name())).collect();
+        names.dedup();
         let names = names.join(", ");
         match &self.doubt {
             Doubt::NothingFound => {
                 return f.write_str("no column of identifiers was found; say which ones to read with --id COLUMN=KIND[:PROFILE]");
             }
-            Doubt::Several(kind) => write!(f, "several columns hold {}: {names}", described(IdRole::raw(*kind)))?,
+            Doubt::Several(kind) => {
+                write!(f, "several columns hold {}: {names}", described(IdRole::raw(*kind)))?;
+            }
             Doubt::Disagrees => write!(f, "the name says one thing and the values another in {names}")?,
             Doubt::UnknownDigests => write!(f, "{names} holds digests, and it is not known of what")?,
         }
         let mut arguments: Vec<String> = self.candidates.iter().filter_map(ColumnGuess::argument).collect();
         arguments.dedup();
-        let arguments = if arguments.is_empty() { "--id COLUMN=KIND[:PROFILE]".to_owned() } else { arguments.join(" or ") };
+        let arguments = if arguments.is_empty() {
+            "--id COLUMN=KIND[:PROFILE]".to_owned()
+        } else {
+            arguments.join(" or ")
+        };
         write!(f, "; say which to read: {arguments}")
     }
 }
@@ -177,9 +194,13 @@ pub fn guess(header: Option<&[&str]>, rows: &[Vec<&str>], region: PhoneRegion) -
     let mut guesses = Vec::with_capacity(width);
     for column in 0..width {
         let name = header.and_then(|header| header.get(column)).copied();
-        let values: Vec<&str> =
-            rows.iter().filter_map(|row| row.get(column)).map(|text| text.trim()).filter(|text| !text.is_empty()).collect();
-        guesses.push(Sample { column, name, values }.judge(&normaliser)?);
+        let values: Vec<&str> = rows
+            .iter()
+            .filter_map(|row| row.get(column))
+            .map(|text| text.trim())
+            .filter(|text| !text.is_empty())
+            .collect();
+        guesses.push(Sample { column, name, values }.judge(normaliser)?);
     }
     settle(guesses)
 }
@@ -187,7 +208,8 @@ pub fn guess(header: Option<&[&str]>, rows: &[Vec<&str>], region: PhoneRegion) -
 /// No kind in two columns, and at least one identifier.
 fn settle(guesses: Vec<ColumnGuess>) -> Result<Columns, Ambiguous> {
     for kind in IdentifierKind::ALL {
-        let of_kind = |guess: &&ColumnGuess| matches!(guess.role, Role::Identifier(role) if role.kind == kind);
+        let of_kind =
+            |guess: &&ColumnGuess| matches!(guess.role, Role::Identifier(role) if role.kind == kind);
         let candidates: Vec<ColumnGuess> = guesses.iter().filter(of_kind).cloned().collect();
         if candidates.len() > 1 {
             return Err(Ambiguous { doubt: Doubt::Several(kind), candidates });
@@ -207,7 +229,7 @@ struct Sample<'a> {
 }
 
 impl Sample<'_> {
-    fn judge(&self, normaliser: &Normaliser) -> Result<ColumnGuess, Ambiguous> {
+    fn judge(&self, normaliser: Normaliser) -> Result<ColumnGuess, Ambiguous> {
         match self.name.and_then(names::read) {
             Some(Named::Id { kind, hashed }) => self.judge_named(normaliser, kind, hashed),
             Some(Named::Flag) => Ok(self.judge_hint(Role::Flag, |text| words::read(text).is_some())),
@@ -216,19 +238,29 @@ impl Sample<'_> {
         }
     }
 
-    fn judge_named(&self, normaliser: &Normaliser, kind: IdentifierKind, hashed: Hashed) -> Result<ColumnGuess, Ambiguous> {
+    fn judge_named(
+        &self,
+        normaliser: Normaliser,
+        kind: IdentifierKind,
+        hashed: Hashed,
+    ) -> Result<ColumnGuess, Ambiguous> {
         let (profile, named_form, says_raw) = match hashed {
             Hashed::No => (None, None, true),
             Hashed::Yes { profile, form } => (profile, form, false),
         };
         // Ids, tokens and cookies may look like digests and yet be what they are.
-        let may_be_hashed = !says_raw || matches!(kind, IdentifierKind::Email | IdentifierKind::Phone | IdentifierKind::Maid);
+        let may_be_hashed =
+            !says_raw || matches!(kind, IdentifierKind::Email | IdentifierKind::Phone | IdentifierKind::Maid);
         let role = match self.digests().filter(|_| may_be_hashed) {
             Some(form) => IdRole::hashed(kind, profile, named_form.unwrap_or(form)),
             None if says_raw => self.raw_role(normaliser, kind),
             None => IdRole::hashed(kind, profile, named_form.unwrap_or(Form::Sha256)),
         };
-        let guess = self.guess(Role::Identifier(role), true, self.count(|text| role.identify(normaliser, text).is_ok()));
+        let guess = self.guess(
+            Role::Identifier(role),
+            true,
+            self.count(|text| role.identify(&normaliser, text).is_ok()),
+        );
         if self.values.is_empty() || self.is_share(guess.read, NAMED_SHARE_MIN) {
             return Ok(guess);
         }
@@ -236,13 +268,13 @@ impl Sample<'_> {
     }
 
     /// Some vendors write numbers as digits without the `+`.
-    fn raw_role(&self, normaliser: &Normaliser, kind: IdentifierKind) -> IdRole {
+    fn raw_role(&self, normaliser: Normaliser, kind: IdentifierKind) -> IdRole {
         let plain = IdRole::raw(kind);
         if kind != IdentifierKind::Phone || self.values.is_empty() {
             return plain;
         }
         let prefixed = IdRole { prefix: "+", ..plain };
-        let read = |role: IdRole| self.count(|text| role.identify(normaliser, text).is_ok());
+        let read = |role: IdRole| self.count(|text| role.identify(&normaliser, text).is_ok());
         let digits_only = self.count(|text| text.bytes().all(|b| b.is_ascii_digit())) == self.values.len();
         if digits_only && read(prefixed) > read(plain) { prefixed } else { plain }
     }
@@ -259,24 +291,35 @@ impl Sample<'_> {
 
     /// E-mails and advertising ids show by themselves. Phone numbers do only if they are spelled
     /// as such: bare digits may be anything.
-    fn judge_unnamed(&self, normaliser: &Normaliser) -> Result<ColumnGuess, Ambiguous> {
+    fn judge_unnamed(&self, normaliser: Normaliser) -> Result<ColumnGuess, Ambiguous> {
         let says = |kind| move |text: &str| normaliser.raw(kind, text).is_ok();
         let is_maid = |text: &str| text.contains('-') && says(IdentifierKind::Maid)(text);
-        let is_phone = |text: &str| text.contains(['+', '(', '-', '.', ' ']) && !dates::is_date(text) && says(IdentifierKind::Phone)(text);
-        let kinds: [(IdentifierKind, &dyn Fn(&str) -> bool); 3] = [
-            (IdentifierKind::Email, &says(IdentifierKind::Email)),
-            (IdentifierKind::Maid, &is_maid),
-            (IdentifierKind::Phone, &is_phone),
+        let is_phone = |text: &str| {
+            text.contains(['+', '(', '-', '.', ' '])
+                && !dates::is_date(text)
+                && says(IdentifierKind::Phone)(text)
+        };
+        let counts = [
+            (IdentifierKind::Email, self.count(says(IdentifierKind::Email))),
+            (IdentifierKind::Maid, self.count(is_maid)),
+            (IdentifierKind::Phone, self.count(is_phone)),
         ];
-        for (kind, reads) in kinds {
-            let read = self.count(reads);
+        for (kind, read) in counts {
             if self.is_share(read, UNNAMED_SHARE_MIN) {
                 return Ok(self.guess(Role::Identifier(IdRole::raw(kind)), false, read));
             }
         }
         if let Some(form) = self.digests() {
-            let email = self.guess(Role::Identifier(IdRole::hashed(IdentifierKind::Email, None, form)), false, self.values.len());
-            let phone = self.guess(Role::Identifier(IdRole::hashed(IdentifierKind::Phone, None, form)), false, self.values.len());
+            let email = self.guess(
+                Role::Identifier(IdRole::hashed(IdentifierKind::Email, None, form)),
+                false,
+                self.values.len(),
+            );
+            let phone = self.guess(
+                Role::Identifier(IdRole::hashed(IdentifierKind::Phone, None, form)),
+                false,
+                self.values.len(),
+            );
             return Err(Ambiguous { doubt: Doubt::UnknownDigests, candidates: vec![email, phone] });
         }
         Ok(self.guess(Role::Other, false, 0))

@@ -103,13 +103,13 @@ impl DateReader {
             return Ok(None);
         }
         let at = match scan::scan(text)? {
-            Scanned::Epoch(at) => self::not_after(at, now, CLOCK_AHEAD_MAX_MICROS)?,
+            Scanned::Epoch(at) => not_after(at, now, CLOCK_AHEAD_MAX_MICROS)?,
             Scanned::Calendar { day, clock } => self.calendar(day, clock, now)?,
         };
         Ok(Some(at))
     }
 
-    fn calendar(&self, day: Day, clock: Option<Clock>, now: Time) -> Result<Time, DateFault> {
+    fn calendar(self, day: Day, clock: Option<Clock>, now: Time) -> Result<Time, DateFault> {
         let midnight = micros(self.day(day)?.and_time(NaiveTime::MIN));
         let Some(clock) = clock else {
             let begin = not_after(Time::from_micros(midnight), now, ZONE_AHEAD_MAX_MICROS)?;
@@ -117,12 +117,14 @@ impl DateReader {
         };
         let local = Time::from_micros(midnight).plus_micros(clock.micros_of_day);
         match clock.zone_seconds {
-            Some(east) => not_after(local.plus_micros(-i64::from(east) * 1_000_000), now, CLOCK_AHEAD_MAX_MICROS),
+            Some(east) => {
+                not_after(local.plus_micros(-i64::from(east) * 1_000_000), now, CLOCK_AHEAD_MAX_MICROS)
+            }
             None => not_after(local, now, ZONE_AHEAD_MAX_MICROS),
         }
     }
 
-    fn day(&self, day: Day) -> Result<NaiveDate, DateFault> {
+    fn day(self, day: Day) -> Result<NaiveDate, DateFault> {
         let (year, month, day) = match day {
             Day::Plain { year, month, day } => (year, month, day),
             Day::Numbers { year, first, second } => {

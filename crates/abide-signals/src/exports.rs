@@ -44,7 +44,11 @@ impl Export {
     ///
     /// `file_name` is without its directory. Without a header (the do-not-call registry's flat
     /// text) the first `rows` tell.
-    pub fn recognise(file_name: &str, header: Option<&[&str]>, rows: &[Vec<&str>]) -> Result<Option<Recognised>, Unimportable> {
+    pub fn recognise(
+        file_name: &str,
+        header: Option<&[&str]>,
+        rows: &[Vec<&str>],
+    ) -> Result<Option<Recognised>, Unimportable> {
         let Some(header) = header else { return Ok(dnc::recognise(file_name, rows)) };
         if let Some(drop) = drop::recognise(file_name, header)? {
             return Ok(Some(drop));
@@ -62,10 +66,16 @@ impl Recognised {
     /// What was decided, aloud, one sentence each.
     pub fn sentences(&self) -> Vec<String> {
         let mut said = vec![format!("this is an export of {} ({})", self.vendor, self.by)];
-        said.extend(self.ids.iter().map(|id| format!("column `{}` holds {}", id.name, crate::columns::described(id.role))));
+        said.extend(
+            self.ids
+                .iter()
+                .map(|id| format!("column `{}` holds {}", id.name, crate::columns::described(id.role))),
+        );
         said.extend(self.flags.flags.iter().map(ToString::to_string));
         if self.flags.flags.is_empty() {
-            said.push("it has no column that says an opt-out; name one with --flag COLUMN=MECHANISM".to_owned());
+            said.push(
+                "it has no column that says an opt-out; name one with --flag COLUMN=MECHANISM".to_owned(),
+            );
         }
         said.extend(self.unread.iter().cloned());
         said
@@ -89,7 +99,9 @@ impl fmt::Display for crate::flags::Flag {
             OutWhen::No => write!(f, "a no in `{}`", self.name)?,
             OutWhen::Filled => write!(f, "anything in `{}`", self.name)?,
             OutWhen::Code(code) => write!(f, "`{code}` in `{}`", self.name)?,
-            OutWhen::AnyBut(codes) => write!(f, "a row without `{}` in `{}`", codes.join("` or `"), self.name)?,
+            OutWhen::AnyBut(codes) => {
+                write!(f, "a row without `{}` in `{}`", codes.join("` or `"), self.name)?;
+            }
             OutWhen::EveryRow => f.write_str("every row")?,
         }
         let MechanismSpec { what, .. } = self.mechanism.spec();

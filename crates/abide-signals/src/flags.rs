@@ -11,7 +11,9 @@ mod fault;
 
 use std::collections::BTreeSet;
 
-use abide_model::{Claimant, IdentifierKind, Mechanism, Reach, Scope, Time, mechanism::Channels, signal::Statement};
+use abide_model::{
+    Claimant, IdentifierKind, Mechanism, Reach, Scope, Time, mechanism::Channels, signal::Statement,
+};
 
 pub use arg::{FlagArg, InvalidFlagArg};
 pub use fault::{RowFault, UnknownWords};
@@ -115,7 +117,8 @@ impl FlagReader {
                 None
             });
             let scope = flag.scope.of(row);
-            let statement = Statement { scope, stated_at, ..Statement::out(mechanism, self.claimant.clone()) };
+            let statement =
+                Statement { scope, stated_at, ..Statement::out(mechanism, self.claimant.clone()) };
             statements.push(RowStatement { on: flag.on, statement });
         }
         match (unknown.is_empty(), undated) {
@@ -141,7 +144,6 @@ impl Flag {
     fn says(&self, text: &str) -> Says {
         let out = || Says::Out(self.mechanism.clone());
         match self.out_when {
-            OutWhen::EveryRow => out(),
             OutWhen::Filled => match words::read(text) {
                 Some(Word::Unset | Word::No) => Says::Nothing,
                 _ => out(),
@@ -149,7 +151,7 @@ impl Flag {
             OutWhen::Code(code) if text.trim() == code => out(),
             OutWhen::Code(_) => Says::Nothing,
             OutWhen::AnyBut(codes) if codes.contains(&text.trim()) => Says::Nothing,
-            OutWhen::AnyBut(_) => out(),
+            OutWhen::AnyBut(_) | OutWhen::EveryRow => out(),
             OutWhen::Yes => self.says_word(words::read(text), Word::Yes),
             OutWhen::No => self.says_word(words::read(text), Word::No),
         }
@@ -197,10 +199,9 @@ pub fn kind_of(mechanism: &Mechanism) -> Option<IdentifierKind> {
     let spec = mechanism.spec();
     let phone = Channels::PHONE.and(Channels::SMS);
     match spec.reach {
-        Reach::Person | Reach::Device => None,
         Reach::Address if spec.channels == Channels::EMAIL => Some(IdentifierKind::Email),
         Reach::Address if phone.includes(spec.channels) => Some(IdentifierKind::Phone),
-        Reach::Address => None,
+        Reach::Person | Reach::Device | Reach::Address => None,
     }
 }
 

@@ -81,7 +81,8 @@ fn common(text: &str) -> Option<Word> {
 }
 
 fn fold(text: &str) -> String {
-    let spaced = text.chars().map(|c| if matches!(c, '_' | '-') { ' ' } else { c }).flat_map(char::to_lowercase);
+    let spaced =
+        text.chars().map(|c| if matches!(c, '_' | '-') { ' ' } else { c }).flat_map(char::to_lowercase);
     let spaced: String = spaced.collect();
     spaced.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -36,7 +36,8 @@ impl IdRole {
     /// The text with what the vendor leaves out.
     pub fn spelled<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let digits = text.trim();
-        let is_number = digits.bytes().all(|b| b.is_ascii_digit() || b == b'-') && digits.starts_with(|c: char| c.is_ascii_digit());
+        let is_number = digits.bytes().all(|b| b.is_ascii_digit() || b == b'-')
+            && digits.starts_with(|c: char| c.is_ascii_digit());
         if self.prefix.is_empty() || !is_number {
             return Cow::Borrowed(text);
         }
@@ -147,7 +148,8 @@ fn same_name(a: &str, b: &str) -> bool {
 fn quoted(header: &[&str]) -> String {
     const COLUMNS_MAX: usize = 30;
 
-    let mut names: Vec<String> = header.iter().take(COLUMNS_MAX).map(|name| format!("`{}`", name.trim())).collect();
+    let mut names: Vec<String> =
+        header.iter().take(COLUMNS_MAX).map(|name| format!("`{}`", name.trim())).collect();
     if header.len() > COLUMNS_MAX {
         names.push(format!("and {} more", header.len() - COLUMNS_MAX));
     }
@@ -167,7 +169,9 @@ impl FromStr for ColumnRef {
     type Err = InvalidColumnRef;
 
     fn from_str(text: &str) -> Result<Self, InvalidColumnRef> {
-        let number = text.strip_prefix('#').filter(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()));
+        let number = text
+            .strip_prefix('#')
+            .filter(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()));
         match number.map(str::parse::<usize>) {
             Some(Ok(number @ 1..)) => Ok(Self::Numbered(number - 1)),
             Some(_) => Err(InvalidColumnRef),
@@ -214,17 +218,26 @@ impl FromStr for IdArg {
     fn from_str(text: &str) -> Result<Self, InvalidIdArg> {
         // The last `=`: a column's name may have one, a kind has none.
         let (column, role) = text.rsplit_once('=').ok_or(InvalidIdArg::Shape)?;
-        Ok(Self { column: column.parse().map_err(|InvalidColumnRef| InvalidIdArg::Shape)?, role: role.parse()? })
+        Ok(Self {
+            column: column.parse().map_err(|InvalidColumnRef| InvalidIdArg::Shape)?,
+            role: role.parse()?,
+        })
     }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidIdArg {
-    #[error("a column of identifiers is named COLUMN=KIND, COLUMN=KIND:PROFILE or COLUMN=KIND:FORM, e.g. `mail=email`, `#3=phone`, `h=email:md5`")]
+    #[error(
+        "a column of identifiers is named COLUMN=KIND, COLUMN=KIND:PROFILE or COLUMN=KIND:FORM, e.g. `mail=email`, `#3=phone`, `h=email:md5`"
+    )]
     Shape,
-    #[error("`{0}` is no kind of identifier; there are email, phone, user_id, maid, push_token, cookie, ip, email_domain")]
+    #[error(
+        "`{0}` is no kind of identifier; there are email, phone, user_id, maid, push_token, cookie, ip, email_domain"
+    )]
     Kind(String),
-    #[error("`{0}` is no profile (canonical, uid2, drop, google, meta) and no form (sha256, md5, sha1, last10.sha256)")]
+    #[error(
+        "`{0}` is no profile (canonical, uid2, drop, google, meta) and no form (sha256, md5, sha1, last10.sha256)"
+    )]
     How(String),
     #[error("last10.sha256 is for phones only")]
     PhonesOnly,

@@ -136,7 +136,9 @@ fn of_digests(key: &str) -> Option<Named> {
     }
     let (mark, form) = HASH_MARKS.iter().find(|(mark, _)| key.starts_with(mark) || key.ends_with(mark))?;
     let rest = key.replace(mark, "");
-    let profile = [Profile::Uid2, Profile::Meta, Profile::Google, Profile::Drop].into_iter().find(|it| rest.starts_with(it.as_str()));
+    let profile = [Profile::Uid2, Profile::Meta, Profile::Google, Profile::Drop]
+        .into_iter()
+        .find(|it| rest.starts_with(it.as_str()));
     let rest = profile.map_or(&*rest, |profile| &rest[profile.as_str().len()..]);
     // `email_hash_sha256`
     let rest = rest.trim_end_matches("hash").trim_start_matches("hashed");
@@ -162,24 +164,50 @@ mod tests {
         }
     }
 
-    fn raw(kind: IdentifierKind) -> Option<Named> {
-        Some(Named::Id { kind, hashed: Hashed::No })
+    fn raw(kind: IdentifierKind) -> Named {
+        Named::Id { kind, hashed: Hashed::No }
     }
 
     #[test]
     fn names_in_real_exports() {
         check(
-            &["Email", "Email Address", "e-mail", "EMAIL", "Courriel", "mail", "PersonEmail", "E-Mail-Adresse", "user.email", "Adresse e-mail"],
-            raw(IdentifierKind::Email),
+            &[
+                "Email",
+                "Email Address",
+                "e-mail",
+                "EMAIL",
+                "Courriel",
+                "mail",
+                "PersonEmail",
+                "E-Mail-Adresse",
+                "user.email",
+                "Adresse e-mail",
+            ],
+            Some(raw(IdentifierKind::Email)),
         );
         check(
-            &["Phone", "MobilePhone", "Phone Number", "Téléphone", "SMS", "tel", "Mobile Phone Number", "customer.phone"],
-            raw(IdentifierKind::Phone),
+            &[
+                "Phone",
+                "MobilePhone",
+                "Phone Number",
+                "Téléphone",
+                "SMS",
+                "tel",
+                "Mobile Phone Number",
+                "customer.phone",
+            ],
+            Some(raw(IdentifierKind::Phone)),
         );
-        check(&["MAID", "IDFA", "GAID", "aaid", "device.advertising_id"], raw(IdentifierKind::Maid));
-        check(&["external_id", "user_id", "UserID", "Customer ID"], raw(IdentifierKind::UserId));
-        check(&["Status", "EMAIL_BLACKLISTED", "email_status", "phone_opt_out", "Do Not Call"], Some(Named::Flag));
-        check(&["created_at", "UNSUB_TIME", "Date", "Date registered".split(' ').next().unwrap()], Some(Named::Time));
+        check(&["MAID", "IDFA", "GAID", "aaid", "device.advertising_id"], Some(raw(IdentifierKind::Maid)));
+        check(&["external_id", "user_id", "UserID", "Customer ID"], Some(raw(IdentifierKind::UserId)));
+        check(
+            &["Status", "EMAIL_BLACKLISTED", "email_status", "phone_opt_out", "Do Not Call"],
+            Some(Named::Flag),
+        );
+        check(
+            &["created_at", "UNSUB_TIME", "Date", "Date registered".split(' ').next().unwrap()],
+            Some(Named::Time),
+        );
         check(&["Name", "City", "ID", "notes", "Hash", "automobile"], None);
     }
 
@@ -187,7 +215,10 @@ mod tests {
     fn names_of_digests() {
         let hashed = |kind, profile, form| Some(super::hashed(kind, profile, form));
         check(&["hashed_email", "EmailHash", "hem"], hashed(IdentifierKind::Email, None, None));
-        check(&["email_sha256", "SHA256 Email", "email_hash_sha256"], hashed(IdentifierKind::Email, None, Some(Form::Sha256)));
+        check(
+            &["email_sha256", "SHA256 Email", "email_hash_sha256"],
+            hashed(IdentifierKind::Email, None, Some(Form::Sha256)),
+        );
         check(&["md5_email"], hashed(IdentifierKind::Email, None, Some(Form::Md5)));
         check(&["uid2_email_hash"], hashed(IdentifierKind::Email, Some(Profile::Uid2), None));
         check(&["phone_sha256"], hashed(IdentifierKind::Phone, None, Some(Form::Sha256)));

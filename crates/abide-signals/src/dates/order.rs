@@ -82,13 +82,19 @@ impl fmt::Display for OrderEvidence {
         let mut said = Vec::new();
         let decisive = self.day_first + self.month_first;
         if let Ok(Some(order)) = self.settle() {
-            said.push(format!("{} dates are {order} ({decisive} are possible only so)", decisive + self.ambiguous));
+            said.push(format!(
+                "{} dates are {order} ({decisive} are possible only so)",
+                decisive + self.ambiguous
+            ));
         }
         if self.without_zone > 0 {
             said.push(format!("{} times have no zone and are taken for UTC", self.without_zone));
         }
         if self.days > 0 {
-            said.push(format!("{} dates have no time of day and count as the end of their day, UTC", self.days));
+            said.push(format!(
+                "{} dates have no time of day and count as the end of their day, UTC",
+                self.days
+            ));
         }
         f.write_str(&said.join("; "))
     }

@@ -13,9 +13,17 @@ pub(super) enum Scanned {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Day {
-    Plain { year: i32, month: u32, day: u32 },
+    Plain {
+        year: i32,
+        month: u32,
+        day: u32,
+    },
     /// Two numbers and a year, in the order in which they stand.
-    Numbers { year: i32, first: u32, second: u32 },
+    Numbers {
+        year: i32,
+        first: u32,
+        second: u32,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +61,11 @@ fn epoch(text: &str) -> Option<Scanned> {
     let number: i64 = whole.parse().ok()?;
     match (whole.len(), fraction.is_empty()) {
         (8, true) => Some(Scanned::Calendar {
-            day: Day::Plain { year: year(&whole[..4])?, month: number_of(&whole[4..6])?, day: number_of(&whole[6..])? },
+            day: Day::Plain {
+                year: year(&whole[..4])?,
+                month: number_of(&whole[4..6])?,
+                day: number_of(&whole[6..])?,
+            },
             clock: None,
         }),
         (10, _) => Some(Scanned::Epoch(Time::from_seconds(number).plus_micros(fraction_micros(fraction)))),
@@ -83,10 +95,14 @@ fn day(text: &str) -> Result<(Day, &str), DateFault> {
 fn numbers(first: &str, second: &str, third: &str) -> Result<Day, DateFault> {
     if first.len() == 4 {
         let (year, month, day) = (year(first), number_of(second), number_of(third));
-        let (Some(year), Some(month), Some(day)) = (year, month, day) else { return Err(DateFault::Unreadable) };
+        let (Some(year), Some(month), Some(day)) = (year, month, day) else {
+            return Err(DateFault::Unreadable);
+        };
         return Ok(Day::Plain { year, month, day });
     }
-    let (Some(first), Some(second)) = (number_of(first), number_of(second)) else { return Err(DateFault::Unreadable) };
+    let (Some(first), Some(second)) = (number_of(first), number_of(second)) else {
+        return Err(DateFault::Unreadable);
+    };
     Ok(Day::Numbers { year: long_year(third)?, first, second })
 }
 
@@ -165,7 +181,9 @@ fn zone(text: &str) -> Result<Option<i32>, DateFault> {
         4 => (number_of(&digits[..2]), number_of(&digits[2..])),
         _ => return Err(DateFault::Unreadable),
     };
-    let (Some(hours @ ..=14), Some(minutes @ ..=59)) = (hours, minutes) else { return Err(DateFault::Impossible) };
+    let (Some(hours @ ..=14), Some(minutes @ ..=59)) = (hours, minutes) else {
+        return Err(DateFault::Impossible);
+    };
     let seconds = i32::try_from(hours * 3_600 + minutes * 60).expect("at most 15 hours");
     Ok(Some(sign * seconds))
 }
@@ -183,11 +201,23 @@ fn without_weekday(text: &str) -> &str {
 /// The English name of a month, or its first three letters.
 fn month_named(text: &str) -> Option<u32> {
     const MONTHS: [&str; 12] = [
-        "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
         "december",
     ];
     let text = text.to_ascii_lowercase();
-    let at = MONTHS.iter().position(|month| *month == text || month[..3] == *text || (text == "sept" && *month == "september"))?;
+    let at = MONTHS.iter().position(|month| {
+        *month == text || month[..3] == *text || (text == "sept" && *month == "september")
+    })?;
     u32::try_from(at + 1).ok()
 }
 
@@ -196,7 +226,8 @@ fn token(text: &str) -> Option<(&str, &str)> {
     let end = text.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(text.len());
     // `2026-11-22T10:00`: the day's number ends where the letter begins.
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let is_clock = text[digits..end].starts_with(['T', 't']) && text[digits + 1..end].starts_with(|c: char| c.is_ascii_digit());
+    let is_clock = text[digits..end].starts_with(['T', 't'])
+        && text[digits + 1..end].starts_with(|c: char| c.is_ascii_digit());
     let end = if digits > 0 && is_clock { digits } else { end };
     (end > 0).then(|| text.split_at(end))
 }
@@ -221,5 +252,9 @@ fn year(text: &str) -> Option<i32> {
 
 /// The digits after a decimal point, as microseconds.
 fn fraction_micros(digits: &str) -> i64 {
-    digits.bytes().chain(std::iter::repeat(b'0')).take(6).fold(0, |micros, digit| micros * 10 + i64::from(digit.wrapping_sub(b'0') % 10))
+    digits
+        .bytes()
+        .chain(std::iter::repeat(b'0'))
+        .take(6)
+        .fold(0, |micros, digit| micros * 10 + i64::from(digit.wrapping_sub(b'0') % 10))
 }

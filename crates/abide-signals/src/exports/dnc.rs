@@ -14,7 +14,9 @@ use crate::{
 /// `AAA,NNNNNNN` shows by itself. Ten digits in a line may be anything, so that the file's name must
 /// say it.
 pub(super) fn recognise(file_name: &str, rows: &[Vec<&str>]) -> Option<Recognised> {
-    let of_name = ["dnc", "donotcall", "do_not_call", "do-not-call"].iter().any(|it| file_name.to_lowercase().contains(it));
+    let of_name = ["dnc", "donotcall", "do_not_call", "do-not-call"]
+        .iter()
+        .any(|it| file_name.to_lowercase().contains(it));
     let all = |is_it: fn(&[&str]) -> bool| !rows.is_empty() && rows.iter().all(|row| is_it(row));
     if all(is_split) {
         Some(list(vec![0, 1]))

@@ -11,8 +11,7 @@ use crate::{
 };
 
 /// Lists that name people by what Abide knows no identifier for.
-const NO_IDENTIFIER: &str =
-    "Abide knows people by e-mail, phone and advertising id; answer these requests where names, births and vehicles are kept";
+const NO_IDENTIFIER: &str = "Abide knows people by e-mail, phone and advertising id; answer these requests where names, births and vehicles are kept";
 
 pub(super) fn recognise(file_name: &str, header: &[&str]) -> Result<Option<Recognised>, Unimportable> {
     let names: Vec<String> = header.iter().map(|name| key(name)).collect();
@@ -20,9 +19,14 @@ pub(super) fn recognise(file_name: &str, header: &[&str]) -> Result<Option<Recog
     match *names {
         ["id", "hash"] => {}
         ["id", "hash", "listtype"] => {
-            return refuse("DROP's list of withdrawn requests", "it ends opt-outs, and an import never does; take the requests back one by one");
+            return refuse(
+                "DROP's list of withdrawn requests",
+                "it ends opt-outs, and an import never does; take the requests back one by one",
+            );
         }
-        ["id", "status"] => return refuse("an answer to DROP", "it is what is uploaded to DROP, and names nobody"),
+        ["id", "status"] => {
+            return refuse("an answer to DROP", "it is what is uploaded to DROP, and names nobody");
+        }
         _ => return Ok(None),
     }
     let kind = match list_type(file_name) {
@@ -32,7 +36,12 @@ pub(super) fn recognise(file_name: &str, header: &[&str]) -> Result<Option<Recog
         Some("ndz") => return refuse("DROP's list of names, births and ZIP codes", NO_IDENTIFIER),
         Some("namevin") => return refuse("DROP's list of names and vehicles", NO_IDENTIFIER),
         Some("ctvid") => return refuse("DROP's list of television ids", NO_IDENTIFIER),
-        Some(_) => return refuse("DROP's list of withdrawn requests", "it ends opt-outs, and an import never does; take the requests back one by one"),
+        Some(_) => {
+            return refuse(
+                "DROP's list of withdrawn requests",
+                "it ends opt-outs, and an import never does; take the requests back one by one",
+            );
+        }
         None => {
             return refuse(
                 "a deletion list of DROP",

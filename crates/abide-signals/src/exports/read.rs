@@ -16,10 +16,13 @@ pub(super) fn recognise(file_name: &str, header: &[&str]) -> Result<Option<Recog
     let header = Header(header);
     let found = best_vendor(file_name, header);
     let refusal = REFUSALS.iter().find(|refusal| {
-        is_file(refusal.files, file_name) && refusal.columns.iter().all(|column| header.find(column).is_some())
+        is_file(refusal.files, file_name)
+            && refusal.columns.iter().all(|column| header.find(column).is_some())
     });
     // A file's name says more than its columns do; the columns of a flag more than other columns.
-    if let Some(refusal) = refusal.filter(|refusal| found.is_none() || !refusal.files.is_empty() || refusal.vendor == Vendor::Promio) {
+    if let Some(refusal) = refusal
+        .filter(|refusal| found.is_none() || !refusal.files.is_empty() || refusal.vendor == Vendor::Promio)
+    {
         return Err(Unimportable { vendor: refusal.vendor, what: refusal.what, why: refusal.why });
     }
     Ok(found.map(|(vendor, by)| bind(vendor, by, file_name, header)))
@@ -31,7 +34,9 @@ fn best_vendor(file_name: &str, header: Header<'_>) -> Option<(Vendor, String)> 
     let mut vendors: Vec<Vendor> = FLAGS.iter().map(|flag| flag.vendor).collect();
     vendors.dedup();
     let scores = vendors.into_iter().map(|vendor| {
-        let telling = FLAGS.iter().filter(|flag| flag.vendor == vendor && flag.is_telling && is_file(flag.files, file_name));
+        let telling = FLAGS
+            .iter()
+            .filter(|flag| flag.vendor == vendor && flag.is_telling && is_file(flag.files, file_name));
         let matches: Vec<Match> = telling.flat_map(|flag| header.telling(flag)).collect();
         let exact = matches.iter().filter(|it| it.is_exact).count();
         ((exact, matches.len()), vendor, matches.into_iter().next())
@@ -57,7 +62,9 @@ fn bind(vendor: Vendor, by: String, file_name: &str, header: Header<'_>) -> Reco
         let matches = header.all(row);
         known.extend(matches.iter().map(|it| it.column));
         match row.says {
-            Says::Unread(why) => unread.extend(matches.iter().map(|it| format!("column `{}` is not read: {why}", header.name(it.column)))),
+            Says::Unread(why) => unread.extend(
+                matches.iter().map(|it| format!("column `{}` is not read: {why}", header.name(it.column))),
+            ),
             Says::Out(..) if by_file && row.out_when != OutWhen::EveryRow => {}
             Says::Out(..) if by_file => flags.push(flag(row, &matches[0], header)),
             Says::Out(..) => flags.extend(matches.iter().map(|it| flag(row, it, header))),
@@ -66,7 +73,8 @@ fn bind(vendor: Vendor, by: String, file_name: &str, header: Header<'_>) -> Reco
     let ids = ids(vendor, header);
     known.extend(ids.iter().flat_map(|id| id.columns.iter().copied()));
     known.extend(flags.iter().filter_map(|flag| flag.at));
-    let strange = (0..header.0.len()).filter(|column| !known.contains(column) && is_named_flag(header.0[*column]));
+    let strange =
+        (0..header.0.len()).filter(|column| !known.contains(column) && is_named_flag(header.0[*column]));
     unread.extend(strange.map(|column| {
         let name = header.name(column);
         format!("column `{name}` looks like a flag and is not read; say --flag '{name}=MECHANISM' to read it")
@@ -110,7 +118,9 @@ fn ids(vendor: Vendor, header: Header<'_>) -> Vec<IdColumn> {
         .flat_map(|id| {
             let is_it = |name: &str| id.columns.iter().any(|column| key(column) == key(name));
             let columns = (0..header.0.len()).filter(move |at| is_it(header.0[*at]));
-            columns.map(|at| IdColumn { columns: vec![at], name: header.name(at), role: id.role }).collect::<Vec<_>>()
+            columns
+                .map(|at| IdColumn { columns: vec![at], name: header.name(at), role: id.role })
+                .collect::<Vec<_>>()
         })
         .collect();
     ids.sort_by_key(|id| id.columns[0]);
@@ -148,11 +158,22 @@ impl Header<'_> {
     /// the file must have, or none.
     fn all(self, row: &VendorFlag) -> Vec<Match> {
         if row.out_when == OutWhen::EveryRow {
-            let found: Vec<Match> =
-                row.columns.iter().filter_map(|name| self.find(name)).map(|column| Match { column, star: String::new(), is_exact: true }).collect();
+            let found: Vec<Match> = row
+                .columns
+                .iter()
+                .filter_map(|name| self.find(name))
+                .map(|column| Match { column, star: String::new(), is_exact: true })
+                .collect();
             return if found.len() == row.columns.len() { found } else { Vec::new() };
         }
-        (0..self.0.len()).filter_map(|column| row.columns.iter().find_map(|name| self.matches(column, name))).collect()
+        (0..self.0.len()).filter_map(|column| self.best(column, row.columns)).collect()
+    }
+
+    /// How a column is one of these names, exactly if it can be.
+    fn best(self, column: usize, names: &[&str]) -> Option<Match> {
+        let mut matches = names.iter().filter_map(|name| self.matches(column, name));
+        let first = matches.next()?;
+        if first.is_exact { Some(first) } else { Some(matches.find(|it| it.is_exact).unwrap_or(first)) }
     }
 
     /// The columns by which a vendor is told: several that must be there together are one sign.
@@ -169,9 +190,16 @@ impl Header<'_> {
         if let Some(prefix) = name.strip_suffix('*') {
             let (start, star) = text.split_at_checked(prefix.len())?;
             let star = star.trim();
-            return (start.eq_ignore_ascii_case(prefix) && !star.is_empty())
-                .then(|| Match { column, star: star.to_owned(), is_exact: start == prefix });
+            return (start.eq_ignore_ascii_case(prefix) && !star.is_empty()).then(|| Match {
+                column,
+                star: star.to_owned(),
+                is_exact: start == prefix,
+            });
         }
-        (text == name || key(text) == key(name)).then(|| Match { column, star: String::new(), is_exact: text == name })
+        (text == name || key(text) == key(name)).then(|| Match {
+            column,
+            star: String::new(),
+            is_exact: text == name,
+        })
     }
 }

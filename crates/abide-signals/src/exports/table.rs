@@ -126,9 +126,23 @@ pub struct VendorFlag {
     pub confidence: Confidence,
 }
 
-const fn flag(vendor: Vendor, columns: &'static [&'static str], out_when: OutWhen, mechanism: &'static str) -> VendorFlag {
+const fn flag(
+    vendor: Vendor,
+    columns: &'static [&'static str],
+    out_when: OutWhen,
+    mechanism: &'static str,
+) -> VendorFlag {
     let says = Says::Out(mechanism, ListOf::Everyone);
-    VendorFlag { vendor, files: &[], columns, out_when, says, at: None, is_telling: false, confidence: Confidence::Seen }
+    VendorFlag {
+        vendor,
+        files: &[],
+        columns,
+        out_when,
+        says,
+        at: None,
+        is_telling: false,
+        confidence: Confidence::Seen,
+    }
 }
 
 const fn list_flag(vendor: Vendor, columns: &'static [&'static str], out_when: OutWhen) -> VendorFlag {
@@ -139,7 +153,12 @@ const fn unread(vendor: Vendor, columns: &'static [&'static str], why: &'static 
     VendorFlag { says: Says::Unread(why), ..flag(vendor, columns, OutWhen::Filled, "") }
 }
 
-const fn whole_file(vendor: Vendor, files: &'static [&'static str], columns: &'static [&'static str], mechanism: &'static str) -> VendorFlag {
+const fn whole_file(
+    vendor: Vendor,
+    files: &'static [&'static str],
+    columns: &'static [&'static str],
+    mechanism: &'static str,
+) -> VendorFlag {
     VendorFlag { files, is_telling: true, ..flag(vendor, columns, OutWhen::EveryRow, mechanism) }
 }
 
@@ -158,7 +177,10 @@ impl VendorFlag {
 }
 
 use OutWhen::{AnyBut, Code, Filled, Yes};
-use Vendor::{Braze, Brevo, GoogleConsent, HubSpot, Klaviyo, MParticle, Mailchimp, Marketo, Promio, Salesforce, Segment, SendGrid, Ses};
+use Vendor::{
+    Braze, Brevo, GoogleConsent, HubSpot, Klaviyo, MParticle, Mailchimp, Marketo, Promio, Salesforce,
+    Segment, SendGrid, Ses,
+};
 
 const NO_CONSENT: &str = "no consent is no opt-out: what needs consent is blocked without one anyhow";
 
@@ -228,7 +250,7 @@ pub static FLAGS: &[VendorFlag] = &[
     flag(MParticle, &["consent_state.ccpa.data_sale_opt_out.consented"], Yes, "privacy.no_sale").telling(),
     unread(MParticle, &["consent_state.gdpr.*"], NO_CONSENT).telling(),
     unread(Segment, &["context.consent.categoryPreferences.*"], NO_CONSENT).telling(),
-    unread(GoogleConsent, &["ad_storage", "analytics_storage", "ad_user_data", "ad_personalization"], NO_CONSENT),
+    unread(GoogleConsent, &["ad_storage", "analytics_storage", "ad_user_data", "ad_personalization"], NO_CONSENT).telling(),
 ];
 
 /// Files that are known and give no opt-outs, by the beginnings of their names and the columns that

@@ -39,7 +39,8 @@ impl FromStr for FlagArg {
         // The last `=`: a column's name may have one, a mechanism and a scope rarely do.
         let (column, says) = text.rsplit_once('=').ok_or(InvalidFlagArg::Shape)?;
         let column = column.parse().map_err(|InvalidColumnRef| InvalidFlagArg::Shape)?;
-        let (out_when, says) = says.strip_prefix("no:").map_or((OutWhen::Yes, says), |rest| (OutWhen::No, rest));
+        let (out_when, says) =
+            says.strip_prefix("no:").map_or((OutWhen::Yes, says), |rest| (OutWhen::No, rest));
         let (mechanism, scope) = says.split_once('@').unwrap_or((says, "*"));
         Ok(Self { column, out_when, mechanism: mechanism.parse()?, scope: scope.parse()? })
     }
@@ -47,7 +48,9 @@ impl FromStr for FlagArg {
 
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidFlagArg {
-    #[error("a flag is COLUMN=MECHANISM or COLUMN=MECHANISM@SCOPE, e.g. `optout=email.unsubscribe@brand:acme`; with `no:` before the mechanism a no says out")]
+    #[error(
+        "a flag is COLUMN=MECHANISM or COLUMN=MECHANISM@SCOPE, e.g. `optout=email.unsubscribe@brand:acme`; with `no:` before the mechanism a no says out"
+    )]
     Shape,
     #[error(transparent)]
     Mechanism(#[from] UnknownMechanism),
