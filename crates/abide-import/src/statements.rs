@@ -1,0 +1,116 @@
+//! What the rows of a piece of a list say.
+
+use abide_model::{
+    BatchId, Claimant, Direction, Mechanism, Scope, Signal, SignalKeys, Time, signal::Statement,
+};
+
+use crate::{error::ImportError, tally::Tally};
+
+/// What a statement says, whoever it is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Terms {
+    pub mechanism: Mechanism,
+    pub scope: Scope,
+    pub claimant: Claimant,
+}
+
+impl Terms {
+    /// A statement under these terms, in full.
+    pub(crate) fn signal(
+        &self,
+        direction: Direction,
+        keys: SignalKeys,
+        stated_at: Option<Time>,
+        batch: &BatchId,
+        times: Times,
+    ) -> Result<Signal, ImportError> {
+        let statement = Statement {
+            mechanism: self.mechanism.clone(),
+            scope: self.scope.clone(),
+            claimant: self.claimant.clone(),
+            direction,
+            stated_at,
+            proof: None,
+            recorded_by: None,
+        };
+        Ok(Signal::new(keys, statement, batch.clone(), times.received_at, times.clock)?)
+    }
+}
+
+/// When a list came in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    pub(crate) received_at: Time,
+    /// Dates what the list does not.
+    pub(crate) clock: Time,
+}
+
+/// One opt-out of one identifier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// The row in its piece.
+    pub(crate) row: u32,
+    /// The number of its terms in [`Statements::terms`].
+    pub terms: u32,
+    pub keys: SignalKeys,
+    /// Not after receipt.
+    pub stated_at: Option<Time>,
+}
+
+/// Consecutive rows of a list, read.
+#[derive(Clone, Debug, Default)]
+pub struct Statements {
+    pub terms: Vec<Terms>,
+    /// In the order of rows.
+    pub said: Vec<Said>,
+    /// Of these rows. What is new and what is repeated is not known before they are compared with
+    /// a store.
+    pub tally: Tally,
+}
+
+impl Statements {
+    pub(crate) fn with_capacity(rows: usize) -> Self {
+        Self { said: Vec::with_capacity(rows), ..Self::default() }
+    }
+
+    pub(crate) fn terms_number(&mut self, terms: Terms) -> u32 {
+        let at = self.terms.iter().position(|known| *known == terms).unwrap_or_else(|| {
+            self.terms.push(terms);
+            self.terms.len() - 1
+        });
+        u32::try_from(at).expect("a piece has fewer rows than that")
+    }
+
+    pub(crate) fn push(&mut self, row: usize, terms: u32, mut keys: SignalKeys, stated_at: Option<Time>) {
+        if !self.terms[terms as usize].mechanism.spec().keeps_domain {
+            keys.domain = None;
+        }
+        let row = u32::try_from(row).expect("a piece has fewer rows than that");
+        self.said.push(Said { row, terms, keys, stated_at });
+    }
+
+    pub(crate) fn terms_of(&self, said: &Said) -> &Terms {
+        &self.terms[said.terms as usize]
+    }
+
+    /// Keeps the statements that are new, of which `is_new` has one entry each, and counts.
+    pub(crate) fn keep(&mut self, is_new: &[bool]) {
+        let mut at = 0;
+        while at < self.said.len() {
+            let row = self.said[at].row;
+            let end = self.said[at..]
+                .iter()
+                .position(|said| said.row != row)
+                .map_or(self.said.len(), |len| at + len);
+            if is_new[at..end].contains(&true) {
+                self.tally.taken += 1;
+            } else {
+                self.tally.repeated += 1;
+            }
+            at = end;
+        }
+        let mut new = is_new.iter();
+        self.said.retain(|_| *new.next().expect("one entry for each statement"));
+        self.tally.signals = self.said.len() as u64;
+    }
+}
