@@ -88,7 +88,8 @@ impl BatchWriter<'_> {
     }
 
     async fn flush(&mut self, now: Time) -> Result<(), JournalError> {
-        let appended = self.writer.append_columns(std::mem::take(&mut self.columns), now).await?;
+        let columns = std::mem::take(&mut self.columns);
+        let appended = Box::pin(self.writer.append_columns(columns, now)).await?;
         match &mut self.appended {
             None => self.appended = Some(appended),
             Some(all) => {

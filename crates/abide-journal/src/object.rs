@@ -15,7 +15,9 @@ use abide_model::{Origin, Position, Time};
 use arrow_array::RecordBatch;
 use bytes::Bytes;
 use parquet::{
-    arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder},
+    arrow::arrow_reader::{
+        ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+    },
     file::metadata::{ParquetMetaData, ParquetMetaDataReader},
 };
 
@@ -90,7 +92,10 @@ impl JournalObject {
             return Err(JournalError::NewerFormat { object: name, found, supported: FORMAT });
         }
         let facts = Facts::read(&parquet).ok_or_else(|| damage(DamageKind::Contradictory))?;
-        if facts.store != store.id().to_string() || facts.origin != name.origin.as_str() || facts.first != name.first {
+        if facts.store != store.id().to_string()
+            || facts.origin != name.origin.as_str()
+            || facts.first != name.first
+        {
             return Err(damage(DamageKind::Misplaced));
         }
         let rows = u64::try_from(parquet.file_metadata().num_rows()).unwrap_or(0);
@@ -146,7 +151,11 @@ impl JournalObject {
 
     /// Recomputes every link and compares; also that positions run on. `at` is called with each
     /// position and its link.
-    pub(crate) fn verify_links(&self, store: &Store, mut at: impl FnMut(Position, Link)) -> Result<(), JournalError> {
+    pub(crate) fn verify_links(
+        &self,
+        store: &Store,
+        mut at: impl FnMut(Position, Link),
+    ) -> Result<(), JournalError> {
         let damage = |position, what| JournalError::from(Damage::new(&self.name, Some(position), what));
         let mut link = self.previous;
         let mut position = self.first();

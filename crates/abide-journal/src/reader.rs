@@ -51,12 +51,24 @@ impl Reader {
 
     /// All origins that have a journal, in order of name.
     pub async fn origins(&self) -> Result<Vec<Origin>, StoreError> {
+        self.top().await.map(|(origins, _)| origins)
+    }
+
+    /// The origins, and the names beside them that are none.
+    pub(crate) async fn top(&self) -> Result<(Vec<Origin>, Vec<String>), StoreError> {
         let list = self.store.objects().list_with_delimiter(Some(&Path::from(JOURNAL))).await;
         let list = list.map_err(|source| StoreError::of("list", JOURNAL, source))?;
-        let mut origins: Vec<Origin> =
-            list.common_prefixes.iter().filter_map(|path| path.filename()?.parse().ok()).collect();
+        let mut origins: Vec<Origin> = Vec::new();
+        let mut foreign: Vec<String> =
+            list.objects.iter().map(|object| object.location.to_string()).collect();
+        for path in &list.common_prefixes {
+            match path.filename().and_then(|name| name.parse().ok()) {
+                Some(origin) => origins.push(origin),
+                None => foreign.push(path.to_string()),
+            }
+        }
         origins.sort();
-        Ok(origins)
+        Ok((origins, foreign))
     }
 
     /// The objects of an origin, in order of position. Bytes and times are of the listing, nothing
@@ -69,7 +81,9 @@ impl Reader {
     pub async fn read(&self, name: &ObjectName) -> Result<Option<JournalObject>, JournalError> {
         match self.read_once(name).await {
             // A read can be cut short without an error; what stands there has to be bad twice.
-            Err(JournalError::Damaged(damage)) if damage.what == DamageKind::Changed => self.read_once(name).await,
+            Err(JournalError::Damaged(damage)) if damage.what == DamageKind::Changed => {
+                self.read_once(name).await
+            }
             read => read,
         }
     }
@@ -82,7 +96,11 @@ impl Reader {
     }
 
     /// Objects after the one named `after`, or all.
-    pub(crate) async fn list(&self, origin: &Origin, after: Option<&ObjectName>) -> Result<Listing, StoreError> {
+    pub(crate) async fn list(
+        &self,
+        origin: &Origin,
+        after: Option<&ObjectName>,
+    ) -> Result<Listing, StoreError> {
         let under = format!("{JOURNAL}/{origin}");
         let path = Path::from(under.as_str());
         let objects = self.store.objects();
@@ -91,7 +109,9 @@ impl Reader {
             Some(after) => objects.list_with_offset(Some(&path), &Path::from(after.to_string())),
         };
         let mut listing = Listing::default();
-        while let Some(found) = list.try_next().await.map_err(|source| StoreError::of("list", under.as_str(), source))? {
+        while let Some(found) =
+            list.try_next().await.map_err(|source| StoreError::of("list", under.as_str(), source))?
+        {
             let own = found.location.prefix_match(&path).is_some_and(|rest| rest.count() == 1);
             let name = found.location.filename().and_then(|file| ObjectName::parse(origin, file));
             match name.filter(|_| own) {

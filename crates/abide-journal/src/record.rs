@@ -47,7 +47,10 @@ pub(crate) const ACTIVATION: i8 = 4;
 /// Whether signals of this batch count at once: those that arrive live do, those of an import
 /// count once the batch's [`BatchRecord`] has been read.
 pub fn counts_at_once(batch: &BatchId) -> bool {
-    batch.as_str().strip_prefix("live-").is_some_and(|day| day.len() == 8 && day.bytes().all(|b| b.is_ascii_digit()))
+    batch
+        .as_str()
+        .strip_prefix("live-")
+        .is_some_and(|day| day.len() == 8 && day.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// The end of an import. Without it, nothing of the import counts.

@@ -136,7 +136,10 @@ impl Store {
         let objects = under(objects, prefix);
         let first = Epoch { number: 1, check: secret.check_value(), since: now };
         let text = description::write(&config, &[abide_model::identifier::NORMALISER_VERSION], &[first]);
-        if get(&*objects, DESCRIPTION).await?.is_none() && any_object(&*objects, "journal").await? {
+        if get(&*objects, DESCRIPTION).await?.is_some() {
+            return Err(StoreError::AlreadyAStore { location });
+        }
+        if any_object(&*objects, "journal").await? {
             return Err(StoreError::JournalWithoutStore { location });
         }
         match create(&*objects, DESCRIPTION, text.clone().into(), Retry::default()).await? {

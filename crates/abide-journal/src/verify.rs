@@ -1,5 +1,7 @@
 //! Verifying: whether every byte of every journal is what was written, and none is missing.
 
+use std::{collections::BTreeSet, ops::Bound};
+
 use abide_model::{Origin, Position};
 
 use crate::{
@@ -44,23 +46,17 @@ pub struct OriginReport {
 /// cut is sound in itself. Damage goes into the report; an error is what kept it from looking.
 pub async fn verify(store: &Store, remembered: &[Head]) -> Result<Report, JournalError> {
     let reader = Reader::new(store);
-    let mut origins = reader.origins().await?;
+    let (mut origins, foreign) = reader.top().await?;
     origins.extend(remembered.iter().map(|head| head.origin.clone()));
     origins.sort();
     origins.dedup();
-    let mut report = Report::default();
+    let mut report = Report { foreign, ..Report::default() };
     for origin in origins {
         let listing = reader.list(&origin, None).await?;
         report.foreign.extend(listing.foreign);
+        let listed = listing.objects.into_iter().map(|object| object.name).collect();
         let mut walk = Walk::new(store, &origin, remembered);
-        for entry in listing.objects {
-            match reader.read(&entry.name).await {
-                Ok(Some(object)) => walk.object(&object)?,
-                Ok(None) => walk.unreadable(Damage::new(&entry.name, None, DamageKind::Missing)),
-                Err(JournalError::Damaged(damage)) => walk.unreadable(damage),
-                Err(error) => return Err(error),
-            }
-        }
+        walk.all(&reader, listed).await?;
         let (found, damages) = walk.finish();
         report.origins.push(found);
         report.damages.extend(damages);
@@ -74,7 +70,7 @@ struct Walk<'a> {
     found: OriginReport,
     /// The link at `found.head`, unless damage has hidden it.
     link: Option<Link>,
-    /// Whether an object in which the head may lie could not be read.
+    /// Whether the end could not be read.
     lost: bool,
     /// What others remember and has not been passed, with whether it agreed.
     remembered: Vec<(Position, Link, Option<bool>)>,
@@ -88,7 +84,15 @@ impl<'a> Walk<'a> {
         let of_origin = remembered.iter().filter(|head| head.origin == *origin && head.position > 0);
         Self {
             store,
-            found: OriginReport { head, objects: 0, bytes: 0, signals: 0, batches: 0, retractions: 0, activations: 0 },
+            found: OriginReport {
+                head,
+                objects: 0,
+                bytes: 0,
+                signals: 0,
+                batches: 0,
+                retractions: 0,
+                activations: 0,
+            },
             link: Some(start),
             lost: false,
             remembered: of_origin.map(|head| (head.position, head.link, None)).collect(),
@@ -96,12 +100,42 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// From name to name, since each object says where the next one begins; the listing helps over
+    /// what is missing or unreadable, and shows what is in no place.
+    async fn all(&mut self, reader: &Reader, mut listed: BTreeSet<ObjectName>) -> Result<(), JournalError> {
+        let mut name = ObjectName { origin: self.found.head.origin.clone(), first: 1 };
+        loop {
+            match reader.read(&name).await {
+                Ok(Some(object)) => {
+                    self.object(&object)?;
+                    listed.remove(&name);
+                    name.first = object.last() + 1;
+                    continue;
+                }
+                Ok(None) if listed.range(&name..).next().is_none() => break,
+                Ok(None) => {
+                    listed.remove(&name);
+                    self.damages.push(Damage::new(&name, name.first, DamageKind::Missing));
+                }
+                Err(JournalError::Damaged(damage)) => {
+                    listed.remove(&name);
+                    self.damages.push(damage);
+                }
+                Err(error) => return Err(error),
+            }
+            self.link = None;
+            let Some(next) = listed.range((Bound::Excluded(&name), Bound::Unbounded)).next() else {
+                self.lost = true;
+                break;
+            };
+            name = next.clone();
+        }
+        self.damages.extend(listed.iter().map(|name| Damage::new(name, name.first, DamageKind::Unchained)));
+        Ok(())
+    }
+
     fn object(&mut self, object: &JournalObject) -> Result<(), JournalError> {
-        let expected = self.found.head.position + 1;
-        if object.first() > expected && !self.lost {
-            let name = ObjectName { first: expected, ..object.name().clone() };
-            self.damages.push(Damage::new(&name, expected, DamageKind::Missing));
-        } else if object.first() < expected || self.link.is_some_and(|link| object.previous() != link) {
+        if self.link.is_some_and(|link| object.previous() != link) {
             self.damages.push(Damage::new(object.name(), object.first(), DamageKind::Unchained));
         }
         let remembered = &mut self.remembered;
@@ -117,7 +151,6 @@ impl<'a> Walk<'a> {
         }
         self.found.head = object.head();
         self.link = Some(self.found.head.link);
-        self.lost = false;
         Ok(())
     }
 
@@ -133,17 +166,6 @@ impl<'a> Walk<'a> {
             } += 1;
         }
         Ok(())
-    }
-
-    fn unreadable(&mut self, damage: Damage) {
-        let expected = self.found.head.position + 1;
-        if damage.object.first > expected && !self.lost {
-            let name = ObjectName { first: expected, ..damage.object.clone() };
-            self.damages.push(Damage::new(&name, expected, DamageKind::Missing));
-        }
-        self.damages.push(damage);
-        self.link = None;
-        self.lost = true;
     }
 
     fn finish(mut self) -> (OriginReport, Vec<Damage>) {

@@ -12,8 +12,8 @@ use abide_model::{Origin, Position, Time, Token};
 use object_store::{ObjectStoreExt as _, path::Path};
 
 use crate::{
-    clock::{CLOCK_OFF_MAX_US, Clock, ClockCheck},
     chain::Head,
+    clock::{CLOCK_OFF_MAX_US, Clock, ClockCheck},
     error::{Damage, DamageKind, JournalError, StoreError},
     object::{Columns, Content, JournalObject, OBJECT_BYTES_MAX, ObjectName, Place, SealedObject, encode},
     reader::Reader,
@@ -29,6 +29,9 @@ const HEAD_TRUSTED_US: i64 = 24 * HOUR_US;
 
 /// How often in a row others may be first before an append gives up.
 const RIVALS_MAX: u32 = 64;
+
+/// After so many, a writer may be far behind and lists instead of going from one to the next.
+const RIVALS_PER_LISTING: u32 = 4;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WriterConfig {
@@ -61,6 +64,8 @@ pub struct Writer {
     store: Store,
     config: WriterConfig,
     head: Head,
+    /// The object that ends at the head; `None` while there is none.
+    last_object: Option<ObjectName>,
     clock: Clock,
     head_confirmed_at: Time,
     clock_checked_at: Option<Time>,
@@ -68,12 +73,18 @@ pub struct Writer {
 
 impl Writer {
     /// Finds the head by listing. `now` is the wall clock, here and everywhere below.
-    pub async fn open(store: &Store, origin: Origin, config: WriterConfig, now: Time) -> Result<Self, JournalError> {
+    pub async fn open(
+        store: &Store,
+        origin: Origin,
+        config: WriterConfig,
+        now: Time,
+    ) -> Result<Self, JournalError> {
         let link = store.chain().genesis(store.id(), &origin);
         let mut writer = Self {
             store: store.clone(),
             config,
             head: Head { origin, position: 0, link },
+            last_object: None,
             clock: Clock::default(),
             head_confirmed_at: now,
             clock_checked_at: None,
@@ -102,8 +113,11 @@ impl Writer {
     /// Opt-ins are refused, with all that comes with them, while this machine's clock is off.
     pub async fn append(&mut self, records: &[Record], now: Time) -> Result<Appended, JournalError> {
         let mut columns = Columns::default();
-        records.iter().for_each(|record| columns.push(record));
-        self.append_columns(columns, now).await
+        for record in records {
+            columns.push(record);
+        }
+        // Boxed, since a future that holds columns is large, and so is every one that holds it.
+        Box::pin(self.append_columns(columns, now)).await
     }
 
     /// [`Writer::append`] for records that are in columns already.
@@ -144,59 +158,70 @@ impl Writer {
     /// Looks where the head is.
     pub async fn confirm_head(&mut self, now: Time) -> Result<(), JournalError> {
         let reader = Reader::new(&self.store);
-        let objects = reader.objects(&self.head.origin).await?;
-        match objects.last() {
-            None if self.head.position > 0 => return Err(self.behind_memory()),
-            Some(newest) if newest.name.first > self.head.position => {
-                let missing = || Damage::new(&newest.name, None, DamageKind::Missing);
-                let object = reader.read(&newest.name).await?.ok_or_else(missing)?;
-                self.go_on_after(&object);
-            }
-            Some(newest) if self.head.position > 0 && !self.ends_in(&reader, &newest.name).await? => {
-                return Err(self.behind_memory());
-            }
-            _ => {}
+        if !self.jump_ahead(&reader).await? {
+            self.check_own_end(&reader).await?;
         }
         self.head_confirmed_at = now;
         Ok(())
     }
 
-    /// Whether the newest object is the one that this writer continues.
-    async fn ends_in(&self, reader: &Reader, newest: &ObjectName) -> Result<bool, JournalError> {
-        let object = reader.read(newest).await?;
-        Ok(object.is_some_and(|object| object.head() == self.head))
+    /// Moves to the newest object that a listing shows, if that is ahead.
+    async fn jump_ahead(&mut self, reader: &Reader) -> Result<bool, JournalError> {
+        let listing = reader.list(&self.head.origin, self.last_object.as_ref()).await?;
+        let Some(newest) = listing.objects.last().filter(|newest| newest.name.first > self.head.position)
+        else {
+            return Ok(false);
+        };
+        let missing = || Damage::new(&newest.name, None, DamageKind::Missing);
+        let object = reader.read(&newest.name).await?.ok_or_else(missing)?;
+        self.go_on_after(&object);
+        Ok(true)
     }
 
-    fn behind_memory(&self) -> JournalError {
-        let name = ObjectName { origin: self.head.origin.clone(), first: self.head.position };
-        Damage::new(&name, self.head.position, DamageKind::BehindMemory).into()
+    /// The object that this writer continues is still there, and still ends as it did.
+    async fn check_own_end(&self, reader: &Reader) -> Result<(), JournalError> {
+        let Some(own) = &self.last_object else { return Ok(()) };
+        match reader.read(own).await? {
+            Some(object) if object.head() == self.head => Ok(()),
+            _ => Err(Damage::new(own, self.head.position, DamageKind::BehindMemory).into()),
+        }
     }
 
     fn go_on_after(&mut self, object: &JournalObject) {
         self.head = object.head();
+        self.last_object = Some(object.name().clone());
         self.clock.observe(object.clock());
     }
 
     fn encode(&self, content: &Content) -> Result<SealedObject, JournalError> {
-        let place =
-            Place { store: &self.store, after: &self.head, clock: self.clock.last(), instance: self.config.instance };
+        let place = Place {
+            store: &self.store,
+            after: &self.head,
+            clock: self.clock.last(),
+            instance: self.config.instance,
+        };
         encode(&place, content)
     }
 
     /// Creates the object, or puts its records after those of whoever was first.
     async fn put(&mut self, content: &Content, mut sealed: SealedObject) -> Result<ObjectName, JournalError> {
-        for _ in 0..RIVALS_MAX {
-            match self.store.create(&sealed.name.to_string(), sealed.bytes.clone(), self.config.retry).await? {
+        for rival in 1..=RIVALS_MAX {
+            match self.store.create(&sealed.name.to_string(), sealed.bytes.clone(), self.config.retry).await?
+            {
                 Created::Done => {
                     self.head = sealed.head;
+                    self.last_object = Some(sealed.name.clone());
                     return Ok(sealed.name);
                 }
                 Created::Another(bytes) => {
-                    let rival = JournalObject::open(&self.store, sealed.name, bytes)?;
-                    if rival.previous() != self.head.link {
-                        return Err(Damage::new(rival.name(), rival.first(), DamageKind::Unchained).into());
+                    let theirs = JournalObject::open(&self.store, sealed.name, bytes)?;
+                    if theirs.previous() != self.head.link {
+                        return Err(Damage::new(theirs.name(), theirs.first(), DamageKind::Unchained).into());
                     }
-                    self.go_on_after(&rival);
+                    self.go_on_after(&theirs);
+                    if rival.is_multiple_of(RIVALS_PER_LISTING) {
+                        self.jump_ahead(&Reader::new(&self.store)).await?;
+                    }
                     sealed = self.encode(content)?;
                 }
             }

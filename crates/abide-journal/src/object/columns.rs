@@ -177,7 +177,8 @@ impl Columns {
     }
 
     fn end_row(&mut self, at: Time) {
-        self.alias_ends.push(i32::try_from(self.alias_version.len()).expect("an object's bytes count below 2^31"));
+        self.alias_ends
+            .push(i32::try_from(self.alias_version.len()).expect("an object's bytes count below 2^31"));
         self.at.push(at.as_micros());
         self.latest_at = self.latest_at.max(Some(at));
     }

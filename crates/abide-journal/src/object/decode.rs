@@ -3,8 +3,8 @@
 use std::{str::FromStr, sync::Arc};
 
 use abide_model::{
-    BatchId, Claimant, Direction, Form, IdentifierKind, Key, Mechanism, Position, Proof, Scope, Signal, SignalKeys, Time,
-    TypedKey,
+    BatchId, Claimant, Direction, Form, IdentifierKind, Key, Mechanism, Position, Proof, Scope, Signal,
+    SignalKeys, Time, TypedKey,
 };
 use arrow_array::{Array as _, FixedSizeBinaryArray, Int32Array, TimestampMicrosecondArray};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
@@ -41,9 +41,8 @@ impl Records {
 
     fn next_batch(&mut self) -> Option<Result<Vec<(Position, Record)>, JournalError>> {
         let contradictory = Damage::new(&self.name, self.next, DamageKind::Contradictory);
-        let batch = match self.batches.as_mut()?.next()? {
-            Ok(batch) => batch,
-            Err(_) => return Some(Err(contradictory.into())),
+        let Ok(batch) = self.batches.as_mut()?.next()? else {
+            return Some(Err(contradictory.into()));
         };
         let rows = Rows::of_object(&batch);
         let decoder = Decoder::new(&rows);
@@ -137,9 +136,13 @@ impl<'a> Decoder<'a> {
         if self.rows.payload.is_null(row) {
             return Err(Undecoded::Unknown(format!("the kind of record {kind}")));
         }
-        let record =
-            from_payload(kind, self.rows.payload.value(row)).map_err(|invalid| Undecoded::Unknown(invalid.to_string()))?;
-        if record.at().as_micros() == self.rows.at.value(row) { Ok(record) } else { Err(Undecoded::Contradictory) }
+        let record = from_payload(kind, self.rows.payload.value(row))
+            .map_err(|invalid| Undecoded::Unknown(invalid.to_string()))?;
+        if record.at().as_micros() == self.rows.at.value(row) {
+            Ok(record)
+        } else {
+            Err(Undecoded::Contradictory)
+        }
     }
 
     fn signal(&self, row: usize) -> Result<Signal, Undecoded> {

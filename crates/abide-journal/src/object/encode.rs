@@ -47,17 +47,22 @@ pub(crate) fn encode(place: &Place<'_>, content: &Content) -> Result<SealedObjec
     let origin = &place.after.origin;
     let first = place.after.position + 1;
     let (links, head) = link_all(place, content);
-    let head = Head { origin: origin.clone(), position: place.after.position + content.num_rows() as u64, link: head };
+    let head = Head {
+        origin: origin.clone(),
+        position: place.after.position + content.num_rows() as u64,
+        link: head,
+    };
     let batch = with_places(content, first, links)?;
 
     let properties = properties().set_key_value_metadata(Some(metadata(place, first, &head))).build();
     let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
     let mut file = Vec::new();
-    let mut writer =
-        ArrowWriter::try_new_with_options(&mut file, schema::object(), options).map_err(JournalError::encode)?;
+    let mut writer = ArrowWriter::try_new_with_options(&mut file, schema::object(), options)
+        .map_err(JournalError::encode)?;
     writer.write(&batch).map_err(JournalError::encode)?;
     writer.close().map_err(JournalError::encode)?;
-    seal::set(place.store.chain(), &mut file).ok_or_else(|| JournalError::encode("the seal has no place in the footer"))?;
+    seal::set(place.store.chain(), &mut file)
+        .ok_or_else(|| JournalError::encode("the seal has no place in the footer"))?;
     Ok(SealedObject { name: ObjectName { origin: origin.clone(), first }, bytes: file.into(), head })
 }
 

@@ -5,8 +5,9 @@
 
 use abide_model::Position;
 use arrow_array::{
-    Array as _, ArrayRef, DictionaryArray, FixedSizeBinaryArray, Int8Array, Int32Array, Int64Array, ListArray, RecordBatch,
-    StringArray, StructArray, TimestampMicrosecondArray, cast::AsArray as _, types::Int32Type,
+    Array as _, ArrayRef, DictionaryArray, FixedSizeBinaryArray, Int8Array, Int32Array, Int64Array,
+    ListArray, RecordBatch, StringArray, StructArray, TimestampMicrosecondArray, cast::AsArray as _,
+    types::Int32Type,
 };
 
 use super::Content;
@@ -138,7 +139,8 @@ impl<'a> Rows<'a> {
         text(out, self.identifier.get(row));
         fixed(out, self.primary, row);
         text(out, self.form.get(row));
-        out.extend_from_slice(&self.version.is_valid(row).then(|| self.version.value(row)).unwrap_or(-1).to_le_bytes());
+        let version = if self.version.is_valid(row) { self.version.value(row) } else { -1 };
+        out.extend_from_slice(&version.to_le_bytes());
         let aliases = self.alias_range(row);
         out.extend_from_slice(&u32::try_from(aliases.len()).expect("offsets have 31 bits").to_le_bytes());
         for alias in aliases {
@@ -163,7 +165,8 @@ impl<'a> Rows<'a> {
 
 /// The length in bytes as 4 bytes, then the bytes; 2^32 - 1 for none.
 fn text(out: &mut Vec<u8>, value: Option<&str>) {
-    let length = value.map_or(u32::MAX, |value| u32::try_from(value.len()).expect("an object is smaller than 4 GiB"));
+    let length =
+        value.map_or(u32::MAX, |value| u32::try_from(value.len()).expect("an object is smaller than 4 GiB"));
     out.extend_from_slice(&length.to_le_bytes());
     out.extend_from_slice(value.unwrap_or_default().as_bytes());
 }

@@ -156,18 +156,27 @@ impl TryFrom<RetractionJson> for RetractionRecord {
     fn try_from(json: RetractionJson) -> Result<Self, InvalidPayload> {
         let what = match json.what {
             RetractedJson::Batch(batch) => Retraction::Batch(batch_id(&batch)?),
-            RetractedJson::Window { source, mechanism: path, from_us, until_us, domain } => Retraction::Window {
-                source: claimant(&source)?,
-                mechanism: mechanism(&path)?,
-                from: Time::from_micros(from_us),
-                until: Time::from_micros(until_us),
-                domain: match domain {
-                    None => None,
-                    Some(hex) => Some(Key(from_hex(&hex).ok_or(InvalidPayload::Value("a key that is none"))?)),
-                },
-            },
+            RetractedJson::Window { source, mechanism: path, from_us, until_us, domain } => {
+                Retraction::Window {
+                    source: claimant(&source)?,
+                    mechanism: mechanism(&path)?,
+                    from: Time::from_micros(from_us),
+                    until: Time::from_micros(until_us),
+                    domain: match domain {
+                        None => None,
+                        Some(hex) => {
+                            Some(Key(from_hex(&hex).ok_or(InvalidPayload::Value("a key that is none"))?))
+                        }
+                    },
+                }
+            }
         };
-        Ok(Self { what, reason: json.reason, recorded_by: json.recorded_by, at: Time::from_micros(json.at_us) })
+        Ok(Self {
+            what,
+            reason: json.reason,
+            recorded_by: json.recorded_by,
+            at: Time::from_micros(json.at_us),
+        })
     }
 }
 

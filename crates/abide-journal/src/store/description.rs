@@ -52,7 +52,11 @@ pub(super) fn write(config: &StoreConfig, normalisers: &[u16], epochs: &[Epoch])
         forms: config.forms.iter().map(|form| form.as_str().to_owned()).collect(),
         secrets: epochs
             .iter()
-            .map(|epoch| EpochJson { epoch: epoch.number, check: to_hex(&epoch.check), since_us: epoch.since.as_micros() })
+            .map(|epoch| EpochJson {
+                epoch: epoch.number,
+                check: to_hex(&epoch.check),
+                since_us: epoch.since.as_micros(),
+            })
             .collect(),
     };
     let mut text = serde_json::to_string_pretty(&json).expect("strings and numbers become JSON");
@@ -80,7 +84,9 @@ pub(super) fn read(text: &[u8]) -> Result<Description, StoreError> {
     let epochs: Option<Vec<Epoch>> = json.secrets.iter().map(epoch).collect();
     let epochs = epochs.ok_or_else(|| wrong("a check value is not 32 hex digits"))?;
     if epochs.is_empty() || json.normalisers.is_empty() || !epochs.is_sorted_by(|a, b| a.number < b.number) {
-        return Err(wrong("it lacks a secret's check value or a normaliser version, or has them out of order"));
+        return Err(wrong(
+            "it lacks a secret's check value or a normaliser version, or has them out of order",
+        ));
     }
     Ok(Description { config, normalisers: json.normalisers, epochs })
 }

@@ -3,7 +3,8 @@
 use std::{collections::HashMap, sync::Arc};
 
 use arrow_array::{
-    ArrayRef, ArrowPrimitiveType, DictionaryArray, FixedSizeBinaryArray, Int32Array, PrimitiveArray, StringArray,
+    ArrayRef, ArrowPrimitiveType, DictionaryArray, FixedSizeBinaryArray, Int32Array, PrimitiveArray,
+    StringArray,
 };
 use arrow_buffer::{ArrowNativeType, Buffer, NullBufferBuilder, ScalarBuffer};
 
@@ -22,25 +23,30 @@ const ABSENT: i32 = -1;
 
 impl Default for Words {
     fn default() -> Self {
-        Self { vocabulary: Vec::new(), numbers: HashMap::new(), rows: Vec::new(), nulls: NullBufferBuilder::new(0), bytes: 0 }
+        Self {
+            vocabulary: Vec::new(),
+            numbers: HashMap::new(),
+            rows: Vec::new(),
+            nulls: NullBufferBuilder::new(0),
+            bytes: 0,
+        }
     }
 }
 
 impl Words {
     pub(super) fn push(&mut self, word: &str) {
-        let number = if self.last() == Some(word) { self.rows[self.rows.len() - 1] } else { self.number(word) };
+        let number =
+            if self.last() == Some(word) { self.rows[self.rows.len() - 1] } else { self.number(word) };
         self.rows.push(number);
         self.nulls.append_non_null();
     }
 
     pub(super) fn push_optional(&mut self, word: Option<&str>) {
-        match word {
-            Some(word) => self.push(word),
-            None => {
-                self.rows.push(ABSENT);
-                self.nulls.append_null();
-            }
+        if let Some(word) = word {
+            return self.push(word);
         }
+        self.rows.push(ABSENT);
+        self.nulls.append_null();
     }
 
     /// The same word as in the row before.
@@ -103,13 +109,11 @@ impl<const N: usize> Fixed<N> {
     }
 
     pub(super) fn push_optional(&mut self, value: Option<&[u8; N]>) {
-        match value {
-            Some(value) => self.push(value),
-            None => {
-                self.rows.extend_from_slice(&[0; N]);
-                self.nulls.append_null();
-            }
+        if let Some(value) = value {
+            return self.push(value);
         }
+        self.rows.extend_from_slice(&[0; N]);
+        self.nulls.append_null();
     }
 
     /// Of the rows that have a value; the others take next to nothing in a file.
