@@ -1,0 +1,116 @@
+//! SHA-256 of what streams by.
+
+use std::{
+    fs::File,
+    io::{self, Read, Write},
+    path::Path,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use sha2::{Digest as _, Sha256};
+
+/// How much there was, and its SHA-256 in hex.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Digested {
+    pub(crate) bytes: u64,
+    pub(crate) sha256: String,
+}
+
+impl Digested {
+    fn new(bytes: u64, state: Sha256) -> Self {
+        let sha256 = state.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { bytes, sha256 }
+    }
+}
+
+/// Digests what is read through it. The digest is asked for elsewhere, by the [`Seen`] that came with it.
+pub(crate) struct DigestingRead<R> {
+    inner: R,
+    seen: Seen,
+}
+
+/// What went through a [`DigestingRead`] so far.
+#[derive(Clone, Default)]
+pub(crate) struct Seen {
+    state: Arc<Mutex<Sha256>>,
+    bytes: Arc<AtomicU64>,
+}
+
+impl<R: Read> DigestingRead<R> {
+    pub(crate) fn new(inner: R) -> (Self, Seen) {
+        let seen = Seen::default();
+        (Self { inner, seen: seen.clone() }, seen)
+    }
+}
+
+impl Seen {
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn digested(&self) -> Digested {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Digested::new(self.bytes(), state)
+    }
+}
+
+impl<R: Read> Read for DigestingRead<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let got = self.inner.read(into)?;
+        self.seen.state.lock().unwrap_or_else(PoisonError::into_inner).update(&into[..got]);
+        self.seen.bytes.fetch_add(got as u64, Ordering::Relaxed);
+        Ok(got)
+    }
+}
+
+/// Digests what is written through it.
+pub(crate) struct DigestingWrite<W> {
+    inner: W,
+    state: Sha256,
+    bytes: u64,
+}
+
+impl<W: Write> DigestingWrite<W> {
+    pub(crate) fn new(inner: W) -> Self {
+        Self { inner, state: Sha256::new(), bytes: 0 }
+    }
+
+    pub(crate) fn into_parts(self) -> (W, Digested) {
+        (self.inner, Digested::new(self.bytes, self.state))
+    }
+}
+
+impl<W: Write> Write for DigestingWrite<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let taken = self.inner.write(bytes)?;
+        self.state.update(&bytes[..taken]);
+        self.bytes += taken as u64;
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+/// Digests a whole file, for formats that are not read from front to back. `None` when told to stop.
+pub(crate) fn of_file(path: &Path, stop: &AtomicBool) -> io::Result<Option<Digested>> {
+    const STEP: usize = 1024 * 1024;
+    let (mut file, mut state, mut total) = (File::open(path)?, Sha256::new(), 0);
+    let mut buffer = vec![0; STEP];
+    while !stop.load(Ordering::Relaxed) {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(Some(Digested::new(total, state))),
+            Ok(got) => {
+                state.update(&buffer[..got]);
+                total += got as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
+}

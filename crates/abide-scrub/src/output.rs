@@ -1,0 +1,271 @@
+//! The files that go out: whole, under their own name, or not there at all.
+
+use std::{
+    fmt,
+    fs::{self, File, OpenOptions},
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use abide_formats::{Compression, Format, Layout, Output, Piece, Writer};
+use tempfile::NamedTempFile;
+
+use crate::{
+    digest::DigestingWrite,
+    error::ScrubError,
+    report::{OutputReport, Role},
+};
+
+/// Where rows go. All are written in the format of the input.
+#[derive(Debug, Default)]
+pub struct Outputs {
+    /// The rows that stay; of `segment` all rows, with their verdicts.
+    pub kept: Option<Target>,
+    /// The rows that are blocked by a verdict.
+    pub blocked: Option<Target>,
+    /// The rows that cannot be judged, whatever else becomes of them.
+    pub unjudged: Option<Target>,
+}
+
+pub enum Target {
+    /// Written under a temporary name in the same directory, synced and renamed. `.gz` and `.zst` at the end of the name
+    /// of a text file say how it is compressed. A pipe or a device is written as it is.
+    File(PathBuf),
+    /// Written piece by piece; what was written before an error is the reader's problem, who sees the exit code.
+    Stream { name: String, stream: Box<dyn Write + Send> },
+}
+
+impl Target {
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Stream { name, .. } => name.clone(),
+        }
+    }
+
+    fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Stream { .. } => None,
+        }
+    }
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Target({})", self.name())
+    }
+}
+
+impl Outputs {
+    pub(crate) fn roles(self) -> impl Iterator<Item = (Role, Target)> {
+        let all = [(Role::Blocked, self.blocked), (Role::Unjudged, self.unjudged), (Role::Kept, self.kept)];
+        all.into_iter().filter_map(|(role, target)| Some((role, target?)))
+    }
+
+    /// Refuses an output that is the input, or two that are one file.
+    pub(crate) fn check(&self, input: Option<&Path>) -> Result<(), ScrubError> {
+        let input = input.and_then(|path| fs::canonicalize(path).ok());
+        let mut taken: Vec<PathBuf> = Vec::new();
+        for target in [&self.kept, &self.blocked, &self.unjudged].into_iter().flatten() {
+            let Some(path) = target.path() else { continue };
+            if is_special(path) {
+                continue;
+            }
+            let place = place_of(path);
+            if input.as_ref() == Some(&place) {
+                return Err(ScrubError::OutputIsInput { name: target.name() });
+            }
+            if taken.contains(&place) {
+                return Err(ScrubError::OutputTwice { name: target.name() });
+            }
+            taken.push(place);
+        }
+        Ok(())
+    }
+}
+
+/// The file that a path leads to, whether or not it exists.
+fn place_of(path: &Path) -> PathBuf {
+    if let Ok(place) = fs::canonicalize(path) {
+        return place;
+    }
+    match (fs::canonicalize(directory_of(path)), path.file_name()) {
+        (Ok(directory), Some(name)) => directory.join(name),
+        _ => path.to_owned(),
+    }
+}
+
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// A pipe or a device, such as `/dev/null`: nothing that may be replaced by a file.
+fn is_special(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
+}
+
+/// An output being written.
+pub(crate) struct Open {
+    role: Role,
+    name: String,
+    pub(crate) output: Output,
+    writer: Writer<DigestingWrite<BufWriter<Sink>>>,
+}
+
+/// An output whose last byte is written, but that is not there yet.
+pub(crate) struct Whole {
+    pub(crate) report: OutputReport,
+    sink: Sink,
+}
+
+enum Sink {
+    Temporary { file: NamedTempFile, path: PathBuf },
+    Special(File),
+    Stream(Box<dyn Write + Send>),
+}
+
+const BUFFER_BYTES: usize = 256 * 1024;
+
+impl Open {
+    pub(crate) fn new(
+        role: Role,
+        target: Target,
+        layout: &Arc<Layout>,
+        added: &[String],
+    ) -> Result<Self, ScrubError> {
+        let name = target.name();
+        check_ending(&name, &target, layout.format())?;
+        let compression = match &target {
+            Target::File(_) => Compression::of_name(&name),
+            Target::Stream { .. } => Compression::None,
+        };
+        let output = Output::new(layout, compression, added)?;
+        let sink =
+            Sink::open(target).map_err(|source| ScrubError::CreateOutput { name: name.clone(), source })?;
+        let sink = DigestingWrite::new(BufWriter::with_capacity(BUFFER_BYTES, sink));
+        let writer = Writer::new(sink, &output)
+            .map_err(|source| ScrubError::WriteOutput { name: name.clone(), source })?;
+        Ok(Self { role, name, output, writer })
+    }
+
+    pub(crate) fn role(&self) -> Role {
+        self.role
+    }
+
+    pub(crate) fn write(&mut self, piece: Piece) -> Result<(), ScrubError> {
+        self.writer.write(piece).map_err(|source| ScrubError::WriteOutput { name: self.name.clone(), source })
+    }
+
+    /// Writes what is left and makes it durable.
+    pub(crate) fn finish(self) -> Result<Whole, ScrubError> {
+        let rows = self.writer.rows();
+        let sink = self
+            .writer
+            .finish()
+            .map_err(|source| ScrubError::WriteOutput { name: self.name.clone(), source })?;
+        let (buffered, digested) = sink.into_parts();
+        let failed = |source| ScrubError::SaveOutput { name: self.name.clone(), source };
+        let mut sink = buffered.into_inner().map_err(|error| failed(error.into_error()))?;
+        sink.sync().map_err(failed)?;
+        let report = OutputReport {
+            role: self.role,
+            name: self.name.clone(),
+            rows,
+            bytes: digested.bytes,
+            sha256: digested.sha256,
+        };
+        Ok(Whole { report, sink })
+    }
+}
+
+impl Whole {
+    /// Makes the output appear under its name.
+    pub(crate) fn appear(self) -> Result<OutputReport, ScrubError> {
+        if let Sink::Temporary { file, path } = self.sink {
+            let failed = |source| ScrubError::SaveOutput { name: self.report.name.clone(), source };
+            file.persist(&path).map_err(|error| failed(error.error))?;
+            sync_directory(directory_of(&path)).map_err(failed)?;
+        }
+        Ok(self.report)
+    }
+}
+
+impl Sink {
+    fn open(target: Target) -> io::Result<Self> {
+        let path = match target {
+            Target::Stream { stream, .. } => return Ok(Self::Stream(stream)),
+            Target::File(path) => path,
+        };
+        if path.is_dir() {
+            return Err(io::Error::from(io::ErrorKind::IsADirectory));
+        }
+        if is_special(&path) {
+            return Ok(Self::Special(OpenOptions::new().write(true).open(&path)?));
+        }
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let mut builder = tempfile::Builder::new();
+        let prefix = format!(".{name}.");
+        builder.prefix(&prefix).suffix(".part");
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let file = builder.tempfile_in(directory_of(&path))?;
+        Ok(Self::Temporary { file, path })
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        match self {
+            Self::Temporary { file, .. } => file.as_file().sync_all(),
+            Self::Special(file) => file.flush(),
+            Self::Stream(stream) => stream.flush(),
+        }
+    }
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Temporary { file, .. } => file.write(bytes),
+            Self::Special(file) => file.write(bytes),
+            Self::Stream(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Temporary { file, .. } => file.flush(),
+            Self::Special(file) => file.flush(),
+            Self::Stream(stream) => stream.flush(),
+        }
+    }
+}
+
+/// A rename is durable once its directory is.
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
+}
+
+/// Refuses names that promise another format than the one that is written.
+fn check_ending(name: &str, target: &Target, input: Format) -> Result<(), ScrubError> {
+    let Target::File(path) = target else { return Ok(()) };
+    if is_special(path) {
+        return Ok(());
+    }
+    let stem = name.trim_end_matches(".gz").trim_end_matches(".zst");
+    let promised = match stem.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase()).as_deref() {
+        Some("parquet" | "pq") => Format::Parquet,
+        Some("arrow" | "feather") => Format::ArrowFile,
+        Some("arrows") => Format::ArrowStream,
+        Some("ndjson" | "jsonl") => Format::Ndjson,
+        Some("csv" | "tsv") if !matches!(input, Format::Delimited { .. } | Format::Lines) => Format::CSV,
+        _ => return Ok(()),
+    };
+    if promised == input {
+        return Ok(());
+    }
+    Err(ScrubError::OutputFormat { name: name.to_owned(), promised, input })
+}
