@@ -147,6 +147,8 @@ pub enum Doubt {
     Disagrees,
     /// Digests, of nobody knows what.
     UnknownDigests,
+    /// An address stands where the names of columns should.
+    HeaderIsData,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -164,6 +166,12 @@ impl fmt::Display for Ambiguous {
         match &self.doubt {
             Doubt::NothingFound => {
                 return f.write_str("no column of identifiers was found; say which ones to read with --id COLUMN=KIND[:PROFILE]");
+            }
+            Doubt::HeaderIsData => {
+                return f.write_str(
+                    "the first line holds an address where a column's name should stand: \
+                     say that the file has no header, or put one in",
+                );
             }
             Doubt::Several(kind) => {
                 write!(f, "several columns hold {}: {names}", described(IdRole::raw(*kind)))?;
@@ -190,6 +198,10 @@ const UNNAMED_SHARE_MIN: f64 = 0.8;
 /// What each column of a table holds. `rows` is a sample, each as wide as it happens to be.
 pub fn guess(header: Option<&[&str]>, rows: &[Vec<&str>], region: PhoneRegion) -> Result<Columns, Ambiguous> {
     let normaliser = Normaliser::new(region);
+    let is_address = |name: &str| normaliser.raw(IdentifierKind::Email, name).is_ok();
+    if header.is_some_and(|header| header.iter().any(|name| is_address(name))) {
+        return Err(Ambiguous { doubt: Doubt::HeaderIsData, candidates: Vec::new() });
+    }
     let width = header.map_or(0, <[_]>::len).max(rows.iter().map(Vec::len).max().unwrap_or(0));
     let mut guesses = Vec::with_capacity(width);
     for column in 0..width {

@@ -149,11 +149,17 @@ fn quoted(header: &[&str]) -> String {
     const COLUMNS_MAX: usize = 30;
 
     let mut names: Vec<String> =
-        header.iter().take(COLUMNS_MAX).map(|name| format!("`{}`", name.trim())).collect();
+        header.iter().take(COLUMNS_MAX).map(|name| format!("`{}`", shown(name))).collect();
     if header.len() > COLUMNS_MAX {
         names.push(format!("and {} more", header.len() - COLUMNS_MAX));
     }
     names.join(", ")
+}
+
+/// A name from a header; nothing that looks like a person's, should the header be a row of data.
+fn shown(name: &str) -> &str {
+    let digits = name.bytes().filter(u8::is_ascii_digit).count();
+    if name.contains('@') || digits > 6 { "…" } else { name.trim() }
 }
 
 impl fmt::Display for ColumnRef {

@@ -101,6 +101,12 @@ fn in_doubt_nothing_is_guessed() {
         "`Hash` holds digests, and it is not known of what; say which to read: --id 'Hash=email:sha256' or --id 'Hash=phone:sha256'",
     );
     check(
+        Some(&["Ann", "ann@example.com"]),
+        &[&["Bo", "bo@example.com"]],
+        Doubt::HeaderIsData,
+        "the first line holds an address where a column's name should stand: say that the file has no header, or put one in",
+    );
+    check(
         Some(&["Name"]),
         &[&["Ann"]],
         Doubt::NothingFound,

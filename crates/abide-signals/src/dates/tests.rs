@@ -117,7 +117,9 @@ fn slightly_ahead_is_now() {
 fn columns_tell_their_order() {
     let settle = |texts: &[&str]| {
         let mut evidence = OrderEvidence::default();
-        texts.iter().for_each(|text| evidence.see(text));
+        for text in texts {
+            evidence.see(text);
+        }
         evidence.settle()
     };
     assert_eq!(settle(&["2025-01-02", "", "1699999999"]), Ok(None));
@@ -136,7 +138,9 @@ fn columns_tell_their_order() {
 #[test]
 fn what_was_decided_is_said() {
     let mut evidence = OrderEvidence::default();
-    ["22/04/2025", "03/04/2025 10:00", "2025-01-01T00:00:00Z"].iter().for_each(|text| evidence.see(text));
+    for text in ["22/04/2025", "03/04/2025 10:00", "2025-01-01T00:00:00Z"] {
+        evidence.see(text);
+    }
     assert_eq!(
         evidence.to_string(),
         "2 dates are day-first (1 are possible only so); 1 times have no zone and are taken for UTC; \

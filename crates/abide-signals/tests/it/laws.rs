@@ -1,6 +1,6 @@
 //! Laws of reading rows, over all vendors' flags.
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::{collections::BTreeSet, sync::LazyLock};
 
 use abide_model::{Direction, Time};
 use abide_signals::{
@@ -23,8 +23,8 @@ type Exports = Vec<(Recognised, Vec<(String, OutWhen)>)>;
 static EXPORTS: LazyLock<Exports> = LazyLock::new(exports);
 
 fn exports() -> Exports {
-    let vendors: BTreeMap<Vendor, ()> = FLAGS.iter().map(|flag| (flag.vendor, ())).collect();
-    let headers = vendors.into_keys().map(header_of).filter(|header| !header.is_empty());
+    let vendors: BTreeSet<Vendor> = FLAGS.iter().map(|flag| flag.vendor).collect();
+    let headers = vendors.into_iter().map(header_of).filter(|header| !header.is_empty());
     headers
         .map(|header| {
             let names: Vec<&str> = header.iter().map(|(name, _)| name.as_str()).collect();
@@ -58,7 +58,7 @@ proptest! {
         spellings in prop::collection::vec(any::<usize>(), 16),
         pick in any::<prop::sample::Index>(),
     ) {
-        let (export, header) = pick.get(&*EXPORTS);
+        let (export, header) = pick.get(&EXPORTS);
         let row: Vec<&str> = header.iter().enumerate().map(|(at, (_, out_when))| cell(*out_when, set[at], spellings[at])).collect();
         let statements = export.read_row(&|column| row.get(column).copied(), NOW).unwrap();
         let flags = set[..header.len()].iter().filter(|is_set| **is_set).count();
@@ -72,7 +72,7 @@ proptest! {
     /// Whatever stands in a row, it is read or refused, and never makes an opt-in.
     #[test]
     fn any_row_is_read_or_refused(cells in prop::collection::vec("\\PC{0,20}", 16), pick in any::<prop::sample::Index>()) {
-        let (export, _) = pick.get(&*EXPORTS);
+        let (export, _) = pick.get(&EXPORTS);
         if let Ok(statements) = export.read_row(&|column| cells.get(column).map(String::as_str), NOW) {
             prop_assert!(statements.iter().all(|it| it.statement.direction == Direction::Out));
         }

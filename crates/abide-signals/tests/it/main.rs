@@ -1,5 +1,7 @@
 //! Samples of vendors' exports and fields, and the laws of reading rows.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 mod examples;
 mod fields;
 mod laws;
