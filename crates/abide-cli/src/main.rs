@@ -1,3 +1,95 @@
-//! The `abide` command.
+//! The `abide` command: flags, wiring, exit codes. One file per subcommand; what they share about
+//! stores, clocks and terminals stands in the files named for it.
 
-fn main() {}
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the place that prints")]
+
+mod clock;
+mod exit;
+mod identifiers;
+mod progress;
+mod statement;
+mod store_flags;
+
+mod check;
+mod compact;
+mod export;
+mod history;
+mod import;
+mod init;
+mod mechanisms;
+mod opt_in;
+mod opt_out;
+mod status;
+mod verify;
+
+use clap::{Parser, Subcommand};
+
+use crate::exit::Exit;
+
+/// One list of everybody who said no, enforced everywhere.
+///
+/// Abide keeps the choices that people make (do not contact, do not track, do not sell) as one list
+/// of keys, and checks people and whole files against it before anything is sent, shared or
+/// ingested.
+///
+/// Exit codes: 0 allowed or clean, 1 blocked or found, 2 cannot tell, 3 could not do the work.
+#[derive(Debug, Parser)]
+#[command(name = "abide", version, arg_required_else_help = true, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(init::Args),
+    Import(import::Args),
+    OptOut(opt_out::Args),
+    OptIn(opt_in::Args),
+    Check(check::Args),
+    History(history::Args),
+    Status(status::Args),
+    Compact(compact::Args),
+    Verify(verify::Args),
+    Export(export::Args),
+    Mechanisms(mechanisms::Args),
+}
+
+fn main() -> std::process::ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => {
+            let asked = !usage.use_stderr();
+            // A closed pipe is the reader's choice.
+            let _ = usage.print();
+            return if asked { Exit::Clean } else { Exit::Failed }.into();
+        }
+    };
+    match run(cli.command) {
+        Ok(exit) => exit.into(),
+        Err(error) if exit::is_closed_pipe(&error) => Exit::Clean.into(),
+        Err(error) => {
+            eprintln!("abide: {error:#}");
+            Exit::Failed.into()
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match command {
+            Command::Init(args) => init::run(args).await,
+            Command::Import(args) => import::run(args).await,
+            Command::OptOut(args) => opt_out::run(args).await,
+            Command::OptIn(args) => opt_in::run(args).await,
+            Command::Check(args) => check::run(args).await,
+            Command::History(args) => history::run(args).await,
+            Command::Status(args) => status::run(args).await,
+            Command::Compact(args) => compact::run(args).await,
+            Command::Verify(args) => verify::run(args).await,
+            Command::Export(args) => export::run(args).await,
+            Command::Mechanisms(args) => mechanisms::run(&args),
+        }
+    })
+}

@@ -1,0 +1,88 @@
+//! `abide scrub`: the rows of files that may stay.
+
+pub(crate) mod columns;
+pub(crate) mod files;
+pub(crate) mod flags;
+pub(crate) mod inputs;
+pub(crate) mod list;
+pub(crate) mod places;
+pub(crate) mod said;
+pub(crate) mod sample;
+
+use abide_model::{Action, OnCannotTell};
+use abide_scrub::Task;
+
+use crate::{clock, exit::Exit};
+use files::Run;
+use flags::{FileFlags, JudgeFlags, ReportFlags};
+use inputs::Inputs;
+use list::ListFlags;
+use places::Places;
+
+/// Write the rows of files that may stay, byte for byte and in order.
+///
+/// Every row is one person, by all its columns of identifiers together. Columns are found by their
+/// names and values, said aloud, and set by --id. The output appears only when it is complete.
+///
+/// Exit codes: 0 nobody was blocked, 1 somebody was, 2 nobody was but some rows could not be judged,
+/// 3 the work could not be done (with several files: for one of them at least; the others are done).
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  abide scrub customers.csv --against unsubscribed.csv --action contact.email -o clean.csv
+  abide scrub 'data/*.parquet' --action contact.email -o clean/ --report report.json
+  abide scrub people.csv --action contact.sms --to mobile --context brand=BRAND -o clean.csv \\
+      --blocked blocked.csv --unjudged unjudged.csv
+  zcat people.ndjson.gz | abide scrub - --action share.partner --id user.email=email -o - > clean.ndjson")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    files: FileFlags,
+
+    /// What is about to be done, e.g. contact.email.
+    #[arg(long)]
+    action: Action,
+
+    /// Where the rows go that may stay: a file, - for standard output, or for several files a
+    /// directory, in which they keep their names.
+    #[arg(short, long, value_name = "PATH")]
+    output: String,
+
+    /// Where the rows go that are blocked: a file, or for several files a directory.
+    #[arg(long, value_name = "PATH")]
+    blocked: Option<String>,
+
+    /// Where the rows go that cannot be judged, whatever else becomes of them.
+    #[arg(long, value_name = "PATH")]
+    unjudged: Option<String>,
+
+    /// What becomes of rows that cannot be judged: block, allow, or fail, which stops at the first.
+    #[arg(long, default_value_t, value_name = "CHOICE")]
+    on_cannot_tell: OnCannotTell,
+
+    #[command(flatten)]
+    judge: JudgeFlags,
+
+    #[command(flatten)]
+    report: ReportFlags,
+
+    #[command(flatten)]
+    list: ListFlags,
+}
+
+pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
+    let now = clock::now();
+    let inputs = Inputs::find(&args.files.files)?;
+    let places = Places::new(Some(&args.output), args.blocked.as_deref(), args.unjudged.as_deref(), &inputs)?;
+    args.report.check(places.takes_stdout())?;
+    let list = args.list.open(now).await?;
+    let run = Run {
+        task: Task::Scrub { action: args.action },
+        files: &args.files,
+        judge: &args.judge,
+        on_cannot_tell: args.on_cannot_tell,
+        list: &list,
+        now,
+    };
+    let report = run.all(inputs, &places)?;
+    args.report.give(&report, |report| said::scrubbed(report))?;
+    Ok(files::exit_of(&report))
+}

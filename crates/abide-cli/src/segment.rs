@@ -1,0 +1,69 @@
+//! `abide segment`: all rows of files, each with its verdicts and segments.
+
+use abide_model::{Action, OnCannotTell};
+use abide_scrub::{Task, Threshold};
+
+use crate::{
+    clock,
+    exit::Exit,
+    scrub::{
+        files::Run,
+        flags::{FileFlags, JudgeFlags, ReportFlags},
+        inputs::Inputs,
+        list::ListFlags,
+        places::Places,
+        said,
+    },
+};
+
+/// Label every row: a column with the verdict of each action, and one with the segments.
+///
+/// The columns are named verdict_contact_email and so on, and hold allow, block or cannot_tell;
+/// `segments` holds names with spaces between. Rows with too few or too many fields stay as they
+/// are. Prints how many people can be reached by what.
+///
+/// Exit codes: 0 the files are labelled, 3 the work could not be done.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  abide segment customers.csv --actions contact.email,contact.sms,target.ad -o labelled.csv
+  abide segment 'data/*.parquet' --actions contact.email --context brand=BRAND -o labelled/")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    files: FileFlags,
+
+    /// What might be done, with commas between.
+    #[arg(long, required = true, value_delimiter = ',', value_name = "ACTION,…")]
+    actions: Vec<Action>,
+
+    /// Where the labelled rows go: a file, - for standard output, or for several files a directory.
+    #[arg(short, long, value_name = "PATH")]
+    output: String,
+
+    #[command(flatten)]
+    judge: JudgeFlags,
+
+    #[command(flatten)]
+    report: ReportFlags,
+
+    #[command(flatten)]
+    list: ListFlags,
+}
+
+pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
+    let now = clock::now();
+    let inputs = Inputs::find(&args.files.files)?;
+    let places = Places::new(Some(&args.output), None, None, &inputs)?;
+    args.report.check(places.takes_stdout())?;
+    let list = args.list.open(now).await?;
+    let run = Run {
+        task: Task::Segment { actions: args.actions },
+        files: &args.files,
+        judge: &args.judge,
+        on_cannot_tell: OnCannotTell::Block,
+        list: &list,
+        now,
+    };
+    let report = run.all(inputs, &places)?;
+    args.report.give(&report, |report| said::segmented(report))?;
+    Ok(if report.threshold() == Threshold::Failed { Exit::Failed } else { Exit::Clean })
+}

@@ -1,0 +1,151 @@
+//! Finding and opening the store: `--store`, its secret, this machine's copy of the list.
+
+use std::{
+    fs,
+    io::Write as _,
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use abide_journal::{Store, StoreId, Writer, WriterConfig, local_directory};
+use abide_model::{Keyring, Normaliser, Origin, Secret, Time};
+use abide_replica::{Replica, ReplicaConfig};
+use abide_rules::Ruleset;
+use anyhow::{Context as _, bail, ensure};
+use object_store::{ObjectStore, path::Path as ObjectPath};
+
+use crate::clock;
+
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Store")]
+pub(crate) struct StoreFlags {
+    /// A directory, or a bucket as s3://…, gs://… or az://… (credentials from the environment).
+    #[arg(long, env = "ABIDE_STORE", default_value = "./abide-store", value_name = "STORE", global = false)]
+    pub(crate) store: String,
+
+    /// The file with the store's secret [default: where `abide init` put it]. The variable
+    /// ABIDE_SECRET may hold the secret itself instead.
+    #[arg(long, env = "ABIDE_SECRET_FILE", value_name = "FILE")]
+    pub(crate) secret_file: Option<PathBuf>,
+
+    /// Where this machine keeps its copy of the list [default: ~/.cache/abide].
+    #[arg(long, env = "ABIDE_CACHE", value_name = "DIR")]
+    pub(crate) cache: Option<PathBuf>,
+
+    /// Under which name this machine or region writes.
+    #[arg(long, env = "ABIDE_ORIGIN", default_value = "main", value_name = "NAME")]
+    pub(crate) origin: Origin,
+}
+
+/// An opened store with everything that a subcommand needs of it.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) store: Store,
+    pub(crate) keyring: Keyring,
+    pub(crate) normaliser: Normaliser,
+    pub(crate) rules: Arc<Ruleset>,
+    flags: StoreFlags,
+}
+
+impl StoreFlags {
+    pub(crate) fn location(&self) -> anyhow::Result<(Arc<dyn ObjectStore>, ObjectPath)> {
+        if !self.store.contains("://") {
+            return Ok((local_directory(Path::new(&self.store), false)?, ObjectPath::default()));
+        }
+        bucket(&self.store)
+    }
+
+    pub(crate) async fn open(&self) -> anyhow::Result<Opened> {
+        let (objects, prefix) = self.location()?;
+        let id = Store::id_of(objects.clone(), &prefix).await?;
+        let secret = self.secret(id)?;
+        let store = Store::open(objects, &prefix, &secret).await?;
+        Ok(Opened {
+            keyring: Keyring::new(&secret, store.config().forms),
+            normaliser: Normaliser::new(store.config().phone_region),
+            rules: Arc::new(Ruleset::built_in()?),
+            store,
+            flags: self.clone(),
+        })
+    }
+
+    fn secret(&self, id: StoreId) -> anyhow::Result<Secret> {
+        if self.secret_file.is_none()
+            && let Ok(text) = std::env::var("ABIDE_SECRET")
+        {
+            return text.parse().context("could not read the secret in ABIDE_SECRET");
+        }
+        let path = self.secret_file.clone().map_or_else(|| default_secret_file(id), Ok)?;
+        let text = fs::read_to_string(&path).with_context(|| {
+            format!("could not read the store's secret from `{}`; restore it from its backup and name it with --secret-file", path.display())
+        })?;
+        let mode = fs::metadata(&path)?.permissions().mode();
+        ensure!(
+            mode & 0o077 == 0,
+            "the secret `{}` can be read by others; run `chmod 600` on it",
+            path.display()
+        );
+        text.parse().with_context(|| format!("could not read the secret in `{}`", path.display()))
+    }
+
+    pub(crate) fn cache_dir(&self) -> anyhow::Result<PathBuf> {
+        if let Some(dir) = &self.cache {
+            return Ok(dir.clone());
+        }
+        Ok(home("XDG_CACHE_HOME", ".cache")?.join("abide"))
+    }
+}
+
+impl Opened {
+    /// The list, read up to its end.
+    pub(crate) async fn replica(&self, now: Time) -> anyhow::Result<Replica> {
+        let dir = self.flags.cache_dir()?.join(self.store.id().to_string());
+        let config = ReplicaConfig::new(&dir);
+        Ok(Replica::open(&self.store, self.rules.clone(), config, now).await?)
+    }
+
+    pub(crate) async fn writer(&self, now: Time) -> anyhow::Result<Writer> {
+        let config = WriterConfig::new(clock::random_number()?);
+        Ok(Writer::open(&self.store, self.flags.origin.clone(), config, now).await?)
+    }
+}
+
+/// A bucket and the path in it, from its URL; credentials and endpoint from the environment.
+pub(crate) fn bucket(url: &str) -> anyhow::Result<(Arc<dyn ObjectStore>, ObjectPath)> {
+    let url = url::Url::parse(url)
+        .with_context(|| format!("`{url}` is neither a directory nor a bucket's address"))?;
+    if !matches!(url.scheme(), "s3" | "gs" | "az") {
+        bail!("`{url}` is neither a directory nor s3://…, gs://… or az://…");
+    }
+    let options = std::env::vars().map(|(name, value)| (name.to_ascii_lowercase(), value));
+    let (objects, prefix) = object_store::parse_url_opts(&url, options).with_context(|| {
+        format!("could not use the bucket `{url}`; check the credentials in the environment")
+    })?;
+    Ok((Arc::from(objects), prefix))
+}
+
+pub(crate) fn default_secret_file(id: StoreId) -> anyhow::Result<PathBuf> {
+    Ok(home("XDG_CONFIG_HOME", ".config")?.join("abide").join(format!("{id}.secret")))
+}
+
+/// Creates the file for its owner alone; one that exists is left alone.
+pub(crate) fn write_secret(path: &Path, secret: &Secret) -> anyhow::Result<()> {
+    let written = || -> std::io::Result<()> {
+        if let Some(dir) = path.parent() {
+            fs::create_dir_all(dir)?;
+        }
+        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        file.write_all(secret.expose_hex().as_bytes())?;
+        file.write_all(b"\n")?;
+        file.sync_all()
+    };
+    written().with_context(|| format!("could not write the secret to `{}`", path.display()))
+}
+
+fn home(variable: &str, below_home: &str) -> anyhow::Result<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set(variable).or_else(|| set("HOME").map(|home| home.join(below_home))).with_context(|| {
+        format!("neither {variable} nor HOME is set; name the place with a flag (see --help)")
+    })
+}

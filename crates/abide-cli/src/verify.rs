@@ -1,0 +1,94 @@
+//! `abide verify`: is everything there, and unchanged?
+
+use abide_index::list::List;
+use abide_journal::Store;
+use abide_replica::Manifest;
+use serde_json::json;
+
+use crate::{clock, exit::Exit, store_flags::StoreFlags};
+
+/// Check that nothing of the store was changed, cut off or lost.
+///
+/// Recomputes the chain of every record in the journal, compares it with what the snapshots
+/// remember, and checks the newest snapshot's own parts. Exit 0 when all is well, 1 when damage was
+/// found.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  abide verify || alert 'the opt-out list was tampered with'")]
+pub(crate) struct Args {
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    store: StoreFlags,
+}
+
+pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
+    let now = clock::now();
+    let opened = args.store.open().await?;
+    let newest = abide_replica::newest(&opened.store).await?;
+    let remembered = newest.as_ref().map(|manifest| manifest.heads.clone()).unwrap_or_default();
+    let report = abide_journal::verify(&opened.store, &remembered).await?;
+    let mut damage: Vec<String> = report.damages.iter().map(ToString::to_string).collect();
+    if let Some(manifest) = &newest {
+        damage.extend(check_parts(&opened.store, manifest).await?);
+        // The copy that this machine answers from.
+        if let Ok(replica) = opened.replica(now).await
+            && let Some(base) = &replica.snapshot().base
+            && let Err(error) = check_index(base)
+        {
+            damage.push(format!("this machine's copy of the list: {error:#}; remove the cache folder"));
+        }
+    }
+    if args.json {
+        let origins: Vec<_> = report
+            .origins
+            .iter()
+            .map(|origin| json!({
+                "origin": origin.head.origin.as_str(), "position": origin.head.position,
+                "link": origin.head.link.to_string(), "objects": origin.objects, "signals": origin.signals,
+                "batches": origin.batches, "retractions": origin.retractions, "activations": origin.activations,
+            }))
+            .collect();
+        println!(
+            "{}",
+            json!({ "origins": origins, "snapshot": newest.map(|newest| newest.number), "damage": damage })
+        );
+    } else {
+        for origin in &report.origins {
+            println!(
+                "journal {}: {} records in {} objects, {} bytes; head {}",
+                origin.head.origin, origin.head.position, origin.objects, origin.bytes, origin.head.link
+            );
+        }
+        if let Some(manifest) = &newest {
+            println!("snapshot {}: {} identities", manifest.number, manifest.identities);
+        }
+        report.foreign.iter().for_each(|name| println!("not the journal's: {name}"));
+        damage.iter().for_each(|damage| println!("DAMAGED: {damage}"));
+        println!(
+            "{}",
+            if damage.is_empty() {
+                "All of it is there and unchanged."
+            } else {
+                "Restore what is damaged from a backup; nothing was changed by this check."
+            }
+        );
+    }
+    Ok(if damage.is_empty() { Exit::Clean } else { Exit::Found })
+}
+
+fn check_index(list: &List) -> anyhow::Result<()> {
+    Ok(list.index().verify()?)
+}
+
+async fn check_parts(store: &Store, manifest: &Manifest) -> anyhow::Result<Vec<String>> {
+    let mut damage = Vec::new();
+    for part in [&manifest.index, &manifest.states] {
+        if let Err(error) = abide_replica::check_part(store, part).await? {
+            damage.push(error);
+        }
+    }
+    Ok(damage)
+}
