@@ -22,8 +22,7 @@ mod identifier;
 mod read;
 
 use abide_model::{
-    Action, BatchId, Claimant, Context, IdentifierKind, Mechanism, PhoneRegion, Time, key::Forms,
-    signal::Statement,
+    Action, BatchId, Claimant, Context, Mechanism, PhoneRegion, Time, key::Forms, signal::Statement,
 };
 use thiserror::Error;
 
@@ -130,6 +129,4 @@ pub enum CaseError {
     Store(String),
     #[error("check {number}: `reasons` go with the verdicts `block` and `cannot_tell` (one cause) only")]
     Reasons { number: usize },
-    #[error("{entry} {number}: `{kind}` is given hashed and raw; give it once")]
-    Twice { entry: &'static str, number: usize, kind: IdentifierKind },
 }
