@@ -27,12 +27,12 @@ impl Ruleset {
         };
         // A misspelt `purpose` is not marketing, so nothing would forbid it.
         if let Err(error) = self.check_context(context) {
-            return blocked_by_engine(INVALID_CONTEXT, error.to_string());
+            return blocked_by_engine(INVALID_CONTEXT, &error.to_string());
         }
         let segments = self.segments_of(&effective.outs);
         match self.ask(&segments, !effective.consents.is_empty(), action_id, context) {
             Ok(response) => self.verdict(&response, &segments, &effective.outs, action),
-            Err(error) => blocked_by_engine(ENGINE_ERROR, format!("the rules cannot be evaluated: {error}")),
+            Err(error) => blocked_by_engine(ENGINE_ERROR, &format!("the rules cannot be evaluated: {error}")),
         }
     }
 
@@ -57,7 +57,7 @@ impl Ruleset {
     fn cedar_context(
         &self,
         context: &Context,
-    ) -> Result<cedar_policy::Context, cedar_policy::ContextCreationError> {
+    ) -> Result<cedar_policy::Context, Box<cedar_policy::ContextCreationError>> {
         let pairs = self.context_attributes().iter().filter_map(|attribute| {
             let value = context.get(&attribute.name).or(attribute.default())?;
             let value = match self.cedar.word_types.get(&attribute.name) {
@@ -69,7 +69,7 @@ impl Ruleset {
             };
             Some((attribute.name.to_string(), value))
         });
-        cedar_policy::Context::from_pairs(pairs)
+        cedar_policy::Context::from_pairs(pairs).map_err(Box::new)
     }
 
     fn verdict(
@@ -119,8 +119,8 @@ impl Ruleset {
     }
 }
 
-fn blocked_by_engine(rule: &str, text: String) -> Verdict {
-    Verdict::Block { reasons: vec![bare_reason(rule, &text)] }
+fn blocked_by_engine(rule: &str, text: &str) -> Verdict {
+    Verdict::Block { reasons: vec![bare_reason(rule, text)] }
 }
 
 fn bare_reason(rule: &str, text: &str) -> Reason {

@@ -42,12 +42,20 @@ const BASIS_OPT_IN: &str = "basis-opt-in";
 
 const RESERVED_IDS: [&str; 5] = [NO_CONSENT, INVALID_CONTEXT, ENGINE_ERROR, BASIS_OPT_OUT, BASIS_OPT_IN];
 
-/// All policies, ready to be asked, and what is said about each.
+pub(crate) struct Compiled {
+    /// Those of the ruleset and those that follow from the basis of each action.
+    pub(crate) policies: PolicySet,
+    pub(crate) schema: Schema,
+    /// Those of the ruleset, by id.
+    pub(crate) rules: BTreeMap<Arc<str>, RuleSpec>,
+}
+
+/// Reads all policies and checks each against the schema.
 pub(crate) fn compile(
     sources: &RulesetSources,
     manifest: &Manifest,
     schema_text: &str,
-) -> Result<(PolicySet, Schema, BTreeMap<Arc<str>, RuleSpec>), RulesetError> {
+) -> Result<Compiled, RulesetError> {
     let (schema, _) = Schema::from_cedarschema_str(schema_text).map_err(|error| {
         let message = with_help(&error.to_string(), error.help());
         RulesetError { place: Place::at(MANIFEST_FILE, &sources.toml, 0), problem: Problem::Cedar(message) }
@@ -68,7 +76,7 @@ pub(crate) fn compile(
             all.add(policy).expect("ids are distinct, as the line before has checked");
         }
     }
-    Ok((all, schema, rules))
+    Ok(Compiled { policies: all, schema, rules })
 }
 
 /// What the basis of each action permits.

@@ -18,7 +18,7 @@ use crate::{
         max_age::MaxAge,
         segment::SegmentSpec,
     },
-    policies::{self, RuleSpec},
+    policies::{self, Compiled, RuleSpec},
     schema::{self, ACTION, ITEM, PERSON, SEGMENT},
     sources::RulesetSources,
     version::RulesetVersion,
@@ -58,7 +58,7 @@ impl Ruleset {
     pub fn from_sources(sources: &RulesetSources) -> Result<Self, RulesetError> {
         let manifest = Manifest::parse(&sources.toml)?;
         let schema_text = schema::derive(&manifest);
-        let (policies, schema, rules) = policies::compile(sources, &manifest, &schema_text)?;
+        let Compiled { policies, schema, rules } = policies::compile(sources, &manifest, &schema_text)?;
         let actions = schema.action_entities().expect("groups were found to be in no circle");
         let cedar = Cedar::new(&manifest, policies, actions);
         let version = RulesetVersion::of(&manifest.name, sources);

@@ -209,7 +209,6 @@ impl Entry {
         let misplaced = || CaseError::Reasons { number: self.number };
         match (verdict, reasons) {
             ("allow", None) => Ok(Expected::Allow),
-            ("allow", Some(_)) => Err(misplaced()),
             ("block", rules) => Ok(Expected::Block {
                 rules: rules.map(|mut rules| {
                     rules.sort();
@@ -220,7 +219,7 @@ impl Entry {
             ("cannot_tell", Some(mut reasons)) if reasons.len() == 1 => {
                 Ok(Expected::CannotTell { cause: reasons.pop() })
             }
-            ("cannot_tell", Some(_)) => Err(misplaced()),
+            ("allow" | "cannot_tell", Some(_)) => Err(misplaced()),
             (other, _) => {
                 Err(self
                     .wrong(format!("`{other}` is no verdict; there are `allow`, `block` and `cannot_tell`")))
