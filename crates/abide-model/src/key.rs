@@ -119,7 +119,7 @@ impl Forms {
 pub struct Keyring {
     cipher: Aes256,
     derived: Forms,
-    /// Tags of the current normaliser version, by kind code and form code.
+    /// Tags of the current normaliser version, by kind code and form code, which both start at 1.
     tags: Vec<[[u8; 16]; Form::ALL.len()]>,
 }
 
@@ -136,7 +136,7 @@ impl Keyring {
 
     pub fn key(&self, kind: IdentifierKind, digest: Digest, version: u16) -> Key {
         let tag = if version == NORMALISER_VERSION {
-            self.tags[usize::from(kind.code())][usize::from(digest.form.code())]
+            self.tags[usize::from(kind.code()) - 1][usize::from(digest.form.code()) - 1]
         } else {
             tag(kind, digest.form, version)
         };
@@ -295,5 +295,30 @@ impl Held {
             0
         };
         elsewhere.saturating_sub(reached) + by_domain
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A key says of what kind and form it is, also where the tag comes from the table of the
+    /// current version.
+    #[test]
+    fn each_kind_and_form_has_its_own_tag() {
+        let keyring = Keyring::new(&Secret::from_bytes([1; 32]), Forms::default());
+        let mut keys = std::collections::BTreeSet::new();
+        for kind in IdentifierKind::ALL {
+            for form in Form::ALL {
+                keys.insert(keyring.key(kind, Digest { form, bytes: [9; 16] }, NORMALISER_VERSION));
+                let mut block = [9_u8; 16];
+                let tag = tag(kind, form, NORMALISER_VERSION);
+                block.iter_mut().zip(tag).for_each(|(byte, tag)| *byte ^= tag);
+                let mut block = block.into();
+                keyring.cipher.encrypt_block(&mut block);
+                assert!(keys.contains(&Key(block.into())), "{kind} {form}");
+            }
+        }
+        assert_eq!(keys.len(), IdentifierKind::ALL.len() * Form::ALL.len());
     }
 }
