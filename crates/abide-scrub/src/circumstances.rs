@@ -26,7 +26,7 @@ pub(crate) struct Circumstances<'a> {
 pub(crate) struct BadContext;
 
 /// Kept at the most; a column that is different in every row must not fill the memory.
-const CONTEXTS_MAX: usize = 1 << 14;
+const CONTEXTS_MAX: usize = 1 << 12;
 
 impl<'a> Circumstances<'a> {
     pub(crate) fn new(ready: &'a Ready, rules: &'a Ruleset) -> Self {

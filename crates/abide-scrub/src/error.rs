@@ -53,6 +53,10 @@ pub enum ScrubError {
         "the name of `{name}` promises {promised}, but what is written has the format of the input, {input}; choose another ending"
     )]
     OutputFormat { name: String, promised: Format, input: Format },
+    #[error(
+        "`{file}` has other columns than the files before it, so that `{name}` cannot take its rows; name a directory instead"
+    )]
+    SheetColumns { name: String, file: String },
     #[error("could not create `{name}`")]
     CreateOutput { name: String, source: io::Error },
     #[error("could not write `{name}`")]

@@ -18,6 +18,7 @@ mod input;
 mod job;
 mod output;
 mod progress;
+mod sheet;
 
 mod circumstances;
 mod counts;
@@ -41,3 +42,4 @@ pub use report::{
     ActionReport, ColumnReport, Failure, FileReport, InputReport, ListReport, OutputReport, REPORT_FORMAT,
     Report, Role, RulesetReport, TallyReport, Threshold, UncoveredReport,
 };
+pub use sheet::Sheet;

@@ -14,7 +14,9 @@ use tempfile::NamedTempFile;
 use crate::{
     digest::DigestingWrite,
     error::ScrubError,
+    ready::Ready,
     report::{OutputReport, Role},
+    sheet::{self, Sheet},
 };
 
 /// Where rows go. All are written in the format of the input.
@@ -34,20 +36,24 @@ pub enum Target {
     File(PathBuf),
     /// Written piece by piece; what was written before an error is the reader's problem, who sees the exit code.
     Stream { name: String, stream: Box<dyn Write + Send> },
+    /// For blocked and unjudged rows: a CSV file that takes the rows of many files.
+    Sheet(Sheet),
 }
 
 impl Target {
     pub(crate) fn name(&self) -> String {
         match self {
+            Self::Sheet(sheet) => sheet.path().display().to_string(),
             Self::File(path) => path.display().to_string(),
             Self::Stream { name, .. } => name.clone(),
         }
     }
 
-    fn path(&self) -> Option<&Path> {
+    fn path(&self) -> Option<PathBuf> {
         match self {
-            Self::File(path) => Some(path),
+            Self::File(path) => Some(path.clone()),
             Self::Stream { .. } => None,
+            Self::Sheet(sheet) => Some(sheet.path()),
         }
     }
 }
@@ -64,16 +70,21 @@ impl Outputs {
         all.into_iter().filter_map(|(role, target)| Some((role, target?)))
     }
 
+    pub(crate) fn has_sheet(&self) -> bool {
+        let all = [&self.kept, &self.blocked, &self.unjudged];
+        all.into_iter().flatten().any(|target| matches!(target, Target::Sheet(_)))
+    }
+
     /// Refuses an output that is the input, or two that are one file.
     pub(crate) fn check(&self, input: Option<&Path>) -> Result<(), ScrubError> {
         let input = input.and_then(|path| fs::canonicalize(path).ok());
         let mut taken: Vec<PathBuf> = Vec::new();
         for target in [&self.kept, &self.blocked, &self.unjudged].into_iter().flatten() {
             let Some(path) = target.path() else { continue };
-            if is_special(path) {
+            if is_special(&path) {
                 continue;
             }
-            let place = place_of(path);
+            let place = place_of(&path);
             if input.as_ref() == Some(&place) {
                 return Err(ScrubError::OutputIsInput { name: target.name() });
             }
@@ -97,7 +108,7 @@ fn place_of(path: &Path) -> PathBuf {
     }
 }
 
-fn directory_of(path: &Path) -> &Path {
+pub(crate) fn directory_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -110,11 +121,77 @@ fn is_special(path: &Path) -> bool {
 }
 
 /// An output being written.
-pub(crate) struct Open {
+pub(crate) enum Open {
+    File(OpenFile),
+    Sheet { role: Role, sheet: Sheet },
+}
+
+/// An output in the format of the input.
+pub(crate) struct OpenFile {
     role: Role,
     name: String,
-    pub(crate) output: Output,
+    output: Output,
     writer: Writer<DigestingWrite<BufWriter<Sink>>>,
+}
+
+/// How the threads that judge prepare rows for an output.
+pub(crate) enum Way {
+    Output(Output),
+    Sheet,
+}
+
+/// Rows that are prepared.
+pub(crate) enum Part {
+    Piece(Piece),
+    Rows(sheet::Rows),
+}
+
+impl Open {
+    pub(crate) fn new(
+        role: Role,
+        target: Target,
+        ready: &Ready,
+        added: &[String],
+    ) -> Result<Self, ScrubError> {
+        let layout = ready.plan.layout();
+        match target {
+            Target::Sheet(sheet) => {
+                sheet.begin(layout.name(), &ready.sheet_names)?;
+                Ok(Self::Sheet { role, sheet })
+            }
+            target => Ok(Self::File(OpenFile::new(role, target, layout, added)?)),
+        }
+    }
+
+    pub(crate) fn role(&self) -> Role {
+        match self {
+            Self::File(open) => open.role,
+            Self::Sheet { role, .. } => *role,
+        }
+    }
+
+    pub(crate) fn way(&self) -> Way {
+        match self {
+            Self::File(open) => Way::Output(open.output.clone()),
+            Self::Sheet { .. } => Way::Sheet,
+        }
+    }
+
+    pub(crate) fn write(&mut self, part: Part) -> Result<(), ScrubError> {
+        match (self, part) {
+            (Self::File(open), Part::Piece(piece)) => open.write(piece),
+            (Self::Sheet { sheet, .. }, Part::Rows(rows)) => sheet.write(&rows),
+            _ => unreachable!("rows are prepared for the output that they are written to"),
+        }
+    }
+
+    /// Writes what is left and makes it durable. A sheet has more to come.
+    pub(crate) fn finish(self) -> Result<Option<Whole>, ScrubError> {
+        match self {
+            Self::File(open) => open.finish().map(Some),
+            Self::Sheet { sheet, .. } => sheet.commit().map(|()| None),
+        }
+    }
 }
 
 /// An output whose last byte is written, but that is not there yet.
@@ -131,18 +208,13 @@ enum Sink {
 
 const BUFFER_BYTES: usize = 256 * 1024;
 
-impl Open {
-    pub(crate) fn new(
-        role: Role,
-        target: Target,
-        layout: &Arc<Layout>,
-        added: &[String],
-    ) -> Result<Self, ScrubError> {
+impl OpenFile {
+    fn new(role: Role, target: Target, layout: &Arc<Layout>, added: &[String]) -> Result<Self, ScrubError> {
         let name = target.name();
         check_ending(&name, &target, layout.format())?;
         let compression = match &target {
             Target::File(_) => Compression::of_name(&name),
-            Target::Stream { .. } => Compression::None,
+            Target::Stream { .. } | Target::Sheet(_) => Compression::None,
         };
         let output = Output::new(layout, compression, added)?;
         let sink =
@@ -153,16 +225,11 @@ impl Open {
         Ok(Self { role, name, output, writer })
     }
 
-    pub(crate) fn role(&self) -> Role {
-        self.role
-    }
-
-    pub(crate) fn write(&mut self, piece: Piece) -> Result<(), ScrubError> {
+    fn write(&mut self, piece: Piece) -> Result<(), ScrubError> {
         self.writer.write(piece).map_err(|source| ScrubError::WriteOutput { name: self.name.clone(), source })
     }
 
-    /// Writes what is left and makes it durable.
-    pub(crate) fn finish(self) -> Result<Whole, ScrubError> {
+    fn finish(self) -> Result<Whole, ScrubError> {
         let rows = self.writer.rows();
         let sink = self
             .writer
@@ -200,6 +267,7 @@ impl Sink {
         let path = match target {
             Target::Stream { stream, .. } => return Ok(Self::Stream(stream)),
             Target::File(path) => path,
+            Target::Sheet(_) => unreachable!("a sheet writes itself"),
         };
         if path.is_dir() {
             return Err(io::Error::from(io::ErrorKind::IsADirectory));
@@ -207,13 +275,7 @@ impl Sink {
         if is_special(&path) {
             return Ok(Self::Special(OpenOptions::new().write(true).open(&path)?));
         }
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let mut builder = tempfile::Builder::new();
-        let prefix = format!(".{name}.");
-        builder.prefix(&prefix).suffix(".part");
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let file = builder.tempfile_in(directory_of(&path))?;
+        let file = temporary_in(&path)?;
         Ok(Self::Temporary { file, path })
     }
 
@@ -244,8 +306,20 @@ impl Write for Sink {
     }
 }
 
+/// A file beside `path` that will take its place, or goes with the value.
+pub(crate) fn temporary_in(path: &Path) -> io::Result<NamedTempFile> {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let prefix = format!(".{name}.");
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&prefix).suffix(".part");
+    // As an ordinary new file has them; by itself a temporary file is for its owner alone.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(directory_of(path))
+}
+
 /// A rename is durable once its directory is.
-fn sync_directory(directory: &Path) -> io::Result<()> {
+pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
 }
 

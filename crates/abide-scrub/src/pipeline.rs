@@ -12,7 +12,7 @@ use std::{
 };
 
 use abide_enforce::Snapshot;
-use abide_formats::{Chunk, Output, Piece, Reader};
+use abide_formats::{Chunk, Reader};
 use abide_model::{Keyring, Normaliser};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
@@ -23,7 +23,7 @@ use crate::{
     input::{Evidence, Input, Opened},
     job::Job,
     judging::Judging,
-    output::{Open, Outputs, Whole},
+    output::{Open, Outputs, Part, Way, Whole},
     pieces,
     progress::Progress,
     ready::Ready,
@@ -45,21 +45,21 @@ pub fn run(input: Input, outputs: Outputs, job: &Job, means: Means<'_>) -> Resul
     let name = input.name().to_owned();
     let Opened { reader, evidence } = input.open()?;
     let layout = reader.layout().clone();
-    let ready = Ready::new(job, &layout, means.snapshot)?;
+    let ready = Ready::new(job, &layout, means.snapshot, outputs.has_sheet())?;
     let added = job.task.added_columns();
     let mut open = outputs
         .roles()
         .map(|(role, target)| {
             let added = if role == Role::Kept { added.as_slice() } else { &[] };
-            Open::new(role, target, &layout, added)
+            Open::new(role, target, &ready, added)
         })
         .collect::<Result<Vec<Open>, ScrubError>>()?;
     let flow = Flow { name: &name, ready: &ready, means: Threaded::of(means), threads: job.threads.get() };
     let (counts, aside) = flow.run(reader, &evidence, &mut open, means.progress)?;
     let digested = evidence.digested(&name, aside)?;
     // The rows that stay come last, so that where they are all else is too.
-    let whole = open.into_iter().map(Open::finish).collect::<Result<Vec<Whole>, ScrubError>>()?;
-    let outputs = whole.into_iter().map(Whole::appear).collect::<Result<Vec<_>, ScrubError>>()?;
+    let whole = open.into_iter().map(Open::finish).collect::<Result<Vec<Option<Whole>>, ScrubError>>()?;
+    let outputs = whole.into_iter().flatten().map(Whole::appear).collect::<Result<Vec<_>, ScrubError>>()?;
     Ok(FileReport::new(&name, &layout, digested, outputs, job, &ready, &counts))
 }
 
@@ -98,7 +98,7 @@ type Promise = Receiver<Result<Done, ScrubError>>;
 struct Done {
     rows: u64,
     /// One for each output.
-    pieces: Vec<Piece>,
+    parts: Vec<Part>,
 }
 
 impl Flow<'_> {
@@ -109,8 +109,7 @@ impl Flow<'_> {
         open: &mut [Open],
         progress: &dyn Progress,
     ) -> Result<(Counts, Option<Digested>), ScrubError> {
-        let outputs: Vec<(Role, Output)> =
-            open.iter().map(|open| (open.role(), open.output.clone())).collect();
+        let outputs: Vec<(Role, Way)> = open.iter().map(|open| (open.role(), open.way())).collect();
         let stop = AtomicBool::new(false);
         thread::scope(|scope| {
             let (to_judge, work) = bounded::<Work>(self.threads);
@@ -133,7 +132,7 @@ impl Flow<'_> {
         })
     }
 
-    fn judge(&self, work: &Receiver<Work>, outputs: &[(Role, Output)]) -> Counts {
+    fn judge(&self, work: &Receiver<Work>, outputs: &[(Role, Way)]) -> Counts {
         let Threaded { snapshot, keyring, normaliser } = self.means;
         let mut judging = Judging::new(self.ready, snapshot, keyring, normaliser);
         for (chunk, promise) in work {
@@ -152,12 +151,12 @@ impl Flow<'_> {
         &self,
         judging: &mut Judging<'_>,
         chunk: Chunk,
-        outputs: &[(Role, Output)],
+        outputs: &[(Role, Way)],
     ) -> Result<Done, ScrubError> {
         let batch = self.ready.plan.parse(chunk)?;
         let judged = judging.judge(&batch)?;
-        let pieces = pieces::cut(&batch, judged, self.ready.on_cannot_tell, outputs)?;
-        Ok(Done { rows: batch.len() as u64, pieces })
+        let parts = pieces::cut(&batch, judged, self.ready, outputs)?;
+        Ok(Done { rows: batch.len() as u64, parts })
     }
 
     fn write(
@@ -169,9 +168,9 @@ impl Flow<'_> {
     ) -> Result<(), ScrubError> {
         let mut bytes_told = 0;
         for promise in promises {
-            let Done { rows, pieces } = promise.recv().map_err(|_| self.broke_down("judging"))??;
-            for (open, piece) in open.iter_mut().zip(pieces) {
-                open.write(piece)?;
+            let Done { rows, parts } = promise.recv().map_err(|_| self.broke_down("judging"))??;
+            for (open, part) in open.iter_mut().zip(parts) {
+                open.write(part)?;
             }
             let bytes = evidence.bytes();
             progress.advance(rows, bytes - bytes_told);

@@ -1,16 +1,17 @@
 //! A job that was checked against the ruleset, the list and the file: nothing in it can be wrong any more.
 
+use std::{ops::Range, sync::Arc};
+
+use crate::{
+    error::ScrubError,
+    job::{Job, Task, display_name},
+    sheet,
+};
 use abide_enforce::{Asked, Options, Panel, Part, Snapshot, Uncovered};
 use abide_formats::{Column, Layout, Plan};
 use abide_model::{Action, Context, Form, Held, IdentifierKind, OnCannotTell};
 use abide_rules::InvalidContext;
 use abide_signals::IdRole;
-use std::sync::Arc;
-
-use crate::{
-    error::ScrubError,
-    job::{Job, Task, display_name},
-};
 
 /// How many statements of the list a column of digests cannot be matched with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,13 +36,20 @@ pub(crate) struct Ready {
     pub(crate) options: Options,
     pub(crate) held: Held,
     pub(crate) not_covered: Vec<NotCovered>,
+    /// Names of the columns that come last in the plan, for the rows of a sheet; none where there is no sheet.
+    pub(crate) sheet_names: Vec<String>,
 }
 
 /// Two bits of a row's fingerprint for each.
 pub(crate) const COLUMNS_MAX: usize = 32;
 
 impl Ready {
-    pub(crate) fn new(job: &Job, layout: &Arc<Layout>, snapshot: &Snapshot) -> Result<Self, ScrubError> {
+    pub(crate) fn new(
+        job: &Job,
+        layout: &Arc<Layout>,
+        snapshot: &Snapshot,
+        has_sheet: bool,
+    ) -> Result<Self, ScrubError> {
         check_people(job, layout, snapshot)?;
         check_context(job, snapshot)?;
         let held = snapshot.held();
@@ -49,12 +57,15 @@ impl Ready {
         if job.uncovered.is_none() && !not_covered.is_empty() {
             return Err(ScrubError::Uncovered { columns: not_covered });
         }
-        let wanted: Vec<Column> = job
+        let mut wanted: Vec<Column> = job
             .people
             .iter()
             .map(|person| person.column.clone())
             .chain(job.context_columns.iter().map(|context| context.column.clone()))
             .collect();
+        let shown = if has_sheet { sheet::columns(layout, &wanted) } else { Vec::new() };
+        let sheet_names = sheet::names(layout, &shown);
+        wanted.extend(shown);
         Ok(Self {
             task: job.task.clone(),
             plan: Plan::new(layout, &wanted)?,
@@ -66,11 +77,18 @@ impl Ready {
             options: Options { uncovered: job.uncovered.unwrap_or_default(), ..job.options },
             held,
             not_covered,
+            sheet_names,
         })
     }
 
     pub(crate) fn actions(&self) -> &[Action] {
         self.task.actions()
+    }
+
+    /// The columns of the plan that a sheet shows.
+    pub(crate) fn sheet_columns(&self) -> Range<usize> {
+        let first = self.roles.len() + self.attributes.len();
+        first..first + self.sheet_names.len()
     }
 
     pub(crate) fn asked(&self) -> Asked {

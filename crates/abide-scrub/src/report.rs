@@ -28,10 +28,6 @@ pub struct Report {
     /// `scrub`, `validate` or `segment`.
     pub command: String,
     pub actions: Vec<String>,
-    /// What is the same for every row.
-    pub context: BTreeMap<String, String>,
-    /// Attributes that are taken from a column.
-    pub context_columns: BTreeMap<String, String>,
     /// `block`, `allow` or `fail`.
     pub on_cannot_tell: String,
     pub strict: bool,
@@ -44,6 +40,8 @@ pub struct Report {
     /// Missing in a report of a run that did not come to its end.
     pub finished_at: Option<String>,
     pub files: Vec<FileReport>,
+    /// Outputs that took the rows of many files.
+    pub sheets: Vec<OutputReport>,
     /// Files that could not be done at all.
     pub failed: Vec<Failure>,
     /// The sum over `files`, by action in the order of `actions`.
@@ -79,6 +77,10 @@ pub struct FileReport {
     pub outputs: Vec<OutputReport>,
     /// The columns that said who a row is about.
     pub people: Vec<ColumnReport>,
+    /// The circumstances that are the same for every row.
+    pub context: BTreeMap<String, String>,
+    /// The columns that give the others.
+    pub context_columns: BTreeMap<String, String>,
     /// Statements of the list that hashed columns could not be matched with.
     pub not_covered: Vec<UncoveredReport>,
     pub judged: Vec<ActionReport>,
@@ -184,12 +186,6 @@ impl Report {
             by: by.to_owned(),
             command: job.task.as_str().to_owned(),
             actions: actions.iter().map(ToString::to_string).collect(),
-            context: job.context.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-            context_columns: job
-                .context_columns
-                .iter()
-                .map(|context| (context.attribute.clone(), display_name(&context.column)))
-                .collect(),
             on_cannot_tell: job.on_cannot_tell.to_string(),
             strict: job.options.strict,
             uncovered: job.uncovered.map(|uncovered| match uncovered {
@@ -208,6 +204,7 @@ impl Report {
             started_at: started_at.to_string(),
             finished_at: None,
             files: Vec::new(),
+            sheets: Vec::new(),
             failed: Vec::new(),
             totals: ActionCounts::reports(
                 actions.iter().map(ToString::to_string),
@@ -223,6 +220,10 @@ impl Report {
         }
         add(&mut self.segments, &file.segments);
         self.files.push(file);
+    }
+
+    pub fn add_sheet(&mut self, sheet: OutputReport) {
+        self.sheets.push(sheet);
     }
 
     /// Notes a file that could not be done; `error` is the whole chain of causes.
@@ -282,6 +283,12 @@ impl FileReport {
             },
             outputs,
             people: job.people.iter().map(ColumnReport::of).collect(),
+            context: job.context.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            context_columns: job
+                .context_columns
+                .iter()
+                .map(|context| (context.attribute.clone(), display_name(&context.column)))
+                .collect(),
             not_covered: ready.not_covered.iter().map(UncoveredReport::of).collect(),
             judged: ActionCounts::reports(ready.actions().iter().map(ToString::to_string), counts),
             segments: counts.segments.clone(),

@@ -6,8 +6,8 @@ use std::{
 };
 
 use abide_formats::{Compression, Format, Limits};
-use abide_model::{Forms, Keyring, Secret};
-use abide_scrub::{Input, Means, Outputs, ScrubError, Source, Target, run};
+use abide_model::{Forms, Keyring, OnCannotTell, Secret};
+use abide_scrub::{Input, Job, Means, Outputs, Role, ScrubError, Sheet, Source, Target, run};
 
 use crate::world::{World, options, scrub};
 
@@ -162,4 +162,40 @@ fn keys_of_another_secret_match_nobody() {
     let input = world.input(path, Format::CSV, Limits::default());
     let report = run(input, world.outputs(), &scrub("contact.email"), means).unwrap();
     assert_eq!(report.judged[0].tally.allowed, 3);
+}
+
+/// Rows of several files in one table; those of a file that could not be done are not among them.
+#[test]
+fn a_sheet_takes_the_rows_of_all_files_that_were_done() {
+    let world = World::new();
+    let sheet = Sheet::create(&world.path("blocked.csv")).unwrap();
+    let run_one = |name: &str, format: Format, text: &[u8], on_cannot_tell: OnCannotTell| {
+        let path = world.write(name, text);
+        let outputs = Outputs { blocked: Some(Target::Sheet(sheet.clone())), ..Outputs::default() };
+        let mut input = world.input(&path, format, Limits { chunk_bytes: 16, ..Limits::default() });
+        name.clone_into(&mut input.options.name);
+        run(input, outputs, &Job { on_cannot_tell, ..scrub("contact.email") }, world.means())
+    };
+    let block = OnCannotTell::Block;
+    run_one(
+        "one.csv",
+        Format::CSV,
+        b"email,note\nfine@example.com,a\nout@example.com,\"b, \"\"c\"\"\"\n",
+        block,
+    )
+    .unwrap();
+    let failed =
+        run_one("two.csv", Format::CSV, b"email,note\nout@example.com,\nnobody,\n", OnCannotTell::Fail);
+    assert!(matches!(failed, Err(ScrubError::CannotTell { row: 2, .. })));
+    let refused = run_one("three.csv", Format::CSV, b"email\nout@example.com\n", block);
+    assert!(matches!(refused, Err(ScrubError::SheetColumns { .. })));
+    run_one("four.tsv", Format::TSV, b"email\tnote\nboth@example.com\td\n", block).unwrap();
+    assert!(!world.path("blocked.csv").exists(), "a sheet appears when it is saved");
+    let report = sheet.save(Role::Blocked).unwrap();
+    let expected =
+        "file,row,email,note\none.csv,2,out@example.com,\"b, \"\"c\"\"\"\nfour.tsv,1,both@example.com,d\n";
+    assert_eq!(world.read("blocked.csv"), expected);
+    assert_eq!((report.rows, report.sha256), (2, sha256(expected.as_bytes())));
+    drop(sheet);
+    assert_eq!(world.files(), ["blocked.csv", "four.tsv", "one.csv", "three.csv", "two.csv"]);
 }

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     num::NonZeroUsize,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, LazyLock},
 };
 
 use abide_enforce::{Options as JudgeOptions, Overlay, Snapshot};
@@ -42,6 +42,9 @@ pub(crate) const LIST: [(&str, &str, &str, &str, &str); 8] = [
     ("email_domain", "no.example.com", "profile.all", "*", "person"),
 ];
 
+/// Compiled once, since that takes longer than most tests.
+static RULES: LazyLock<Arc<Ruleset>> = LazyLock::new(|| Arc::new(Ruleset::built_in().unwrap()));
+
 impl World {
     pub(crate) fn new() -> Self {
         let keyring = Keyring::new(&Secret::from_bytes([7; 32]), Forms::default());
@@ -61,7 +64,7 @@ impl World {
         }
         let origin = "main".parse().unwrap();
         let snapshot = Snapshot {
-            rules: Arc::new(Ruleset::built_in().unwrap()),
+            rules: RULES.clone(),
             base: None,
             overlay,
             retractions: Arc::new(retractions),
