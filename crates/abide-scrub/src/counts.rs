@@ -6,7 +6,7 @@ use std::{
 };
 
 use abide_enforce::{Judgement, Segments};
-use abide_model::{Tally, Verdict};
+use abide_model::{Mechanism, Tally, Verdict};
 
 /// How many, by name.
 pub(crate) type ByName = BTreeMap<String, u64>;
@@ -85,7 +85,7 @@ impl ActionCounts {
                 let segments = reasons.iter().flat_map(|reason| &reason.segments);
                 count(&mut self.by_segment, rows, segments.map(AsRef::as_ref));
                 let mechanisms = reasons.iter().flat_map(|reason| &reason.mechanisms);
-                count(&mut self.by_mechanism, rows, mechanisms.map(|mechanism| mechanism.as_str()));
+                count(&mut self.by_mechanism, rows, mechanisms.map(Mechanism::as_str));
                 let claimants = reasons.iter().flat_map(|reason| &reason.claimants);
                 count(&mut self.by_source, rows, claimants.map(AsRef::as_ref));
             }

@@ -122,7 +122,7 @@ fn is_special(path: &Path) -> bool {
 
 /// An output being written.
 pub(crate) enum Open {
-    File(OpenFile),
+    File(Box<OpenFile>),
     Sheet { role: Role, sheet: Sheet },
 }
 
@@ -159,7 +159,7 @@ impl Open {
                 sheet.begin(layout.name(), &ready.sheet_names)?;
                 Ok(Self::Sheet { role, sheet })
             }
-            target => Ok(Self::File(OpenFile::new(role, target, layout, added)?)),
+            target => Ok(Self::File(Box::new(OpenFile::new(role, target, layout, added)?))),
         }
     }
 

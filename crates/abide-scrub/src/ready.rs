@@ -143,9 +143,8 @@ fn check_context(job: &Job, snapshot: &Snapshot) -> Result<(), ScrubError> {
         }
         // The values are judged row by row; here it is only asked whether there is such an attribute.
         let probe: Context = [(attribute.as_str(), "")].into_iter().collect();
-        match snapshot.rules.check_context(&probe) {
-            Err(unknown @ InvalidContext::UnknownAttribute { .. }) => return Err(unknown.into()),
-            Ok(()) | Err(_) => {}
+        if let Err(unknown @ InvalidContext::UnknownAttribute { .. }) = snapshot.rules.check_context(&probe) {
+            return Err(unknown.into());
         }
     }
     Ok(())

@@ -9,7 +9,7 @@ use abide_formats::{Compression, Format, Limits};
 use abide_model::{Forms, Keyring, OnCannotTell, Secret};
 use abide_scrub::{Input, Job, Means, Outputs, Role, ScrubError, Sheet, Source, Target, run};
 
-use crate::world::{World, options, scrub};
+use crate::world::{World, input_of, options, scrub};
 
 const PEOPLE: &[u8] = b"email\nfine@example.com\nout@example.com\nalso.fine@example.com\n";
 
@@ -91,7 +91,7 @@ fn a_full_disk_stops_everything_wherever_it_strikes() {
         let stream = Target::Stream { name: "-".to_owned(), stream: Box::new(Full(room)) };
         let outputs = Outputs { kept: Some(stream), ..world.outputs() };
         let limits = Limits { chunk_bytes: 4096, ..Limits::default() };
-        let input = world.input(&path, Format::CSV, limits);
+        let input = input_of(&path, Format::CSV, limits);
         let error = run(input, outputs, &scrub("contact.email"), world.means()).unwrap_err();
         assert!(
             matches!(error, ScrubError::WriteOutput { .. } | ScrubError::SaveOutput { .. }),
@@ -109,7 +109,7 @@ fn a_device_is_written_and_not_replaced() {
     let world = World::new();
     let path = world.write("in", PEOPLE);
     let outputs = Outputs { kept: Some(Target::File("/dev/null".into())), ..Outputs::default() };
-    run(world.input(&path, Format::CSV, Limits::default()), outputs, &scrub("contact.email"), world.means())
+    run(input_of(&path, Format::CSV, Limits::default()), outputs, &scrub("contact.email"), world.means())
         .unwrap();
     assert!(std::fs::metadata("/dev/null").unwrap().file_type().is_char_device());
 }
@@ -131,7 +131,7 @@ fn outputs_that_would_do_harm_are_refused() {
         let dir = world.dir.path().file_name().unwrap().to_str().unwrap().to_owned();
         let file = |name: &str| Some(Target::File(world.path(&name.replace("{dir}", &dir))));
         let outputs = Outputs { kept: file(kept), blocked: file(blocked), unjudged: None };
-        let input = world.input(&path, Format::CSV, Limits::default());
+        let input = input_of(&path, Format::CSV, Limits::default());
         let error = run(input, outputs, &scrub("contact.email"), world.means()).expect_err(about);
         assert!(error.to_string().contains(says), "{about}: {error}");
         assert_eq!(world.files(), ["in.csv"], "{about}");
@@ -145,7 +145,7 @@ fn the_name_says_how_an_output_is_compressed() {
     let world = World::new();
     let path = world.write("in.csv", PEOPLE);
     let outputs = Outputs { kept: Some(Target::File(world.path("kept.csv.zst"))), ..Outputs::default() };
-    run(world.input(&path, Format::CSV, Limits::default()), outputs, &scrub("contact.email"), world.means())
+    run(input_of(&path, Format::CSV, Limits::default()), outputs, &scrub("contact.email"), world.means())
         .unwrap();
     let packed = std::fs::read(world.path("kept.csv.zst")).unwrap();
     let text = zstd::stream::decode_all(packed.as_slice()).unwrap();
@@ -159,7 +159,7 @@ fn keys_of_another_secret_match_nobody() {
     let other = Keyring::new(&Secret::from_bytes([8; 32]), Forms::default());
     let path: &Path = &world.write("in.csv", PEOPLE);
     let means = Means { keyring: &other, ..world.means() };
-    let input = world.input(path, Format::CSV, Limits::default());
+    let input = input_of(path, Format::CSV, Limits::default());
     let report = run(input, world.outputs(), &scrub("contact.email"), means).unwrap();
     assert_eq!(report.judged[0].tally.allowed, 3);
 }
@@ -172,7 +172,7 @@ fn a_sheet_takes_the_rows_of_all_files_that_were_done() {
     let run_one = |name: &str, format: Format, text: &[u8], on_cannot_tell: OnCannotTell| {
         let path = world.write(name, text);
         let outputs = Outputs { blocked: Some(Target::Sheet(sheet.clone())), ..Outputs::default() };
-        let mut input = world.input(&path, format, Limits { chunk_bytes: 16, ..Limits::default() });
+        let mut input = input_of(&path, format, Limits { chunk_bytes: 16, ..Limits::default() });
         name.clone_into(&mut input.options.name);
         run(input, outputs, &Job { on_cannot_tell, ..scrub("contact.email") }, world.means())
     };

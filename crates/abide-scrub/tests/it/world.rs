@@ -110,17 +110,17 @@ impl World {
     /// Puts `in` through a job, into `kept`, `blocked` and `unjudged`.
     pub(crate) fn run(&self, input: &[u8], format: Format, job: &Job) -> Result<FileReport, ScrubError> {
         let path = self.write("in", input);
-        run(self.input(&path, format, Limits::default()), self.outputs(), job, self.means())
-    }
-
-    pub(crate) fn input(&self, path: &Path, format: Format, limits: Limits) -> Input {
-        Input { source: Source::File(path.to_owned()), options: options(format, limits) }
+        run(input_of(&path, format, Limits::default()), self.outputs(), job, self.means())
     }
 
     pub(crate) fn outputs(&self) -> Outputs {
         let file = |name: &str| Some(Target::File(self.path(name)));
         Outputs { kept: file("kept"), blocked: file("blocked"), unjudged: file("unjudged") }
     }
+}
+
+pub(crate) fn input_of(path: &Path, format: Format, limits: Limits) -> Input {
+    Input { source: Source::File(path.to_owned()), options: options(format, limits) }
 }
 
 pub(crate) fn options(format: Format, limits: Limits) -> Options {
