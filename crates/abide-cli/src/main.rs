@@ -19,7 +19,10 @@ mod init;
 mod mechanisms;
 mod opt_in;
 mod opt_out;
+mod scrub;
+mod segment;
 mod status;
+mod validate;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -47,6 +50,9 @@ enum Command {
     OptOut(opt_out::Args),
     OptIn(opt_in::Args),
     Check(check::Args),
+    Scrub(scrub::Args),
+    Validate(validate::Args),
+    Segment(segment::Args),
     History(history::Args),
     Status(status::Args),
     Compact(compact::Args),
@@ -84,6 +90,9 @@ fn run(command: Command) -> anyhow::Result<Exit> {
             Command::OptOut(args) => opt_out::run(args).await,
             Command::OptIn(args) => opt_in::run(args).await,
             Command::Check(args) => check::run(args).await,
+            Command::Scrub(args) => scrub::run(args).await,
+            Command::Validate(args) => validate::run(args).await,
+            Command::Segment(args) => segment::run(args).await,
             Command::History(args) => history::run(args).await,
             Command::Status(args) => status::run(args).await,
             Command::Compact(args) => compact::run(args).await,

@@ -46,11 +46,12 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "PATH")]
     output: String,
 
-    /// Where the rows go that are blocked: a file, or for several files a directory.
+    /// Where the rows go that are blocked: a file in the format of the input, or for several files a directory. A .csv
+    /// file takes the rows of several files, or of other formats than CSV, as a table with the columns file and row.
     #[arg(long, value_name = "PATH")]
     blocked: Option<String>,
 
-    /// Where the rows go that cannot be judged, whatever else becomes of them.
+    /// Where the rows go that cannot be judged, whatever else becomes of them; as --blocked.
     #[arg(long, value_name = "PATH")]
     unjudged: Option<String>,
 
@@ -82,7 +83,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
         list: &list,
         now,
     };
-    let report = run.all(inputs, &places)?;
+    let mut report = run.all(inputs, &places);
+    places.save_sheets(&mut report)?;
     args.report.give(&report, |report| said::scrubbed(report))?;
     Ok(files::exit_of(&report))
 }

@@ -27,7 +27,11 @@ pub(crate) fn people(
         for guess in found(sample, region)? {
             let id = guess.id().expect("only identifiers were chosen");
             sentences.push(guess.to_string());
-            people.push(PersonColumn { column: sample.columns[guess.column].clone(), role: id.role, to: false });
+            people.push(PersonColumn {
+                column: sample.columns[guess.column].clone(),
+                role: id.role,
+                to: false,
+            });
         }
     } else {
         for id in &flags.ids {
@@ -120,7 +124,13 @@ impl Given {
         Ok(())
     }
 
-    fn column_or_word(&mut self, sample: &Sample, rules: &Ruleset, name: &str, text: &str) -> anyhow::Result<()> {
+    fn column_or_word(
+        &mut self,
+        sample: &Sample,
+        rules: &Ruleset,
+        name: &str,
+        text: &str,
+    ) -> anyhow::Result<()> {
         let column: ColumnRef = text.parse()?;
         if let Ok(at) = column.find(sample.header().as_deref(), sample.columns.len()) {
             self.sentences.push(format!("each row's {name} is taken from its column `{column}`"));

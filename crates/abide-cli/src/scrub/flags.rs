@@ -1,10 +1,6 @@
 //! Flags of the commands that read whole files.
 
-use std::{
-    io::{IsTerminal as _, Write as _},
-    num::NonZeroUsize,
-    path::PathBuf,
-};
+use std::{io::Write as _, num::NonZeroUsize, path::PathBuf};
 
 use abide_enforce::Uncovered;
 use abide_formats::Format;
@@ -130,7 +126,7 @@ impl ReportFlags {
         if self.json {
             print!("{}", report.to_json());
             std::io::stdout().flush()?;
-        } else {
+        } else if !report.files.is_empty() {
             eprint!("{}", summary(report));
         }
         Ok(())
@@ -153,11 +149,6 @@ fn write_whole(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
-}
-
-/// As wide as the terminal, within reason.
-pub(crate) fn width() -> usize {
-    if std::io::stderr().is_terminal() { 80 } else { 100 }
 }
 
 fn parse_format(name: &str) -> Result<Format, String> {

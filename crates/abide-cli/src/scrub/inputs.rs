@@ -57,7 +57,9 @@ impl Named {
     /// Bytes on disk, for progress.
     pub(crate) fn bytes(&self) -> Option<u64> {
         match self {
-            Self::File(path) => std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).map(|file| file.len()),
+            Self::File(path) => {
+                std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).map(|file| file.len())
+            }
             Self::Stdin => None,
         }
     }
@@ -67,7 +69,11 @@ impl Named {
         match self {
             Self::File(path) => {
                 let failed = || format!("could not open `{}`", path.display());
-                ensure!(!path.is_dir(), "`{}` is a directory; name its files, e.g. '{0}/*.csv'", path.display());
+                ensure!(
+                    !path.is_dir(),
+                    "`{}` is a directory; name its files, e.g. '{0}/*.csv'",
+                    path.display()
+                );
                 let regular = std::fs::metadata(path).with_context(failed)?.is_file();
                 let file = File::open(path).with_context(failed)?;
                 if !regular {

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use abide_scrub::{Outputs, Target};
+use abide_scrub::{Outputs, Report, Role, Sheet, Target};
 use anyhow::{Context as _, bail, ensure};
 
 use super::inputs::{Inputs, Named};
@@ -22,6 +22,8 @@ enum Place {
     Stdout,
     File(PathBuf),
     Directory(PathBuf),
+    /// One table for the rows of many files, or of one in another format.
+    Sheet(Sheet),
 }
 
 impl Places {
@@ -36,7 +38,8 @@ impl Places {
         inputs: &Inputs,
     ) -> anyhow::Result<Self> {
         let place = |named: Option<&str>| named.map(|named| Place::new(named, inputs)).transpose();
-        let places = Self { kept: place(kept)?, blocked: place(blocked)?, unjudged: place(unjudged)? };
+        let side = |named: Option<&str>| named.map(|named| Place::aside(named, inputs)).transpose();
+        let places = Self { kept: place(kept)?, blocked: side(blocked)?, unjudged: side(unjudged)? };
         let all = [&places.kept, &places.blocked, &places.unjudged];
         let stdout = all.into_iter().flatten().filter(|place| matches!(place, Place::Stdout)).count();
         ensure!(stdout <= 1, "only one output can go to standard output");
@@ -48,6 +51,19 @@ impl Places {
         all.into_iter().flatten().any(|place| matches!(place, Place::Stdout))
     }
 
+    /// Puts the tables in their places, unless there was nothing to put into them.
+    pub(crate) fn save_sheets(&self, report: &mut Report) -> anyhow::Result<()> {
+        if report.files.is_empty() {
+            return Ok(());
+        }
+        for (place, role) in [(&self.blocked, Role::Blocked), (&self.unjudged, Role::Unjudged)] {
+            if let Some(Place::Sheet(sheet)) = place {
+                report.add_sheet(sheet.save(role)?);
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) fn outputs(&self, input: &Named) -> Outputs {
         let target = |place: &Option<Place>| place.as_ref().map(|place| place.target(input));
         Outputs { kept: target(&self.kept), blocked: target(&self.blocked), unjudged: target(&self.unjudged) }
@@ -55,6 +71,24 @@ impl Places {
 }
 
 impl Place {
+    /// Side outputs have the format of their input, but for a CSV file that takes the rows of several files, or of one
+    /// that is no CSV.
+    fn aside(named: &str, inputs: &Inputs) -> anyhow::Result<Self> {
+        let ending =
+            |name: &str, endings: &[&str]| endings.iter().any(|ending| name.to_lowercase().ends_with(ending));
+        let several = inputs.0.len() > 1;
+        let no_csv = inputs.0.iter().any(|input| {
+            ending(
+                &input.name(),
+                &[".parquet", ".pq", ".arrow", ".arrows", ".feather", ".ndjson", ".jsonl", ".json"],
+            )
+        });
+        if ending(named, &[".csv"]) && (several || no_csv) && !Path::new(named).is_dir() {
+            return Ok(Self::Sheet(Sheet::create(Path::new(named))?));
+        }
+        Self::new(named, inputs)
+    }
+
     fn new(named: &str, inputs: &Inputs) -> anyhow::Result<Self> {
         let several = inputs.0.len() > 1;
         if named == "-" {
@@ -77,6 +111,7 @@ impl Place {
                 Target::Stream { name: "standard output".to_owned(), stream: Box::new(std::io::stdout()) }
             }
             (Self::File(path), _) => Target::File(path.clone()),
+            (Self::Sheet(sheet), _) => Target::Sheet(sheet.clone()),
             (Self::Directory(directory), Named::File(input)) => {
                 Target::File(directory.join(input.file_name().unwrap_or_default()))
             }

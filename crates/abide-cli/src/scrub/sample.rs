@@ -69,7 +69,9 @@ fn columns(layout: &Layout) -> Vec<Column> {
     let names = layout.columns();
     let width = layout.width().unwrap_or(0);
     let column = |at: usize| match names.as_ref().and_then(|names| names.get(at)) {
-        Some(name) if !name.is_empty() && names.iter().flatten().filter(|other| *other == name).count() == 1 => {
+        Some(name)
+            if !name.is_empty() && names.iter().flatten().filter(|other| *other == name).count() == 1 =>
+        {
             Column::Named((*name).to_owned())
         }
         _ => Column::At(at + 1),

@@ -1,0 +1,138 @@
+//! One file after the other: a bad one is reported and the others go on.
+
+use abide_enforce::Options;
+use abide_model::{OnCannotTell, Time};
+use abide_scrub::{FileReport, Job, Means, Progress, Report, Task, Threshold};
+use indicatif::ProgressBar;
+
+use super::{
+    columns,
+    flags::{FileFlags, JudgeFlags},
+    inputs::{Inputs, Named},
+    list::TheList,
+    places::Places,
+    sample::Sample,
+};
+use crate::{
+    clock,
+    exit::Exit,
+    progress::{self, Unit},
+};
+
+/// One command over its files.
+pub(crate) struct Run<'a> {
+    pub(crate) task: Task,
+    pub(crate) files: &'a FileFlags,
+    pub(crate) judge: &'a JudgeFlags,
+    pub(crate) on_cannot_tell: OnCannotTell,
+    pub(crate) list: &'a TheList,
+    pub(crate) now: Time,
+}
+
+impl Run<'_> {
+    pub(crate) fn all(&self, inputs: Inputs, places: &Places) -> Report {
+        let by = concat!("abide ", env!("CARGO_PKG_VERSION"));
+        let mut report = Report::new(by, &self.job(), &self.list.snapshot, &self.list.name, self.now);
+        let several = inputs.0.len() > 1;
+        for input in inputs.0 {
+            match self.one(&input, places, several) {
+                Ok(file) => report.add(file),
+                Err(error) => {
+                    let file = if several { format!("`{}`: ", input.name()) } else { String::new() };
+                    eprintln!("abide: {file}{error:#}");
+                    report.add_failure(&input.name(), format!("{error:#}"));
+                }
+            }
+        }
+        report.finish(clock::now());
+        report
+    }
+
+    fn one(&self, named: &Named, places: &Places, several: bool) -> anyhow::Result<FileReport> {
+        let (input, head) = named.open(self.files)?;
+        let sample = Sample::of(&input, head.as_deref())?;
+        let (people, found) = columns::people(&sample, self.files, self.list.normaliser.region())?;
+        let (context, context_columns, said) =
+            columns::circumstances(&sample, self.judge, &self.list.snapshot.rules)?;
+        let file = if several { format!("`{}`: ", named.name()) } else { String::new() };
+        for sentence in found.iter().chain(&said) {
+            eprintln!("{file}{sentence}");
+        }
+        let job = Job { people, context, context_columns, ..self.job() };
+        let bar = Bar::new(&self.task, named);
+        let means = Means {
+            snapshot: &self.list.snapshot,
+            keyring: &self.list.keyring,
+            normaliser: &self.list.normaliser,
+            progress: &bar,
+        };
+        let ran = abide_scrub::run(input, places.outputs(named), &job, means);
+        bar.bar.finish_and_clear();
+        Ok(ran?)
+    }
+
+    /// The job without what only a file can tell.
+    fn job(&self) -> Job {
+        Job {
+            task: self.task.clone(),
+            people: Vec::new(),
+            context: abide_model::Context::default(),
+            context_columns: Vec::new(),
+            on_cannot_tell: self.on_cannot_tell,
+            uncovered: self.judge.uncovered(),
+            options: Options {
+                strict: self.judge.strict,
+                list_age_max_micros: self.judge.max_list_age,
+                now: self.now,
+                ..Options::default()
+            },
+            threads: self.judge.threads(),
+        }
+    }
+}
+
+pub(crate) fn exit_of(report: &Report) -> Exit {
+    match report.threshold() {
+        Threshold::Clean => Exit::Clean,
+        Threshold::Found => Exit::Found,
+        Threshold::CannotTell => Exit::CannotTell,
+        Threshold::Failed => Exit::Failed,
+    }
+}
+
+/// Bytes where the input says how many there are, rows else.
+struct Bar {
+    bar: ProgressBar,
+    by_bytes: bool,
+}
+
+/// Smaller files are done before a bar could be read.
+const SHOWN_FROM_BYTES: u64 = 32 * 1024 * 1024;
+
+impl Bar {
+    fn new(task: &Task, named: &Named) -> Self {
+        let what = match task {
+            Task::Scrub { .. } => "scrubbing",
+            Task::Validate { .. } => "validating",
+            Task::Segment { .. } => "labelling",
+        };
+        let columnar = |path: &std::path::Path| {
+            path.extension()
+                .is_some_and(|ending| ["parquet", "arrow", "feather"].iter().any(|known| ending == *known))
+        };
+        let by_bytes = matches!(named, Named::File(path) if !columnar(path));
+        let total = named.bytes();
+        let bar = match total {
+            Some(bytes) if bytes < SHOWN_FROM_BYTES => ProgressBar::hidden(),
+            Some(bytes) if by_bytes => progress::bar(what, Unit::Bytes, Some(bytes)),
+            _ => progress::bar(what, Unit::Count, None),
+        };
+        Self { bar, by_bytes: by_bytes && total.is_some() }
+    }
+}
+
+impl Progress for Bar {
+    fn advance(&self, rows: u64, bytes: u64) {
+        self.bar.inc(if self.by_bytes { bytes } else { rows });
+    }
+}

@@ -1,0 +1,108 @@
+//! The list to judge by: a store's, or a file that is one.
+
+use std::{path::Path, sync::Arc};
+
+use abide_enforce::Snapshot;
+use abide_formats::Limits;
+use abide_import::{Hints, ListReader, ReaderConfig};
+use abide_model::{Forms, Keyring, Normaliser, PhoneRegion, Secret, Time};
+use abide_rules::Ruleset;
+use abide_signals::{FlagArg, IdArg};
+
+use crate::{
+    clock,
+    import::{Bar, list_files, threads},
+    store_flags::StoreFlags,
+};
+
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "The list")]
+pub(crate) struct ListFlags {
+    /// Judge by this file rather than by a store: whoever it says is out is blocked for the action.
+    /// Of exports of known systems only the rows that say out count, each for what its flag means.
+    #[arg(long, value_name = "FILE")]
+    against: Vec<String>,
+
+    /// A column of identifiers of the --against file, e.g. 'mail=email'.
+    #[arg(long, value_name = "COLUMN=KIND[:PROFILE|FORM]", requires = "against")]
+    against_id: Vec<IdArg>,
+
+    /// Take only rows of the --against file where this column says out.
+    #[arg(long, value_name = "COLUMN=MECHANISM[@SCOPE]", requires = "against")]
+    against_flag: Vec<FlagArg>,
+
+    /// Take every row of the --against file although columns look like flags.
+    #[arg(long, requires = "against")]
+    against_all_rows: bool,
+
+    /// With --against: the country in which phone numbers without a country code were written.
+    #[arg(long, default_value = "US", value_name = "COUNTRY")]
+    phone_region: PhoneRegion,
+
+    #[command(flatten)]
+    store: StoreFlags,
+}
+
+/// The list, and what turns identifiers into its keys.
+#[derive(Debug)]
+pub(crate) struct TheList {
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) keyring: Keyring,
+    pub(crate) normaliser: Normaliser,
+    /// The id of the store, or the names of the files.
+    pub(crate) name: String,
+}
+
+/// What the index of an --against list may take while it is built, beyond which it goes to disk.
+const MEMORY_MAX_BYTES: usize = 256 * 1024 * 1024;
+
+impl ListFlags {
+    pub(crate) async fn open(&self, now: Time) -> anyhow::Result<TheList> {
+        if self.against.is_empty() {
+            return self.open_store(now).await;
+        }
+        // The keys live as long as this process, and so does their secret. Every form is derived, so that hashed data
+        // is matched with a raw list.
+        let keyring = Keyring::new(&Secret::from_bytes(clock::random()?), Forms { md5: true, sha1: true });
+        let hints = Hints {
+            ids: self.against_id.clone(),
+            flags: self.against_flag.clone(),
+            all_rows: self.against_all_rows,
+            ..Hints::default()
+        };
+        let scratch = std::env::temp_dir();
+        let config = ReaderConfig {
+            region: self.phone_region,
+            keyring: Arc::new(keyring.clone()),
+            threads: threads(),
+            limits: Limits::default(),
+            now,
+        };
+        let reader = ListReader::open(list_files(&self.against, &scratch)?, &hints.against(), config)?;
+        for sentence in reader.sentences() {
+            eprintln!("the list: {sentence}");
+        }
+        let rules = Arc::new(Ruleset::built_in()?);
+        let mut bar = Bar::default();
+        let list = abide_import::against(reader, rules, Path::new(&scratch), MEMORY_MAX_BYTES, &mut |at| {
+            bar.show(at)
+        })
+        .await;
+        bar.end();
+        let list = list?;
+        eprintln!("the list: {} rows read, {} taken", list.tally.rows, list.tally.taken);
+        Ok(TheList {
+            snapshot: Arc::new(list.snapshot),
+            keyring,
+            normaliser: Normaliser::new(self.phone_region),
+            name: self.against.join(" "),
+        })
+    }
+
+    async fn open_store(&self, now: Time) -> anyhow::Result<TheList> {
+        let opened = self.store.open().await?;
+        let snapshot = opened.replica(now).await?.snapshot();
+        let name = opened.store.id().to_string();
+        Ok(TheList { snapshot, keyring: opened.keyring, normaliser: opened.normaliser, name })
+    }
+}
