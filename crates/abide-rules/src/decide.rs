@@ -20,7 +20,7 @@ impl Ruleset {
     /// Whether an action on a person of whom these facts count may go ahead.
     ///
     /// Pure and total: equal arguments give equal verdicts, and whatever cannot be evaluated blocks,
-    /// under a reason that names it. Takes some tens of microseconds; callers keep the answers.
+    /// under a reason that names it. It asks every policy, so callers keep the answers.
     pub fn decide(&self, effective: &Effective, action: &Action, context: &Context) -> Verdict {
         let Some(action_id) = self.cedar.action_ids.get(action) else {
             return Verdict::CannotTell { why: Uncertain::UnknownAction };
