@@ -1,8 +1,9 @@
 //! Settles what a file means: as the user said, else as it is recognised, else not at all.
 
+use abide_formats::Format;
 use abide_model::{Claimant, Mechanism, PhoneRegion, Scope, mechanism::SaidBy};
 use abide_signals::{
-    ColumnGuess, DateReader, Export, Flag, FlagReader, IdColumn, OutWhen, Recognised,
+    ColumnGuess, ColumnRef, DateReader, Export, Flag, FlagReader, IdColumn, OutWhen, Recognised,
     columns::{self, Columns, NoSuchColumn},
     flags::{ScopeOf, kind_of},
     words::{self, Word},
@@ -44,6 +45,7 @@ struct Decision<'a> {
 
 impl Decision<'_> {
     fn make(mut self) -> Result<Decided, ImportError> {
+        self.refuse_numbered_members()?;
         let recognised = self.recognise()?;
         let (ids, flags, dates) = match recognised {
             Some(export) => self.of_export(export)?,
@@ -71,6 +73,18 @@ impl Decision<'_> {
         }
         self.sentences.push(format!("it is the word of {}", name_of(&meaning.flags.claimant)));
         Ok(Decided { meaning, sentences: self.sentences })
+    }
+
+    /// The members of JSON objects have no order that counts.
+    fn refuse_numbered_members(&self) -> Result<(), ImportError> {
+        let ids = self.hints.ids.iter().map(|id| &id.column);
+        let flags = self.hints.flags.iter().map(|flag| &flag.column);
+        let mut named = ids.chain(flags).chain(&self.hints.at);
+        let is_ndjson = self.sample.table.layout.format() == Format::Ndjson;
+        if is_ndjson && named.any(|column| matches!(column, ColumnRef::Numbered(_))) {
+            return Err(ImportError::NumberedMember { file: self.file.to_owned() });
+        }
+        Ok(())
     }
 
     /// A vendor's export, unless the user says what the rows mean.
@@ -228,15 +242,7 @@ impl Decision<'_> {
     }
 
     fn found<T>(&self, found: Result<T, NoSuchColumn>) -> Result<T, ImportError> {
-        let file = || self.file.to_owned();
-        found.map_err(|source| match source {
-            NoSuchColumn::BeyondLast { .. }
-                if self.sample.table.layout.format() == abide_formats::Format::Ndjson =>
-            {
-                ImportError::NumberedMember { file: file() }
-            }
-            source => ImportError::NoSuchColumn { file: file(), source },
-        })
+        found.map_err(|source| ImportError::NoSuchColumn { file: self.file.to_owned(), source })
     }
 }
 

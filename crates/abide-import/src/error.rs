@@ -22,6 +22,8 @@ pub enum ImportError {
     Changed { file: String },
     #[error("there is no file to import")]
     NoFiles,
+    #[error("rows that cannot be read are written out for one file at a time; import the files one by one")]
+    UnreadableOfSeveral,
 
     #[error("`{file}`: {source}")]
     Unimportable { file: String, source: Unimportable },
@@ -98,7 +100,7 @@ pub enum NotWholeList {
     #[error("--snapshot needs --source: whose whole list is it?")]
     NoSource,
     #[error(
-        "--snapshot is for lists that a source keeps; {mechanism} is ended by the person, not by a row that is missing"
+        "--snapshot is for lists that a source keeps; {mechanism} does not end with a row that is missing"
     )]
     EndedOtherwise { mechanism: Mechanism },
     #[error(

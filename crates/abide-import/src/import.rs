@@ -15,7 +15,7 @@ use crate::{
     reader::ListReader,
     statements::{Said, Statements, Terms, Times},
     tally::Tally,
-    withdraw::Whole,
+    withdraw::{Whole, one_claim},
 };
 
 /// What one import may do and is called.
@@ -78,6 +78,9 @@ pub async fn import(
     clock: &dyn Fn() -> Time,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Outcome, ImportError> {
+    if config.whole_list.is_some() {
+        one_claim(&reader)?;
+    }
     reader.survey(progress).await?;
     replica.refresh(clock()).await?;
     let digest = writer.is_some().then(|| digest_aside(&reader));
@@ -121,20 +124,22 @@ impl Import {
 
     /// A dry run.
     async fn count(
-        self,
+        mut self,
         replica: &Replica,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Outcome, ImportError> {
         let known = self.known(replica);
         let mut lanes = self.reader.statements(move |mut statements| {
             known.keep_new(&mut statements)?;
-            Ok(statements.tally)
+            Ok((statements.tally, statements.unreadable_rows))
         })?;
         let mut tally = Tally::default();
-        while let Some((_, some)) = lanes.next().await? {
+        while let Some((_, (some, unreadable))) = lanes.next().await? {
+            self.reader.write_unreadable(unreadable)?;
             tally.add(&some);
             progress(self.reader.progress(Step::Taking, tally.rows, lanes.bytes()));
         }
+        self.reader.end_unreadable()?;
         self.reader.check_read(&tally)?;
         Ok(self.outcome(tally, None, None))
     }
@@ -202,7 +207,7 @@ impl Import {
     }
 
     async fn take(
-        &self,
+        &mut self,
         batch: &mut BatchWriter<'_>,
         replica: &Replica,
         clock: &dyn Fn() -> Time,
@@ -215,7 +220,10 @@ impl Import {
         })?;
         let mut tally = Tally::default();
         let mut push = Push::new(batch, Direction::Out, self.times);
-        while let Some((_, Statements { terms, said, tally: some })) = lanes.next().await? {
+        while let Some((_, Statements { terms, said, tally: some, unreadable_rows, .. })) =
+            lanes.next().await?
+        {
+            self.reader.write_unreadable(unreadable_rows)?;
             let mut last = None;
             for Said { terms: number, keys, stated_at, .. } in said {
                 let is_same = last == Some(number);
@@ -230,6 +238,7 @@ impl Import {
             tally.add(&some);
             progress(self.reader.progress(Step::Taking, tally.rows, lanes.bytes()));
         }
+        self.reader.end_unreadable()?;
         self.reader.check_read(&tally)?;
         Ok(tally)
     }
@@ -317,11 +326,11 @@ fn file_names(reader: &ListReader) -> String {
     const NAMED_MAX: usize = 3;
 
     let names: Vec<&str> = reader.files().map(|file| file.name()).collect();
-    let mut text = names[..names.len().min(NAMED_MAX)].join(", ");
-    if names.len() > NAMED_MAX {
-        text.push_str(&format!(" and {} more", names.len() - NAMED_MAX));
+    let named = names[..names.len().min(NAMED_MAX)].join(", ");
+    match names.len().saturating_sub(NAMED_MAX) {
+        0 => named,
+        more => format!("{named} and {more} more"),
     }
-    text
 }
 
 /// The SHA-256 of the files' bytes, one after the other, made while they are read.

@@ -65,7 +65,7 @@ pub(crate) struct Lanes<T> {
 type Job = (u64, usize, Chunk);
 
 impl<T: Send + 'static> Lanes<T> {
-    pub(crate) fn start(lanes: Vec<Lane>, threads: usize, work: Arc<Work<T>>) -> Self {
+    pub(crate) fn start(lanes: Vec<Lane>, threads: usize, work: &Arc<Work<T>>) -> Self {
         let threads = threads.max(1);
         let in_flight = 2 * threads + 2;
         let (permits, permitted) = bounded(in_flight);
@@ -78,7 +78,7 @@ impl<T: Send + 'static> Lanes<T> {
         let mut handles = Vec::with_capacity(threads + 1);
         for _ in 0..threads {
             let (lanes, work, taken, send) =
-                (Arc::clone(&lanes), Arc::clone(&work), taken.clone(), send.clone());
+                (Arc::clone(&lanes), Arc::clone(work), taken.clone(), send.clone());
             handles.push(thread::spawn(move || do_work(&lanes, &*work, &taken, &send)));
         }
         let seen = Arc::clone(&bytes);

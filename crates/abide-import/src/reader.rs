@@ -1,8 +1,8 @@
 //! A list in one or several files: what it means, and its statements in order.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, io::Write, sync::Arc};
 
-use abide_formats::{Limits, Options};
+use abide_formats::{Compression, Limits, Options, Output, Piece, Writer};
 use abide_model::{Keyring, Mechanism, Normaliser, PhoneRegion, Time};
 use abide_signals::DateReader;
 
@@ -11,7 +11,7 @@ use crate::{
     error::ImportError,
     file::ListFile,
     hints::Hints,
-    lanes::{Lane, Lanes, Progress, Step},
+    lanes::{Lane, Lanes, Progress, Step, Work},
     meaning::Meaning,
     row::{RowConfig, RowReader},
     sample::Sample,
@@ -42,6 +42,13 @@ pub struct ListReader {
     rows: RowConfig,
     threads: usize,
     surveyed: bool,
+    unreadable: Option<Unreadable>,
+}
+
+/// Where rows go that cannot be read.
+struct Unreadable {
+    output: Output,
+    writer: Writer<Box<dyn Write + Send>>,
 }
 
 struct FileOfList {
@@ -75,7 +82,7 @@ impl ListReader {
         }
         let ReaderConfig { region, keyring, threads, now, .. } = config;
         let rows = RowConfig { keyring, normaliser: Normaliser::new(region), now };
-        Ok(Self { files: read, sentences, rows, threads, surveyed: false })
+        Ok(Self { files: read, sentences, rows, threads, surveyed: false, unreadable: None })
     }
 
     /// What was decided, one sentence each, to be said aloud.
@@ -90,6 +97,36 @@ impl ListReader {
         mechanisms.sort();
         mechanisms.dedup();
         mechanisms
+    }
+
+    /// Has an import write the rows that it cannot read to `sink`, byte for byte, below the header of
+    /// their file. For lists of one file.
+    pub fn keep_unreadable(
+        &mut self,
+        sink: Box<dyn Write + Send>,
+        compression: Compression,
+    ) -> Result<(), ImportError> {
+        let [file] = &self.files[..] else { return Err(ImportError::UnreadableOfSeveral) };
+        let output = Output::new(&file.table.layout, compression, &[])?;
+        let writer = Writer::new(sink, &output)?;
+        self.unreadable = Some(Unreadable { output, writer });
+        Ok(())
+    }
+
+    pub(crate) fn write_unreadable(&mut self, rows: Option<Piece>) -> Result<(), ImportError> {
+        if let (Some(rows), Some(unreadable)) = (rows, &mut self.unreadable) {
+            unreadable.writer.write(rows)?;
+        }
+        Ok(())
+    }
+
+    /// Completes what is written of rows that cannot be read.
+    pub(crate) fn end_unreadable(&mut self) -> Result<(), ImportError> {
+        if let Some(unreadable) = self.unreadable.take() {
+            let mut sink = unreadable.writer.finish()?;
+            sink.flush().map_err(|source| abide_formats::FormatError::Write { source })?;
+        }
+        Ok(())
     }
 
     pub(crate) fn now(&self) -> Time {
@@ -128,7 +165,9 @@ impl ListReader {
             progress(self.progress(Step::Checking, rows, lanes.bytes()));
         }
         let mut unknown = abide_signals::UnknownWords::default();
-        seen.iter().for_each(|seen| unknown.merge(&seen.unknown));
+        for seen in &seen {
+            unknown.merge(&seen.unknown);
+        }
         if !unknown.is_empty() {
             return Err(ImportError::UnknownWords(unknown));
         }
@@ -145,9 +184,18 @@ impl ListReader {
     ) -> Result<Lanes<(usize, T)>, ImportError> {
         assert!(self.surveyed, "a list is looked through before it is taken");
         let config = self.rows.clone();
+        let output = self.unreadable.as_ref().map(|unreadable| unreadable.output.clone());
         self.read_each(
             |file| file.meaning.columns(),
-            move |meaning, plan, batch| finish(RowReader::new(meaning, plan, &config).read(batch)?),
+            move |meaning, plan, batch| {
+                let mut statements = RowReader::new(meaning, plan, &config).read(batch)?;
+                if let Some(output) = &output {
+                    let mut mask = vec![false; batch.len()];
+                    statements.unreadable.iter().for_each(|row| mask[*row as usize] = true);
+                    statements.unreadable_rows = Some(batch.pick(&mask, output)?);
+                }
+                finish(statements)
+            },
         )
     }
 
@@ -170,7 +218,7 @@ impl ListReader {
             let (meaning, plan): &(Arc<Meaning>, _) = &meant[lane];
             Ok((lane, work(meaning, plan, batch)?))
         };
-        Ok(Lanes::start(lanes, self.threads, Arc::new(work)))
+        Ok(Lanes::start(lanes, self.threads, &(Arc::new(work) as Arc<Work<(usize, T)>>)))
     }
 
     pub(crate) fn progress(&self, step: Step, rows: u64, bytes: u64) -> Progress {
@@ -190,7 +238,7 @@ impl ListReader {
             Ok(statements)
         })?;
         let mut tally = Tally::default();
-        while let Some((_, Statements { terms, said, tally: some })) = lanes.next().await? {
+        while let Some((_, Statements { terms, said, tally: some, .. })) = lanes.next().await? {
             for said in said {
                 take(&terms[said.terms as usize], said)?;
             }

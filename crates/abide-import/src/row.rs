@@ -53,7 +53,7 @@ impl<'a> RowReader<'a> {
         for row in 0..batch.len() {
             into.tally.rows += 1;
             if let Some(fault) = batch.fault(row) {
-                into.tally.note_unreadable(Cause::Row(fault));
+                into.refuse(row, Cause::Row(fault));
                 continue;
             }
             match plain {
@@ -62,7 +62,7 @@ impl<'a> RowReader<'a> {
                     self.address(batch, row, &[statement], &mut into);
                 }
                 None => match self.flagged(batch, row, &mut into)? {
-                    Flagged::Undecodable => into.tally.note_unreadable(Cause::Undecodable),
+                    Flagged::Undecodable => into.refuse(row, Cause::Undecodable),
                     Flagged::Says(statements) if statements.is_empty() => into.tally.silent += 1,
                     Flagged::Says(statements) => self.address(batch, row, &statements, &mut into),
                 },
@@ -145,7 +145,7 @@ impl<'a> RowReader<'a> {
             let none_of_kind = || statements.iter().find_map(|statement| statement.on).map(Cause::NoneOfKind);
             let several = self.meaning.ids.len() > 1;
             let cause = fault.or_else(|| none_of_kind().filter(|_| several)).unwrap_or(Cause::Absent);
-            into.tally.note_unreadable(cause);
+            into.refuse(row, cause);
         } else if !complete {
             into.tally.partly += 1;
         }

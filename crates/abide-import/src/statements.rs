@@ -1,10 +1,14 @@
 //! What the rows of a piece of a list say.
 
+use abide_formats::Piece;
 use abide_model::{
     BatchId, Claimant, Direction, Mechanism, Scope, Signal, SignalKeys, Time, signal::Statement,
 };
 
-use crate::{error::ImportError, tally::Tally};
+use crate::{
+    error::ImportError,
+    tally::{Cause, Tally},
+};
 
 /// What a statement says, whoever it is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,7 +62,7 @@ pub struct Said {
 }
 
 /// Consecutive rows of a list, read.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Statements {
     pub terms: Vec<Terms>,
     /// In the order of rows.
@@ -66,6 +70,10 @@ pub struct Statements {
     /// Of these rows. What is new and what is repeated is not known before they are compared with
     /// a store.
     pub tally: Tally,
+    /// The rows that should say something and cannot be read: their places in the piece, and the
+    /// rows themselves if they are kept.
+    pub(crate) unreadable: Vec<u32>,
+    pub(crate) unreadable_rows: Option<Piece>,
 }
 
 impl Statements {
@@ -85,8 +93,12 @@ impl Statements {
         if !self.terms[terms as usize].mechanism.spec().keeps_domain {
             keys.domain = None;
         }
-        let row = u32::try_from(row).expect("a piece has fewer rows than that");
-        self.said.push(Said { row, terms, keys, stated_at });
+        self.said.push(Said { row: narrow(row), terms, keys, stated_at });
+    }
+
+    pub(crate) fn refuse(&mut self, row: usize, cause: Cause) {
+        self.tally.note_unreadable(cause);
+        self.unreadable.push(narrow(row));
     }
 
     pub(crate) fn terms_of(&self, said: &Said) -> &Terms {
@@ -113,4 +125,8 @@ impl Statements {
         self.said.retain(|_| *new.next().expect("one entry for each statement"));
         self.tally.signals = self.said.len() as u64;
     }
+}
+
+fn narrow(row: usize) -> u32 {
+    u32::try_from(row).expect("a piece has fewer rows than that")
 }

@@ -1,6 +1,8 @@
 //! Looks through whole files before anything is taken: for words that nobody knows, and for what
 //! tells the order of day and month.
 
+use std::collections::BTreeSet;
+
 use abide_formats::Batch;
 use abide_model::Time;
 use abide_signals::{OrderEvidence, RowFault, UnknownWords};
@@ -18,8 +20,7 @@ pub(crate) struct Seen {
 impl Seen {
     pub(crate) fn of(meaning: &Meaning, plan: &TablePlan, batch: &Batch, now: Time) -> Self {
         let mut seen = Self { rows: batch.len() as u64, ..Self::default() };
-        let date_columns =
-            if meaning.asks_order() { meaning.flags.date_columns() } else { Default::default() };
+        let date_columns = if meaning.asks_order() { meaning.flags.date_columns() } else { BTreeSet::new() };
         let asks_words = meaning.plain().is_none();
         for row in (0..batch.len()).filter(|row| batch.fault(*row).is_none()) {
             for column in &date_columns {

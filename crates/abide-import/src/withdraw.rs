@@ -123,7 +123,7 @@ impl Vanished {
 }
 
 /// The one claim of all rows.
-fn one_claim(reader: &ListReader) -> Result<Terms, NotWholeList> {
+pub(crate) fn one_claim(reader: &ListReader) -> Result<Terms, NotWholeList> {
     let claimant = reader.claimant().clone();
     let mut flags = reader.meanings().flat_map(|meaning| &meaning.flags.flags);
     let first = flags.next().ok_or(NotWholeList::SeveralClaims)?;
