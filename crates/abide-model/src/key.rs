@@ -115,7 +115,8 @@ impl Forms {
     }
 }
 
-/// Makes keys under one store's secret.
+/// Makes keys under one store's secret. A copy costs as much memory as a few keys.
+#[derive(Clone)]
 pub struct Keyring {
     cipher: Aes256,
     derived: Forms,
