@@ -3,13 +3,19 @@
 mod files;
 mod report;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    io::BufWriter,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
-use abide_formats::Limits;
+use abide_formats::{Compression, Limits};
 use abide_import::{Hints, ImportConfig, ListReader, Progress, ReaderConfig, Step, WholeList};
 use abide_model::{Claimant, Mechanism, Scope};
 use abide_signals::{ColumnRef, DateOrder, FlagArg, IdArg};
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
+use tempfile::NamedTempFile;
 
 use crate::{
     clock,
@@ -72,7 +78,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
 
-    /// Write nothing, and say what would be taken.
+    /// Write the rows that cannot be read to this file, as they are.
+    #[arg(long, value_name = "FILE")]
+    unreadable: Option<PathBuf>,
+
+    /// Write nothing to the store, and say what would be taken.
     #[arg(long)]
     dry_run: bool,
 
@@ -154,7 +164,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
         unique: clock::random_number()?,
     };
     let store = opened.store.clone();
-    let reader = ListReader::open(files, &hints, reader_config(opened, now))?;
+    let mut reader = ListReader::open(files, &hints, reader_config(opened, now))?;
+    let unreadable =
+        args.unreadable.as_deref().map(|path| UnreadableRows::begin(path, &mut reader)).transpose()?;
     if !args.json {
         report::say(reader.sentences());
     }
@@ -162,10 +174,14 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     let mut bar = Bar::default();
     let outcome =
         abide_import::import(reader, &mut replica, writer.as_mut(), config, &clock::now, &mut |at| {
-            bar.show(at)
+            bar.show(at);
         })
         .await;
     bar.end();
+    // Also when nothing was imported: they show why.
+    if let Some(unreadable) = unreadable {
+        unreadable.end()?;
+    }
     let outcome = outcome?;
     let micros = clock::now().micros_since(now);
     let taking = Duration::from_micros(u64::try_from(micros).unwrap_or(0));
@@ -176,6 +192,33 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
         report::text(&outcome, taking);
     }
     Ok(Exit::Clean)
+}
+
+/// The file of `--unreadable`, which appears when it is complete.
+#[derive(Debug)]
+struct UnreadableRows {
+    path: PathBuf,
+    file: NamedTempFile,
+}
+
+impl UnreadableRows {
+    fn begin(path: &Path, reader: &mut ListReader) -> anyhow::Result<Self> {
+        let directory =
+            path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let failed = || format!("could not write beside `{}`", path.display());
+        let file = NamedTempFile::new_in(directory).with_context(failed)?;
+        let compression = Compression::of_name(&path.to_string_lossy());
+        reader.keep_unreadable(Box::new(BufWriter::new(file.reopen().with_context(failed)?)), compression)?;
+        Ok(Self { path: path.to_owned(), file })
+    }
+
+    fn end(self) -> anyhow::Result<()> {
+        self.file.as_file().sync_all()?;
+        self.file
+            .persist(&self.path)
+            .with_context(|| format!("could not write `{}`", self.path.display()))?;
+        Ok(())
+    }
 }
 
 fn reader_config(opened: Opened, now: abide_model::Time) -> ReaderConfig {

@@ -235,9 +235,11 @@ impl Decision<'_> {
         if let Some(claimant) = self.hints.source.clone().or_else(|| flags.claimant.clone()) {
             return Ok(claimant);
         }
-        match flags.flags.iter().find(|flag| flag.mechanism.spec().said_by == SaidBy::Source) {
-            Some(flag) => Err(ImportError::SourceNeeded { mechanism: flag.mechanism.clone() }),
-            None => Ok(Claimant::Person),
+        let of_source = flags.flags.iter().find(|flag| flag.mechanism.spec().said_by == SaidBy::Source);
+        match (of_source, &self.hints.otherwise) {
+            (Some(_), Some((_, claimant))) => Ok(claimant.clone()),
+            (Some(flag), None) => Err(ImportError::SourceNeeded { mechanism: flag.mechanism.clone() }),
+            (None, _) => Ok(Claimant::Person),
         }
     }
 

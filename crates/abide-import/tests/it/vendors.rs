@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use abide_import::{Hints, against};
+use abide_import::against;
 use abide_model::IdentifierKind::{Email, Phone};
 use serde_json::Value;
 
@@ -107,18 +107,25 @@ async fn files_of_one_export() {
 #[tokio::test]
 async fn lists_to_check_against() {
     let world = World::new().await;
-    for (name, email, expected) in [
-        ("unsubscribed.csv", "fhaddad@shop.test", "list.against against"),
-        ("hubspot-export.csv", "amir.adler@mail.test", "email.unsubscribe hubspot"),
+    let flagged = world.write("flagged.csv", "email,dead\njane@example.com,yes\nmax@example.com,no\n");
+    for (file, said, email, expected) in [
+        (example("unsubscribed.csv"), &[][..], "fhaddad@shop.test", "list.against against"),
+        (example("hubspot-export.csv"), &[], "amir.adler@mail.test", "email.unsubscribe hubspot"),
+        (
+            flagged,
+            &["id email=email", "flag dead=email.bounce.hard"],
+            "jane@example.com",
+            "email.bounce.hard against",
+        ),
     ] {
-        let reader = world.reader(&[&example(name)], &Hints::default().against()).unwrap();
+        let reader = world.reader(&[&file], &hints(said).against()).unwrap();
         let list = against(reader, world.rules(), &world.path(""), 64 << 20, &mut |_| ()).await.unwrap();
         assert!(list.tally.signals > 0);
         let keys = world.keyring().signal_keys(&World::normaliser().raw(Email, email).unwrap());
         let facts = list.snapshot.find(&keys.primary.key).unwrap().unwrap();
         let facts: Vec<String> =
             facts.iter().map(|fact| format!("{} {}", fact.mechanism, fact.claimant)).collect();
-        assert!(facts.contains(&expected.to_owned()), "{name}: {facts:?}");
+        assert!(facts.contains(&expected.to_owned()), "{said:?}: {facts:?}");
         let nobody =
             world.keyring().signal_keys(&World::normaliser().raw(Email, "nobody@example.com").unwrap());
         assert!(list.snapshot.find(&nobody.primary.key).unwrap().is_none());
