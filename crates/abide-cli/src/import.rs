@@ -47,9 +47,6 @@ pub(crate) struct Args {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<String>,
 
-    #[command(flatten)]
-    list: ListFlags,
-
     /// How every row was opted out, e.g. phone.dnc.us (`abide mechanisms` lists them).
     #[arg(long)]
     mechanism: Option<Mechanism>,
@@ -89,6 +86,9 @@ pub(crate) struct Args {
     /// Print JSON.
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    list: ListFlags,
 
     #[command(flatten)]
     store: StoreFlags,

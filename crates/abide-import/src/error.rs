@@ -25,11 +25,11 @@ pub enum ImportError {
     #[error("rows that cannot be read are written out for one file at a time; import the files one by one")]
     UnreadableOfSeveral,
 
-    #[error("`{file}`: {source}")]
+    #[error("`{file}` is no list of opt-outs that can be imported")]
     Unimportable { file: String, source: Unimportable },
-    #[error("`{file}`: {source}")]
+    #[error("could not tell which columns of `{file}` to read")]
     Ambiguous { file: String, source: Ambiguous },
-    #[error("`{file}`: {source}")]
+    #[error("could not find a column of `{file}`")]
     NoSuchColumn { file: String, source: NoSuchColumn },
     #[error(
         "`{file}` does not say what its rows mean: say how they were opted out with --mechanism, or with --flag COLUMN=MECHANISM which column tells{candidates}"
@@ -64,7 +64,7 @@ pub enum ImportError {
         "words that are not known stand in flag columns, so nothing was imported: {0}; mend the file, or name the column's meaning otherwise"
     )]
     UnknownWords(UnknownWords),
-    #[error("`{file}`, column `{column}`: {source}")]
+    #[error("could not read the dates in column `{column}` of `{file}`")]
     Dates { file: String, column: String, source: UnsettledOrder },
     #[error(
         "none of the {rows} rows has an identifier that can be read ({causes}), so nothing was imported; is --id right?"
