@@ -21,7 +21,11 @@ use serde::{Deserialize, Serialize};
 
 pub use words::Words;
 
-use crate::{BuildConfig, BuildError, Identity, Index, IndexBuilder, IndexError, Section, SetId, Summary};
+use bytes::Input;
+
+use crate::{
+    BuildConfig, BuildError, Identity, Index, IndexBuilder, IndexError, Section, SetId, StateView, Summary,
+};
 
 /// What stands in the index's metadata: the words that its states and sets refer to by number, and
 /// which forms it holds.
@@ -105,7 +109,12 @@ impl List {
     /// The whole state of the identity that a key leads to.
     pub fn state(&self, key: &Key) -> Result<Option<IdentityState>, IndexError> {
         let Some(view) = self.index.state(&key.0)? else { return Ok(None) };
-        codec::read_state(Key(view.primary), &view.aliases, view.state, &self.words).map(Some)
+        codec::read_state(Key(view.primary), view.aliases, view.state, &self.words).map(Some)
+    }
+
+    /// The primary key of the identity that a key leads to, without decoding its state.
+    pub fn primary_of(&self, key: &Key) -> Result<Option<Key>, IndexError> {
+        Ok(self.index.state(&key.0)?.map(|view| Key(view.primary)))
     }
 
     /// The number of the identity that a key leads to: below [`List::len_identities`].
@@ -115,10 +124,12 @@ impl List {
 
     /// All states, by primary key; the place is the identity's ordinal.
     pub fn states(&self) -> impl Iterator<Item = Result<IdentityState, IndexError>> + '_ {
-        self.index.identities().map(|view| {
-            let view = view?;
-            codec::read_state(Key(view.primary), &view.aliases, view.state, &self.words)
-        })
+        self.stored().map(|stored| stored?.state())
+    }
+
+    /// All identities, by primary key, as they are stored.
+    pub fn stored(&self) -> impl Iterator<Item = Result<Stored<'_>, IndexError>> + '_ {
+        self.index.identities().map(|view| Ok(Stored { list: self, view: view? }))
     }
 
     pub fn held(&self) -> &Held {
@@ -147,6 +158,28 @@ impl fmt::Debug for List {
     }
 }
 
+/// An identity as a list holds it, not decoded.
+#[derive(Clone, Copy, Debug)]
+pub struct Stored<'l> {
+    list: &'l List,
+    view: StateView<'l>,
+}
+
+impl Stored<'_> {
+    /// Its number in its list.
+    pub fn ordinal(&self) -> u32 {
+        self.view.ordinal
+    }
+
+    pub fn primary(&self) -> Key {
+        Key(self.view.primary)
+    }
+
+    pub fn state(&self) -> Result<IdentityState, IndexError> {
+        codec::read_state(self.primary(), self.view.aliases, self.view.state, &self.list.words)
+    }
+}
+
 /// Builds a [`List`] from states in ascending order of their primary keys.
 #[derive(Debug)]
 pub struct ListBuilder {
@@ -158,6 +191,8 @@ pub struct ListBuilder {
     state: Vec<u8>,
     /// How many identities have which facts, for reports.
     set_counts: HashMap<FactSet, u64>,
+    /// The same for those taken over as they were stored, by their set's number in the list below.
+    stored_counts: Vec<u64>,
 }
 
 /// How many identities stand under the same facts.
@@ -167,14 +202,26 @@ impl ListBuilder {
     /// Begins a list that [`ListBuilder::finish`] will put at `path`. What retractions name counts no
     /// more in its facts, but stays in its states.
     pub fn create(path: &Path, config: BuildConfig, retractions: Retractions) -> Result<Self, BuildError> {
+        Self::create_after(None, path, config, retractions)
+    }
+
+    /// [`ListBuilder::create`] for a list that takes identities over from `below` as they are stored.
+    pub fn create_after(
+        below: Option<&List>,
+        path: &Path,
+        config: BuildConfig,
+        retractions: Retractions,
+    ) -> Result<Self, BuildError> {
         Ok(Self {
             builder: IndexBuilder::create(path, config)?,
-            words: Words::default(),
+            // Words keep their numbers, so that what refers to them can be copied.
+            words: below.map(|below| below.words.clone()).unwrap_or_default(),
             held: Held::default(),
             retractions,
             set: Vec::new(),
             state: Vec::new(),
             set_counts: HashMap::new(),
+            stored_counts: vec![0; below.map_or(0, |below| below.sets.len())],
         })
     }
 
@@ -204,15 +251,41 @@ impl ListBuilder {
         Ok(())
     }
 
+    /// Takes an identity over, byte for byte, from the list that [`ListBuilder::create_after`] was
+    /// given and that was built under the same retractions.
+    pub fn push_stored(&mut self, stored: &Stored<'_>) -> Result<(), BuildError> {
+        let Stored { list, view } = stored;
+        let set = list.index.set(view.set).map_err(BuildError::ReadBack)?;
+        let keys = codec::read_keys(stored.primary(), view.aliases, &mut Input(view.state))
+            .map_err(BuildError::ReadBack)?;
+        self.builder.push(Identity {
+            primary: view.primary,
+            aliases: view.aliases,
+            set,
+            state: view.state,
+        })?;
+        self.held.count_primary(keys.kind, keys.primary);
+        self.held.count_aliases(keys.kind, &keys.aliases);
+        self.stored_counts[view.set.get() as usize] += 1;
+        Ok(())
+    }
+
     pub fn held(&self) -> &Held {
         &self.held
     }
 
-    /// Writes the list out, complete or not at all.
-    pub fn finish(mut self) -> Result<(Summary, SetCounts), BuildError> {
+    /// Writes the list out, complete or not at all. `below` is the list that
+    /// [`ListBuilder::create_after`] was given.
+    pub fn finish(mut self, below: Option<&List>) -> Result<(Summary, SetCounts), BuildError> {
         self.builder.set_metadata(metadata(self.words, &self.held));
         let summary = self.builder.finish()?;
-        Ok((summary, self.set_counts.into_iter().collect()))
+        let mut counts: SetCounts = self.set_counts.into_iter().collect();
+        for (set, count) in (0..).zip(self.stored_counts).filter(|(_, count)| *count > 0) {
+            let below = below.expect("it was given one to take identities over from");
+            let facts = below.facts(SetId::new(set)).map_err(BuildError::ReadBack)?;
+            *counts.entry((**facts).clone()).or_default() += count;
+        }
+        Ok((summary, counts))
     }
 }
 

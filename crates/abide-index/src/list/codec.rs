@@ -70,15 +70,7 @@ pub(super) fn read_state(
     words: &Words,
 ) -> Result<IdentityState, IndexError> {
     let mut input = Input(bytes);
-    let head = input.byte()?;
-    let kind = IdentifierKind::from_code(head & !HAS_DOMAIN).ok_or_else(|| undecodable(Section::Records))?;
-    let mut state = IdentityState::new(kind, read_form(primary, &mut input)?);
-    for alias in aliases {
-        state.aliases.insert(read_form(Key(*alias), &mut input)?);
-    }
-    if head & HAS_DOMAIN != 0 {
-        state.domain = Some(Key(input.array()?));
-    }
+    let mut state = read_keys(primary, aliases, &mut input)?;
     let mut before = 0_i64;
     let mut read_time = |input: &mut Input<'_>| -> Result<Time, IndexError> {
         before = before.wrapping_add(input.signed()?);
@@ -105,16 +97,44 @@ pub(super) fn read_state(
     Ok(state)
 }
 
-/// Form and normaliser version in one number: the form has two bits.
-fn write_form(key: TypedKey, into: &mut Vec<u8>) {
-    write_number(u64::from(key.version) << 2 | u64::from(key.form.code()), into);
+/// A state up to its claims, which follow in the input.
+pub(super) fn read_keys(
+    primary: Key,
+    aliases: &[[u8; 16]],
+    input: &mut Input<'_>,
+) -> Result<IdentityState, IndexError> {
+    let head = input.byte()?;
+    let kind = IdentifierKind::from_code(head & !HAS_DOMAIN).ok_or_else(|| undecodable(Section::Records))?;
+    let mut state = IdentityState::new(kind, read_form(primary, input)?);
+    for alias in aliases {
+        state.aliases.insert(read_form(Key(*alias), input)?);
+    }
+    if head & HAS_DOMAIN != 0 {
+        state.domain = Some(Key(input.array()?));
+    }
+    Ok(state)
 }
+
+/// Form and normaliser version in one number: the form has three bits.
+fn write_form(key: TypedKey, into: &mut Vec<u8>) {
+    write_number(u64::from(key.version) << FORM_BITS | u64::from(key.form.code()), into);
+}
+
+const FORM_BITS: u32 = 3;
+const FORM_MASK: u64 = (1 << FORM_BITS) - 1;
+const _: () = {
+    let mut at = 0;
+    while at < Form::ALL.len() {
+        assert!((Form::ALL[at].code() as u64) <= FORM_MASK);
+        at += 1;
+    }
+};
 
 fn read_form(key: Key, input: &mut Input<'_>) -> Result<TypedKey, IndexError> {
     let number = input.number()?;
     let damaged = || undecodable(Section::Records);
-    let form = Form::from_code(u8::try_from(number & 3).expect("two bits")).ok_or_else(damaged)?;
-    Ok(TypedKey { key, form, version: u16::try_from(number >> 2).map_err(|_| damaged())? })
+    let form = Form::from_code(u8::try_from(number & FORM_MASK).expect("three bits")).ok_or_else(damaged)?;
+    Ok(TypedKey { key, form, version: u16::try_from(number >> FORM_BITS).map_err(|_| damaged())? })
 }
 
 /// A state with its keys, for scratch files outside an index.

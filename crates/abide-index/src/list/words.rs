@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use super::undecodable;
 use crate::{IndexError, Section};
 
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Words {
     pub(crate) mechanisms: Table<Mechanism>,
     pub(crate) scopes: Table<Scope>,
@@ -17,7 +17,7 @@ pub struct Words {
     pub(crate) batches: Table<BatchId>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Table<T> {
     words: Vec<T>,
     numbers: HashMap<T, u64>,
