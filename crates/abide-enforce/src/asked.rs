@@ -21,8 +21,12 @@ impl Panel {
         of_kind().count() > 1 && of_kind().filter(|part| part.to).count() != 1
     }
 
-    /// The part that an action sent to `kind` goes to.
+    /// The part that an action sent to `kind` goes to, where that is known.
     pub fn destination(&self, kind: IdentifierKind) -> Option<usize> {
+        // What was said of one address says nothing of a mail that may go to another.
+        if self.is_ambiguous(kind) {
+            return None;
+        }
         let of_kind = || (0..self.0.len()).filter(|at| self.0[*at].kind == kind);
         of_kind().find(|at| self.0[*at].to).or_else(|| of_kind().next())
     }

@@ -70,6 +70,8 @@ pub struct Judge<'s> {
     actions: Vec<Action>,
     contexts: HashMap<Context, u32>,
     case: Case,
+    /// Whose cases are remembered: what a part's number means depends on it.
+    panel: Panel,
 }
 
 /// What was found for a batch of people, by person.
@@ -104,6 +106,7 @@ impl<'s> Judge<'s> {
             actions: Vec::new(),
             contexts: HashMap::new(),
             case: Case::default(),
+            panel: Panel(Vec::new()),
         }
     }
 
@@ -189,6 +192,11 @@ impl<'s> Judge<'s> {
         action: Option<&Action>,
         context: &Context,
     ) {
+        if self.panel != asked.panel {
+            self.panel.clone_from(&asked.panel);
+            self.verdicts.clear();
+            self.segments.clear();
+        }
         self.case.action = action.map_or(u16::MAX, |action| self.number_of_action(action));
         self.case.context = self.number_of_context(context);
         self.case.legibility.clear();

@@ -13,6 +13,6 @@ mod overlay;
 mod snapshot;
 
 pub use asked::{Asked, Legibility, Panel, Part};
-pub use judge::{Judge, Judgement, Options, Segments, Uncovered, decide};
+pub use judge::{Judge, Judgement, Known, Options, Segments, Uncovered, decide};
 pub use overlay::{Entry, Overlay};
 pub use snapshot::{Scratch, Snapshot, Sources};

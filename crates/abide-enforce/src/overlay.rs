@@ -1,5 +1,7 @@
 //! What came after the index was built: whole states in memory, which shadow the index's.
 
+mod balance;
+
 use std::{
     collections::{HashMap, HashSet},
     fmt,
@@ -8,6 +10,8 @@ use std::{
 
 use abide_index::{IndexError, list::List};
 use abide_model::{FactSet, Held, IdentityState, Key, Retractions, Signal};
+
+use balance::Balance;
 
 /// One identity as the overlay knows it.
 #[derive(Debug)]
@@ -23,8 +27,11 @@ pub struct Overlay {
     shards: Vec<Arc<HashMap<Key, Arc<Entry>>>>,
     /// Equal sets are one set, so that decisions are remembered by address.
     interned: Arc<HashSet<Arc<FactSet>>>,
-    held: Held,
+    /// What its entries add to the forms that the list below holds, and what they replace there.
+    balance: Balance,
     identities: usize,
+    /// Identities of the list below that an entry stands for.
+    shadowed: usize,
 }
 
 const SHARDS: usize = 1024;
@@ -32,7 +39,13 @@ const SHARDS: usize = 1024;
 impl Default for Overlay {
     fn default() -> Self {
         let empty = Arc::new(HashMap::new());
-        Self { shards: vec![empty; SHARDS], interned: Arc::default(), held: Held::default(), identities: 0 }
+        Self {
+            shards: vec![empty; SHARDS],
+            interned: Arc::default(),
+            balance: Balance::default(),
+            identities: 0,
+            shadowed: 0,
+        }
     }
 }
 
@@ -50,23 +63,28 @@ impl Overlay {
         retractions: &Retractions,
     ) -> Result<(), IndexError> {
         let mut state = IdentityState::of(signal);
-        let mut known = false;
+        // A signal joins what stood apart: several entries, several identities below.
+        let mut replaced: Vec<Arc<Entry>> = Vec::new();
+        let mut shadowed: Vec<IdentityState> = Vec::new();
         let typed = std::iter::once(&signal.keys.primary).chain(&signal.keys.aliases);
         for key in typed.map(|typed| typed.key) {
             if let Some(entry) = self.get(&key) {
-                state.merge(&entry.state);
-                known = true;
-            } else if let Some(below) = below
-                && let Some(held) = below.state(&key)?
+                if !replaced.iter().any(|other| Arc::ptr_eq(other, entry)) {
+                    replaced.push(entry.clone());
+                }
+            } else if let Some(held) = below.map_or(Ok(None), |below| below.state(&key))?
+                && !shadowed.iter().any(|other| other.primary == held.primary)
             {
-                state.merge(&held);
-                known = true;
+                shadowed.push(held);
             }
         }
-        if !known {
-            self.held.count_primary(state.kind, state.primary);
-            self.held.count_aliases(state.kind, &state.aliases);
+        for held in replaced.iter().map(|entry| &entry.state).chain(&shadowed) {
+            self.balance.take(held);
+            state.merge(held);
         }
+        self.balance.add(&state);
+        self.identities = self.identities + 1 - replaced.len();
+        self.shadowed += shadowed.len();
         self.put(state, retractions);
         Ok(())
     }
@@ -74,12 +92,9 @@ impl Overlay {
     fn put(&mut self, state: IdentityState, retractions: &Retractions) {
         let facts = self.intern(FactSet::in_force(&state, retractions));
         let entry = Arc::new(Entry { state, facts });
-        let mut new = true;
         for typed in entry.state.keys() {
-            let shard = Arc::make_mut(&mut self.shards[shard_of(&typed.key)]);
-            new &= shard.insert(typed.key, entry.clone()).is_none();
+            Arc::make_mut(&mut self.shards[shard_of(&typed.key)]).insert(typed.key, entry.clone());
         }
-        self.identities += usize::from(new);
     }
 
     fn intern(&mut self, facts: FactSet) -> Arc<FactSet> {
@@ -91,7 +106,7 @@ impl Overlay {
         facts
     }
 
-    /// How many identities it holds, as the bound on its memory: at least the true number.
+    /// How many identities it holds.
     pub fn len(&self) -> usize {
         self.identities
     }
@@ -100,9 +115,14 @@ impl Overlay {
         self.identities == 0
     }
 
-    /// The forms of identities that the list below did not know.
-    pub fn held(&self) -> &Held {
-        &self.held
+    /// How many of them the list below holds too, apart or together.
+    pub fn len_shadowed(&self) -> usize {
+        self.shadowed
+    }
+
+    /// Which kinds and forms overlay and list hold together, if the list below holds `below`.
+    pub fn held_with(&self, below: &Held) -> Held {
+        self.balance.applied_to(below)
     }
 
     /// Every entry once, in no order.

@@ -73,15 +73,14 @@ impl Snapshot {
 
     /// Which kinds and forms of identifiers the list holds.
     pub fn held(&self) -> Held {
-        let mut held = self.base.as_ref().map(|base| base.held().clone()).unwrap_or_default();
-        held.merge(self.overlay.held());
-        held
+        let nothing = Held::default();
+        self.overlay.held_with(self.base.as_ref().map_or(&nothing, |base| base.held()))
     }
 
-    /// How many identities the list holds, those included of which nothing is in force any more; at
-    /// most the overlay's size above the true number.
+    /// How many identities the list holds, those included of which nothing is in force any more.
     pub fn len_identities(&self) -> u64 {
-        self.base.as_ref().map_or(0, |base| base.len_identities()) + self.overlay.len() as u64
+        let below = self.base.as_ref().map_or(0, |base| base.len_identities());
+        below - self.overlay.len_shadowed() as u64 + self.overlay.len() as u64
     }
 }
 
