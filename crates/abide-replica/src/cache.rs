@@ -2,7 +2,8 @@
 //! reader, and a second process finds it ready.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write as _},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -13,9 +14,11 @@ use abide_model::Time;
 use futures::TryStreamExt as _;
 use object_store::{ObjectStoreExt as _, path::Path as ObjectPath};
 use sha2::{Digest, Sha256};
-use tokio::io::AsyncWriteExt as _;
 
-use crate::manifest::{Part, hex};
+use crate::{
+    error::ReplicaError,
+    manifest::{Part, hex},
+};
 
 /// A folder of index files, each named by its digest.
 #[derive(Clone, Debug)]
@@ -31,8 +34,6 @@ pub enum CacheError {
     Missing { name: String },
     #[error("snapshot part `{name}` is damaged: its digest differs")]
     Damaged { name: String },
-    #[error("could not read snapshot part `{name}`")]
-    Unreadable { name: String, source: object_store::Error },
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("could not open the index `{name}`")]
@@ -41,6 +42,20 @@ pub enum CacheError {
 
 /// Files of snapshots gone by stay this long, for processes that are about to open them.
 const KEPT: Duration = Duration::from_secs(24 * 3600);
+
+/// How files begin that are being fetched, and folders in which a merge is at work.
+const FETCHING: &str = ".abide-fetch-";
+const SCRATCH: &str = ".abide-merge-";
+
+/// Beginnings of files that a process which was killed left half-written.
+const LEFT_BEHIND: [&str; 2] = [FETCHING, ".abide-index-"];
+
+/// The name of a whole index file here; others in the folder are not ours to remove.
+fn is_index(name: &str) -> bool {
+    name.strip_suffix(".index").is_some_and(|digest| {
+        digest.len() == 64 && digest.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    })
+}
 
 impl Cache {
     pub fn new(dir: &Path) -> Result<Self, CacheError> {
@@ -70,27 +85,34 @@ impl Cache {
         if whole && let Ok(list) = List::open(&path) {
             return Ok(list);
         }
-        self.fetch(store, part).await?;
+        // A read can be cut short without an error; what stands there has to be bad twice.
+        match self.fetch(store, part).await {
+            Err(CacheError::Damaged { .. }) => self.fetch(store, part).await?,
+            fetched => fetched?,
+        }
         List::open(&path).map_err(|source| CacheError::Index { name: part.name.clone(), source })
     }
 
+    /// Under a name of its own until it is whole, so that processes which fetch the same part at once
+    /// do not see each other's halves; the last to end gives its copy the name, and the others keep
+    /// theirs open.
     async fn fetch(&self, store: &Store, part: &Part) -> Result<(), CacheError> {
-        let unreadable = |source| CacheError::Unreadable { name: part.name.clone(), source };
+        let unreadable = |source| StoreError::of("read", part.name.as_str(), source);
         let found = match store.objects().get(&ObjectPath::from(part.name.as_str())).await {
             Err(object_store::Error::NotFound { .. }) => {
                 return Err(CacheError::Missing { name: part.name.clone() });
             }
             found => found.map_err(unreadable)?,
         };
-        let temporary = tempfile::NamedTempFile::new_in(&self.dir).map_err(self.failed("make a file"))?;
-        let mut file = tokio::fs::File::from_std(temporary.reopen().map_err(self.failed("open a file"))?);
+        let temporary = tempfile::Builder::new().prefix(FETCHING).tempfile_in(&self.dir);
+        let mut temporary = temporary.map_err(self.failed("make a file"))?;
         let mut digest = Sha256::new();
         let mut bytes = found.into_stream();
         while let Some(chunk) = bytes.try_next().await.map_err(unreadable)? {
             digest.update(&chunk);
-            file.write_all(&chunk).await.map_err(self.failed("write"))?;
+            temporary.write_all(&chunk).map_err(self.failed("write"))?;
         }
-        file.sync_all().await.map_err(self.failed("write"))?;
+        temporary.as_file().sync_all().map_err(self.failed("write"))?;
         if hex(&digest.finalize()) != part.sha256 {
             return Err(CacheError::Damaged { name: part.name.clone() });
         }
@@ -98,29 +120,45 @@ impl Cache {
         Ok(())
     }
 
-    /// Takes an index file that was just built and uploaded as the local copy of `part`.
-    pub fn install(&self, built: &Path, part: &Part) -> Result<List, CacheError> {
-        let path = self.path_of(part);
-        fs::rename(built, &path).map_err(self.failed("rename a file"))?;
-        List::open(&path).map_err(|source| CacheError::Index { name: part.name.clone(), source })
+    /// Takes an index file that was just built and uploaded as the local copy of `part`. It has to
+    /// stand on the same file system.
+    pub fn install(&self, built: &Path, part: &Part) -> Result<(), CacheError> {
+        fs::rename(built, self.path_of(part)).map_err(self.failed("rename a file"))
     }
 
-    /// Removes files of snapshots gone by. What cannot be removed stays; another process may be
-    /// doing the same.
-    pub fn tidy(&self, current: &Part, now: Time) {
+    /// Removes the local copy of a part, which then is fetched by whoever opens it next.
+    pub fn discard(&self, part: &Part) {
+        let _ = fs::remove_file(self.path_of(part));
+    }
+
+    /// Removes files of snapshots gone by, and what processes left behind that were killed. What
+    /// cannot be removed stays; another process may be doing the same.
+    pub fn tidy(&self, current: Option<&Part>, now: Time) {
         let Ok(entries) = fs::read_dir(&self.dir) else { return };
         let now = Duration::from_micros(u64::try_from(now.as_micros()).unwrap_or(0));
         for entry in entries.flatten() {
             let path = entry.path();
+            let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
             let stale = entry.metadata().and_then(|found| found.modified()).is_ok_and(|written| {
                 written
                     .duration_since(std::time::UNIX_EPOCH)
                     .is_ok_and(|written| now.checked_sub(written).is_some_and(|age| age > KEPT))
             });
-            if stale && path.extension().is_some_and(|kind| kind == "index") && path != self.path_of(current)
-            {
+            if !stale || current.is_some_and(|current| path == self.path_of(current)) {
+                continue;
+            }
+            if path.is_dir() {
+                if name.starts_with(SCRATCH) {
+                    let _ = fs::remove_dir_all(path);
+                }
+            } else if is_index(name) || LEFT_BEHIND.iter().any(|prefix| name.starts_with(prefix)) {
                 let _ = fs::remove_file(path);
             }
         }
     }
+}
+
+/// A folder for one merge, removed with all in it when dropped.
+pub(crate) fn scratch_folder(dir: &Path) -> Result<tempfile::TempDir, ReplicaError> {
+    tempfile::Builder::new().prefix(SCRATCH).tempdir_in(dir).map_err(ReplicaError::Scratch)
 }

@@ -123,8 +123,8 @@ impl Resolver<'_> {
         {
             return Ok(primary);
         }
-        let held = self.below.map_or(Ok(None), |list| list.state(&key)).map_err(DeltaError::List)?;
-        Ok(held.map_or(key, |held| held.primary.key))
+        let held = self.below.map_or(Ok(None), |list| list.primary_of(&key)).map_err(DeltaError::List)?;
+        Ok(held.unwrap_or(key))
     }
 
     fn next_edge(&mut self) -> Result<(), DeltaError> {
@@ -142,11 +142,11 @@ impl Resolver<'_> {
     /// primary.
     fn absorb(&mut self, alias: Key, primary: Key) -> Result<(), DeltaError> {
         let Some(list) = self.below else { return Ok(()) };
-        let Some(held) = list.state(&alias).map_err(DeltaError::List)? else { return Ok(()) };
-        if held.primary.key != alias {
+        if list.primary_of(&alias).map_err(DeltaError::List)? != Some(alias) {
             return Ok(());
         }
-        let ordinal = list.ordinal(&alias).map_err(DeltaError::List)?.expect("its state was just read");
+        let held = list.state(&alias).map_err(DeltaError::List)?.expect("its key was just found");
+        let ordinal = list.ordinal(&alias).map_err(DeltaError::List)?.expect("its key was just found");
         if self.absorbed.insert(ordinal) {
             self.buffer.clear();
             encode_state(&held, &mut self.words, &mut self.buffer);
@@ -183,10 +183,15 @@ impl Resolved {
             None => self.next_record()?,
         };
         let Some((root, mut state)) = first else { return Ok(None) };
-        while let Some((next_root, next)) = self.next_record()? {
+        while let Some((next_root, mut next)) = self.next_record()? {
             if next_root != root {
                 self.ahead = Some((next_root, next));
                 break;
+            }
+            // Which of two states names the root decides which key stays the primary, and only one
+            // of them need list the other as its alias: the index below may be what links them.
+            if next.primary.key == root && state.primary.key != root {
+                std::mem::swap(&mut state, &mut next);
             }
             state.merge(&next);
         }

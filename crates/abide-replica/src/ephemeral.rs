@@ -23,7 +23,7 @@ pub struct Ephemeral {
 
 impl Ephemeral {
     pub fn new(scratch_dir: &Path, memory_max_bytes: usize) -> Result<Self, ReplicaError> {
-        let scratch = tempfile::tempdir_in(scratch_dir).map_err(ReplicaError::Scratch)?;
+        let scratch = crate::cache::scratch_folder(scratch_dir)?;
         Ok(Self { delta: Delta::new(scratch.path(), memory_max_bytes), scratch, memory_max_bytes })
     }
 
@@ -39,7 +39,7 @@ impl Ephemeral {
             scratch_dir: self.scratch.path(),
             memory_max_bytes: self.memory_max_bytes,
         };
-        merge(None, self.delta, &Retractions::default(), &config, &mut |_| ())?;
+        merge(None, true, self.delta, &Retractions::default(), &config, &mut |_| ())?;
         // The file goes with the folder; the mapping keeps its bytes.
         let list = List::open(&index_path).map_err(ReplicaError::List)?;
         Ok(Snapshot {

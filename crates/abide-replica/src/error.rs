@@ -2,10 +2,13 @@
 
 use std::io;
 
-use abide_index::IndexError;
+use abide_index::{BuildError, IndexError};
 use abide_journal::{ErrorKind, JournalError, ObjectName, StoreError};
 
-use crate::{cache::CacheError, delta::DeltaError, manifest::InvalidManifest, merge::MergeError};
+use crate::{
+    cache::CacheError, delta::DeltaError, manifest::InvalidManifest, merge::MergeError,
+    state_table::StateTableError,
+};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ReplicaError {
@@ -27,8 +30,8 @@ pub enum ReplicaError {
     MissingObject { name: ObjectName },
     #[error("could not make scratch files; is there room in the scratch folder?")]
     Scratch(#[source] io::Error),
-    #[error("could not upload snapshot part `{name}`")]
-    Upload { name: String, source: object_store::Error },
+    #[error("the store does not show all that was read of it before; try again")]
+    Behind,
     #[error("the store's ruleset {digest} is not known here; upgrade abide")]
     UnknownRuleset { digest: String },
 }
@@ -39,16 +42,27 @@ impl ReplicaError {
             Self::Store(error) => error.kind(),
             Self::Journal(error) => error.kind(),
             Self::Cache(error) => error.kind(),
-            Self::Merge(MergeError::Below(_)) | Self::List(_) | Self::MissingObject { .. } => {
-                ErrorKind::Damaged
+            Self::Delta(error) | Self::Merge(MergeError::Delta(error)) => delta_kind(error),
+            Self::Merge(MergeError::Build(error)) => build_kind(error),
+            Self::Merge(MergeError::StateTable(StateTableError::Io(error))) | Self::Scratch(error) => {
+                io_kind(error)
             }
+            Self::Merge(MergeError::Below(error)) | Self::List(error) => index_kind(error),
             Self::Manifest { source: InvalidManifest::Newer { .. }, .. } | Self::UnknownRuleset { .. } => {
                 ErrorKind::Invalid
             }
-            Self::Manifest { .. } => ErrorKind::Damaged,
-            Self::Merge(_) | Self::Delta(_) | Self::Scratch(_) | Self::Upload { .. } => {
-                ErrorKind::Unavailable
-            }
+            Self::Manifest { .. } | Self::MissingObject { .. } => ErrorKind::Damaged,
+            Self::Merge(MergeError::StateTable(_)) | Self::Behind => ErrorKind::Unavailable,
+        }
+    }
+
+    /// Whether an index file that was being read is not what was written.
+    pub(crate) fn is_damaged_list(&self) -> bool {
+        match self {
+            Self::Delta(DeltaError::List(error))
+            | Self::Merge(MergeError::Delta(DeltaError::List(error)) | MergeError::Below(error))
+            | Self::List(error) => index_kind(error) == ErrorKind::Damaged,
+            _ => false,
         }
     }
 }
@@ -56,11 +70,51 @@ impl ReplicaError {
 impl CacheError {
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Io { .. } | Self::Unreadable { .. } => ErrorKind::Unavailable,
+            Self::Io { source, .. } => io_kind(source),
             Self::Missing { .. } | Self::Damaged { .. } => ErrorKind::Damaged,
             Self::Store(error) => error.kind(),
-            Self::Index { source: IndexError::NewerFormat { .. }, .. } => ErrorKind::Invalid,
-            Self::Index { .. } => ErrorKind::Damaged,
+            Self::Index { source, .. } => index_kind(source),
         }
+    }
+}
+
+fn delta_kind(error: &DeltaError) -> ErrorKind {
+    match error {
+        DeltaError::Scratch(error) => io_kind(error),
+        DeltaError::List(error) => index_kind(error),
+    }
+}
+
+fn index_kind(error: &IndexError) -> ErrorKind {
+    match error {
+        IndexError::Io { source } => io_kind(source),
+        IndexError::NewerFormat { .. } => ErrorKind::Invalid,
+        IndexError::NotAnIndex | IndexError::Truncated { .. } | IndexError::Damaged { .. } => {
+            ErrorKind::Damaged
+        }
+        IndexError::UnknownSet { .. } => ErrorKind::Bug,
+    }
+}
+
+fn build_kind(error: &BuildError) -> ErrorKind {
+    match error {
+        BuildError::Io { source, .. } => io_kind(source),
+        // Two people's records claim one key, which no writer of ours makes.
+        BuildError::KeyTwice { .. } => ErrorKind::Damaged,
+        BuildError::TooManyKeys { .. } | BuildError::TooManySets { .. } => ErrorKind::Invalid,
+        BuildError::OutOfOrder { .. } | BuildError::Abandoned | BuildError::ReadBack(_) => ErrorKind::Bug,
+    }
+}
+
+/// A folder that cannot be used as it is set up, or one that is full, or a disk that fails.
+fn io_kind(error: &io::Error) -> ErrorKind {
+    use io::ErrorKind as Io;
+    match error.kind() {
+        Io::PermissionDenied
+        | Io::ReadOnlyFilesystem
+        | Io::NotADirectory
+        | Io::AlreadyExists
+        | Io::NotFound => ErrorKind::Invalid,
+        _ => ErrorKind::Unavailable,
     }
 }

@@ -26,5 +26,5 @@ pub use error::ReplicaError;
 pub use manifest::{InvalidManifest, Manifest, Part, SNAPSHOT_FORMAT};
 pub use merge::{MergeError, Merged};
 pub use replica::{Replica, ReplicaConfig};
-pub use snapshots::{Compacted, newest, read};
+pub use snapshots::{Compacted, check_part, newest, read};
 pub use state_table::StateTableError;

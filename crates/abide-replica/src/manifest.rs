@@ -3,6 +3,8 @@
 //! The parts lie beside it under names of their own; the manifest with their digests is what
 //! commits them. The format stands in `docs/formats/snapshot.md`.
 
+mod seal;
+
 use std::collections::BTreeMap;
 
 use abide_journal::{ActivationRecord, Head, Link};
@@ -49,6 +51,8 @@ pub enum InvalidManifest {
     Json(#[from] serde_json::Error),
     #[error("it has format {found}, and this version of abide knows up to {SNAPSHOT_FORMAT}; upgrade abide")]
     Newer { found: u32 },
+    #[error("its digest is not that of what it says: it was changed")]
+    Changed,
     #[error("its {0} cannot be read")]
     Field(&'static str),
 }
@@ -103,13 +107,17 @@ impl Manifest {
             index: self.index.clone(),
             states: self.states.clone(),
         };
-        serde_json::to_vec_pretty(&text).expect("texts and numbers are always JSON")
+        let text = serde_json::to_vec_pretty(&text).expect("texts and numbers are always JSON");
+        seal::close(text)
     }
 
     pub fn from_json(bytes: &[u8]) -> Result<Self, InvalidManifest> {
         let Version { format } = serde_json::from_slice(bytes)?;
-        if format != SNAPSHOT_FORMAT {
+        if format > SNAPSHOT_FORMAT {
             return Err(InvalidManifest::Newer { found: format });
+        }
+        if !seal::holds(bytes) {
+            return Err(InvalidManifest::Changed);
         }
         let text: Text = serde_json::from_slice(bytes)?;
         let field = InvalidManifest::Field;
@@ -151,9 +159,16 @@ impl Manifest {
                 .collect::<Result<_, InvalidManifest>>()?,
             identities: text.identities,
             keys: text.keys,
-            index: text.index,
-            states: text.states,
+            index: text.index.checked().ok_or(field("index"))?,
+            states: text.states.checked().ok_or(field("states"))?,
         })
+    }
+}
+
+impl Part {
+    /// The digest becomes a file's name, so it is nothing but a digest.
+    fn checked(self) -> Option<Self> {
+        unhex::<32>(&self.sha256).is_some().then_some(self)
     }
 }
 

@@ -1,11 +1,11 @@
 //! One pass over an index and what is new gives the next index, and, for other engines, the same
 //! states as Parquet.
 
-use std::{iter::Peekable, path::Path};
+use std::{cmp::Ordering, iter::Peekable, path::Path};
 
 use abide_index::{
     BuildConfig, BuildError, IndexError,
-    list::{List, ListBuilder, SetCounts},
+    list::{List, ListBuilder, SetCounts, Stored},
 };
 use abide_model::{Held, IdentityState, Retractions};
 
@@ -25,12 +25,12 @@ pub struct Merged {
 
 /// Where the merge writes, and within which limits.
 #[derive(Debug)]
-pub struct MergeConfig<'a> {
-    pub index_path: &'a Path,
+pub(crate) struct MergeConfig<'a> {
+    pub(crate) index_path: &'a Path,
     /// The states as Parquet, where they are wanted.
-    pub state_path: Option<&'a Path>,
-    pub scratch_dir: &'a Path,
-    pub memory_max_bytes: usize,
+    pub(crate) state_path: Option<&'a Path>,
+    pub(crate) scratch_dir: &'a Path,
+    pub(crate) memory_max_bytes: usize,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -45,9 +45,11 @@ pub enum MergeError {
     StateTable(#[from] StateTableError),
 }
 
-/// Merges `delta` into `below`. `progress` is told the number of identities written, now and then.
-pub fn merge(
+/// Merges `delta` into `below`, whose sets are taken over if `sets_hold`: if it was made under the
+/// same retractions. `progress` is told the number of identities written, now and then.
+pub(crate) fn merge(
     below: Option<&List>,
+    sets_hold: bool,
     delta: Delta,
     retractions: &Retractions,
     config: &MergeConfig<'_>,
@@ -56,14 +58,24 @@ pub fn merge(
     let resolved = delta.resolve(below)?;
     let build =
         BuildConfig { memory_max_bytes: config.memory_max_bytes, ..BuildConfig::new(config.scratch_dir) };
-    let mut list = ListBuilder::create(config.index_path, build, retractions.clone())?;
+    let mut list = ListBuilder::create_after(below, config.index_path, build, retractions.clone())?;
     let mut table = config.state_path.map(StateTable::create).transpose()?;
     let mut identities = 0;
-    for state in Merge::new(below, resolved) {
-        let state = state?;
-        list.push(&state)?;
-        if let Some(table) = &mut table {
-            table.push(&state)?;
+    for next in Merge::new(below, resolved) {
+        match next? {
+            Next::Stored(stored) if sets_hold => {
+                list.push_stored(&stored)?;
+                if let Some(table) = &mut table {
+                    table.push(&stored.state().map_err(MergeError::Below)?)?;
+                }
+            }
+            next => {
+                let state = next.state()?;
+                list.push(&state)?;
+                if let Some(table) = &mut table {
+                    table.push(&state)?;
+                }
+            }
         }
         identities += 1;
         if identities % 65_536 == 0 {
@@ -75,48 +87,71 @@ pub fn merge(
     }
     progress(identities);
     let held = list.held().clone();
-    let (summary, set_counts) = list.finish()?;
+    let (summary, set_counts) = list.finish(below)?;
     Ok(Merged { identities, keys: summary.keys, held, set_counts })
 }
 
-/// The states of an index and of a delta as one sorted stream.
+/// An identity of the next list.
+enum Next<'a> {
+    /// As it stands in the list below: nothing new was said.
+    Stored(Stored<'a>),
+    Changed(IdentityState),
+}
+
+impl Next<'_> {
+    fn state(self) -> Result<IdentityState, MergeError> {
+        match self {
+            Self::Stored(stored) => stored.state().map_err(MergeError::Below),
+            Self::Changed(state) => Ok(state),
+        }
+    }
+}
+
+type StoredStream<'a> = Box<dyn Iterator<Item = Result<Stored<'a>, IndexError>> + 'a>;
+
+/// The identities of a list and of a delta as one sorted stream.
 struct Merge<'a> {
-    below: Peekable<Box<dyn Iterator<Item = Result<IdentityState, IndexError>> + 'a>>,
+    below: Peekable<StoredStream<'a>>,
     new: Peekable<Resolved>,
 }
 
 impl<'a> Merge<'a> {
     fn new(below: Option<&'a List>, resolved: Resolved) -> Self {
         let absorbed = resolved.absorbed().clone();
-        let below: Box<dyn Iterator<Item = _> + 'a> = match below {
+        let stays = move |stored: &Result<Stored<'_>, IndexError>| match stored {
+            Ok(stored) => !absorbed.contains(&stored.ordinal()),
+            Err(_) => true,
+        };
+        let below: StoredStream<'a> = match below {
             None => Box::new(std::iter::empty()),
-            Some(list) => Box::new(
-                (0_u32..)
-                    .zip(list.states())
-                    .filter(move |(at, _)| !absorbed.contains(at))
-                    .map(|(_, state)| state),
-            ),
+            Some(list) => Box::new(list.stored().filter(stays)),
         };
         Self { below: below.peekable(), new: resolved.peekable() }
     }
 
-    fn take_below(&mut self) -> Result<IdentityState, MergeError> {
-        self.below.next().expect("just peeked").map_err(MergeError::Below)
+    fn take_below(&mut self) -> Result<Next<'a>, MergeError> {
+        self.below.next().expect("just peeked").map(Next::Stored).map_err(MergeError::Below)
     }
 
-    fn take_new(&mut self) -> Result<IdentityState, MergeError> {
-        Ok(self.new.next().expect("just peeked")?.1)
+    fn take_new(&mut self) -> Result<Next<'a>, MergeError> {
+        Ok(Next::Changed(self.new.next().expect("just peeked")?.1))
+    }
+
+    fn take_both(&mut self) -> Result<Next<'a>, MergeError> {
+        let mut state = self.take_below()?.state()?;
+        state.merge(&self.take_new()?.state()?);
+        Ok(Next::Changed(state))
     }
 }
 
-impl Iterator for Merge<'_> {
-    type Item = Result<IdentityState, MergeError>;
+impl<'a> Iterator for Merge<'a> {
+    type Item = Result<Next<'a>, MergeError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let below = match self.below.peek() {
             None => None,
             Some(Err(_)) => return Some(self.take_below()),
-            Some(Ok(state)) => Some(state.primary.key),
+            Some(Ok(stored)) => Some(stored.primary()),
         };
         let new = match self.new.peek() {
             None => None,
@@ -127,12 +162,11 @@ impl Iterator for Merge<'_> {
             (None, None) => None,
             (Some(_), None) => Some(self.take_below()),
             (None, Some(_)) => Some(self.take_new()),
-            (Some(below), Some(new)) if below < new => Some(self.take_below()),
-            (Some(below), Some(new)) if new < below => Some(self.take_new()),
-            (Some(_), Some(_)) => Some(self.take_below().and_then(|mut state| {
-                state.merge(&self.take_new()?);
-                Ok(state)
-            })),
+            (Some(below), Some(new)) => Some(match below.cmp(&new) {
+                Ordering::Less => self.take_below(),
+                Ordering::Greater => self.take_new(),
+                Ordering::Equal => self.take_both(),
+            }),
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     delta::Delta,
     error::ReplicaError,
     manifest::Manifest,
-    merge::{MergeConfig, merge},
+    merge::{MergeConfig, Merged, merge},
 };
 use batches::OpenBatches;
 
@@ -54,6 +54,9 @@ pub struct Replica {
     pub(crate) config: ReplicaConfig,
     pub(crate) cache: Cache,
     follower: Follower,
+    /// An object that was handed out and is not wholly taken in yet: after an error it is taken in
+    /// again from its start, which changes nothing of what it did before.
+    pending: Option<Followed>,
     rules: Arc<Ruleset>,
     pub(crate) base: Option<Arc<List>>,
     overlay: Overlay,
@@ -61,6 +64,9 @@ pub struct Replica {
     overflow: Option<Delta>,
     /// The sets in the base were made under other retractions.
     base_is_stale: bool,
+    /// Part of what was read is lost to an error, or the base is damaged: nothing can be built on this
+    /// any more, and the next refresh starts from the store again.
+    incomplete: bool,
     pub(crate) retractions: Arc<Retractions>,
     pub(crate) sources: Sources,
     pub(crate) activation: Option<(ActivationRecord, Origin)>,
@@ -73,8 +79,20 @@ pub struct Replica {
 
 impl Replica {
     /// Starts from the newest snapshot and reads what came after it. Nothing is answered before all
-    /// of that is in.
+    /// of that is in. A local copy of the list that turns out to be damaged is fetched anew.
     pub async fn open(
+        store: &Store,
+        rules: Arc<Ruleset>,
+        config: ReplicaConfig,
+        now: Time,
+    ) -> Result<Self, ReplicaError> {
+        match Self::start(store, rules.clone(), config.clone(), now).await {
+            Err(error) if error.is_damaged_list() => Self::start(store, rules, config, now).await,
+            started => started,
+        }
+    }
+
+    async fn start(
         store: &Store,
         rules: Arc<Ruleset>,
         config: ReplicaConfig,
@@ -82,6 +100,7 @@ impl Replica {
     ) -> Result<Self, ReplicaError> {
         let cache = Cache::new(&config.cache_dir)?;
         let manifest = crate::snapshots::newest(store).await?;
+        cache.tidy(manifest.as_ref().map(|manifest| &manifest.index), now);
         let reader = Reader::new(store);
         let (follower, base) = match &manifest {
             None => (reader.follow(&Positions::default()).await?, None),
@@ -96,11 +115,13 @@ impl Replica {
             config,
             cache,
             follower,
+            pending: None,
             rules: rules.clone(),
             base: base.clone(),
             overlay: Overlay::default(),
             overflow: None,
             base_is_stale: false,
+            incomplete: false,
             retractions: Arc::new(start.as_ref().map(|start| start.retractions.clone()).unwrap_or_default()),
             sources: start.as_ref().map(|start| start.sources.clone()).unwrap_or_default(),
             activation: start.as_ref().and_then(|start| start.activation.clone()),
@@ -117,8 +138,8 @@ impl Replica {
                 as_of: now,
             }),
         };
-        replica.read_all().await?;
-        replica.publish(now)?;
+        replica.read_all().await.inspect_err(|error| replica.distrust(error))?;
+        replica.publish(now).inspect_err(|error| replica.distrust(error))?;
         Ok(replica)
     }
 
@@ -147,22 +168,60 @@ impl Replica {
     }
 
     /// Reads everything that came since and publishes it; makes sure by listing that there is
-    /// nothing more.
+    /// nothing more. After an error the last snapshot stands, and this may be called again.
     pub async fn refresh(&mut self, now: Time) -> Result<(), ReplicaError> {
-        self.follower.confirm().await?;
-        self.read_all().await?;
-        self.publish(now)
+        self.catch_up(now).await?;
+        self.publish(now).inspect_err(|error| self.distrust(error))
     }
 
-    async fn read_all(&mut self) -> Result<(), ReplicaError> {
-        while let Some(followed) = self.follower.next().await? {
-            self.take(&followed).await?;
+    /// Reads everything that came since, without publishing it.
+    pub(crate) async fn catch_up(&mut self, now: Time) -> Result<(), ReplicaError> {
+        if self.incomplete {
+            return self.start_again(now).await;
         }
+        self.follower.confirm().await?;
+        self.read_all().await.inspect_err(|error| self.distrust(error))
+    }
+
+    async fn start_again(&mut self, now: Time) -> Result<(), ReplicaError> {
+        let again = Self::open(&self.store, self.rules.clone(), self.config.clone(), now).await?;
+        if !again.snapshot.positions.covers(&self.snapshot.positions) {
+            return Err(ReplicaError::Behind);
+        }
+        *self = again;
         Ok(())
     }
 
+    /// A local copy that turned out to be damaged is not used again by whoever opens it next.
+    fn distrust(&mut self, error: &ReplicaError) {
+        if error.is_damaged_list() {
+            self.incomplete = true;
+            if let Some(manifest) = &self.manifest {
+                self.cache.discard(&manifest.index);
+            }
+        }
+    }
+
+    async fn read_all(&mut self) -> Result<(), ReplicaError> {
+        loop {
+            let followed = match self.pending.take() {
+                Some(followed) => followed,
+                None => match self.follower.next().await? {
+                    Some(followed) => followed,
+                    None => return Ok(()),
+                },
+            };
+            if let Err(error) = self.take(&followed).await {
+                self.pending = Some(followed);
+                return Err(error);
+            }
+        }
+    }
+
+    /// Taking in an object twice, or part of it and then all of it, is the same as once.
     async fn take(&mut self, followed: &Followed) -> Result<(), ReplicaError> {
         let object = &followed.object;
+        self.open_batches.begin_object();
         for record in followed.records() {
             let (_, record) = record?;
             match record {
@@ -192,7 +251,7 @@ impl Replica {
 
     /// Lets a batch count, whose signals may lie in objects read long ago.
     async fn commit(&mut self, batch: &str) -> Result<(), ReplicaError> {
-        let (earlier, held) = self.open_batches.close(batch);
+        let earlier = self.open_batches.earlier(batch);
         let reader = Reader::new(&self.store);
         for name in earlier {
             let object = reader
@@ -207,12 +266,15 @@ impl Replica {
                 }
             }
         }
+        let held = self.open_batches.close(batch);
         held.iter().try_for_each(|signal| self.count(signal))
     }
 
     fn count(&mut self, signal: &Signal) -> Result<(), ReplicaError> {
         if let Some(overflow) = &mut self.overflow {
-            return Ok(overflow.add(&IdentityState::of(signal))?);
+            // After an error nobody knows what of it is left.
+            let added = overflow.add(&IdentityState::of(signal));
+            return Ok(added.inspect_err(|_| self.incomplete = true)?);
         }
         let base = self.base.as_deref();
         self.overlay.apply(signal, base, &self.retractions).map_err(ReplicaError::List)?;
@@ -233,11 +295,14 @@ impl Replica {
         }
     }
 
-    fn publish(&mut self, now: Time) -> Result<(), ReplicaError> {
+    pub(crate) fn publish(&mut self, now: Time) -> Result<(), ReplicaError> {
         if let Some((activation, _)) = &self.activation
             && activation.ruleset != self.rules.version().digest()
         {
             return Err(ReplicaError::UnknownRuleset { digest: crate::manifest::hex(&activation.ruleset) });
+        }
+        if self.incomplete {
+            return Err(ReplicaError::Behind);
         }
         if self.overflow.is_some() || (self.base_is_stale && !self.is_empty()) {
             self.fold()?;
@@ -254,24 +319,31 @@ impl Replica {
         Ok(())
     }
 
+    /// Everything as one list, nothing beside it; `None` for an empty store.
+    pub fn whole_list(&mut self, now: Time) -> Result<Option<Arc<List>>, ReplicaError> {
+        if !self.overlay.is_empty() || self.overflow.is_some() || self.base_is_stale {
+            self.fold()?;
+            self.publish(now)?;
+        }
+        Ok(self.base.clone())
+    }
+
     fn is_empty(&self) -> bool {
         self.base.is_none() && self.overlay.is_empty()
     }
 
     /// Merges all that is beside the base into a new base, for this process alone.
     fn fold(&mut self) -> Result<(), ReplicaError> {
-        let scratch = tempfile::tempdir_in(&self.config.scratch_dir).map_err(ReplicaError::Scratch)?;
+        let scratch = crate::cache::scratch_folder(&self.config.scratch_dir)?;
         let path = scratch.path().join("list.index");
-        let delta = self.take_delta()?;
-        self.merge_into(delta, &path, None, &mut |_| ())?;
         // The file goes with the folder; the mapping keeps its bytes.
-        let list = List::open(&path).map_err(ReplicaError::List)?;
-        self.rebase(list);
+        self.merge_into_base(&path, None, &mut |_| ())?;
         Ok(())
     }
 
-    /// Everything beside the base, as one delta.
-    pub(crate) fn take_delta(&mut self) -> Result<Delta, ReplicaError> {
+    /// Everything beside the base, as one delta. From here on it stands nowhere else.
+    fn take_delta(&mut self) -> Result<Delta, ReplicaError> {
+        self.incomplete |= self.overflow.is_some();
         let new = || Delta::new(&self.config.scratch_dir, self.config.memory_max_bytes);
         let mut delta = self.overflow.take().unwrap_or_else(new);
         for entry in self.overlay.entries() {
@@ -280,31 +352,28 @@ impl Replica {
         Ok(delta)
     }
 
-    pub(crate) fn merge_into(
-        &self,
-        delta: Delta,
+    /// Merges all that is beside the base into a new base at `index_path`.
+    pub(crate) fn merge_into_base(
+        &mut self,
         index_path: &Path,
         state_path: Option<&Path>,
         progress: &mut dyn FnMut(u64),
-    ) -> Result<crate::merge::Merged, ReplicaError> {
+    ) -> Result<Merged, ReplicaError> {
+        let delta = self.take_delta()?;
         let config = MergeConfig {
             index_path,
             state_path,
             scratch_dir: &self.config.scratch_dir,
             memory_max_bytes: self.config.memory_max_bytes,
         };
-        Ok(merge(self.base.as_deref(), delta, &self.retractions, &config, progress)?)
-    }
-
-    /// Goes on from a list that has everything in it.
-    pub(crate) fn rebase(&mut self, list: List) {
+        let sets_hold = !self.base_is_stale;
+        let merged = merge(self.base.as_deref(), sets_hold, delta, &self.retractions, &config, progress)?;
+        let list = List::open(index_path).map_err(ReplicaError::List)?;
         self.base = Some(Arc::new(list));
         self.overlay = Overlay::default();
         self.overflow = None;
         self.base_is_stale = false;
-    }
-
-    pub(crate) fn republish(&mut self, now: Time) -> Result<(), ReplicaError> {
-        self.publish(now)
+        self.incomplete = false;
+        Ok(merged)
     }
 }

@@ -3,13 +3,15 @@
 use std::{fs::File, io::Read, path::Path};
 
 use abide_journal::{Created, Retry, Store, StoreError};
-use abide_model::Time;
+use abide_model::{Positions, Time};
+use bytes::Bytes;
+use futures::TryStreamExt as _;
 use object_store::{ObjectStoreExt as _, WriteMultipart, path::Path as ObjectPath};
 use sha2::{Digest, Sha256};
 
 use crate::{
     error::ReplicaError,
-    manifest::{Manifest, Part, hex},
+    manifest::{InvalidManifest, Manifest, Part, hex},
     replica::Replica,
 };
 
@@ -20,7 +22,7 @@ pub enum Compacted {
     Written(Manifest),
     /// Nothing came in since the last one.
     Nothing,
-    /// Somebody else wrote one in the meantime that this one does not cover.
+    /// Somebody else wrote one in the meantime, and this one does not cover it or adds nothing.
     Overtaken,
 }
 
@@ -33,9 +35,14 @@ pub async fn newest(store: &Store) -> Result<Option<Manifest>, ReplicaError> {
         .objects
         .iter()
         .filter_map(|object| object.location.filename()?.strip_suffix(".json")?.parse::<u64>().ok());
-    let Some(mut number) = numbers.max() else { return Ok(None) };
+    let number = numbers.max().unwrap_or(0);
+    let listed = if number == 0 { None } else { read(store, number).await? };
     // A listing may lag behind; what is there can always be read.
-    let mut newest = read(store, number).await?;
+    Ok(newest_after(store, number).await?.or(listed))
+}
+
+async fn newest_after(store: &Store, mut number: u64) -> Result<Option<Manifest>, ReplicaError> {
+    let mut newest = None;
     while let Some(next) = read(store, number + 1).await? {
         number += 1;
         newest = Some(next);
@@ -47,7 +54,11 @@ pub async fn newest(store: &Store) -> Result<Option<Manifest>, ReplicaError> {
 pub async fn read(store: &Store, number: u64) -> Result<Option<Manifest>, ReplicaError> {
     let name = Manifest::object_name(number);
     let Some(bytes) = store.get(&name).await? else { return Ok(None) };
-    Manifest::from_json(&bytes).map(Some).map_err(|source| ReplicaError::Manifest { name, source })
+    match Manifest::from_json(&bytes) {
+        Ok(manifest) if manifest.number == number => Ok(Some(manifest)),
+        Ok(_) => Err(ReplicaError::Manifest { name, source: InvalidManifest::Field("number") }),
+        Err(source) => Err(ReplicaError::Manifest { name, source }),
+    }
 }
 
 impl Replica {
@@ -60,23 +71,32 @@ impl Replica {
         unique: u64,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Compacted, ReplicaError> {
-        self.refresh(now).await?;
-        let positions = self.snapshot().positions.clone();
-        if self.manifest.as_ref().is_some_and(|newest| newest.positions() == positions) {
+        // Not published first: what is too much for memory is to be merged once, not twice.
+        self.catch_up(now).await?;
+        let held = self.manifest.as_ref().map_or(0, |held| held.number);
+        let others = newest_after(&self.store, held).await?;
+        let newest = others.as_ref().or(self.manifest.as_ref());
+        let (number, positions) =
+            newest.map(|newest| (newest.number, newest.positions())).unwrap_or_default();
+        let heads = self.heads();
+        let own: Positions = heads.iter().map(|head| (head.origin.clone(), head.position)).collect();
+        if positions.covers(&own) {
+            self.publish(now)?;
             return Ok(Compacted::Nothing);
         }
-        let scratch = tempfile::tempdir_in(&self.config.scratch_dir).map_err(ReplicaError::Scratch)?;
+        let scratch = crate::cache::scratch_folder(&self.config.scratch_dir)?;
         let index_path = scratch.path().join("list.index");
         let state_path = scratch.path().join("states.parquet");
-        let delta = self.take_delta()?;
-        let merged = self.merge_into(delta, &index_path, Some(&state_path), progress)?;
+        let merged = self.merge_into_base(&index_path, Some(&state_path), progress)?;
+        // Whether or not it becomes the store's newest, it is a correct list up to its positions.
+        self.publish(now)?;
         let stem = format!("snapshots/parts/{}-{unique:016x}", now.as_micros());
         let index = upload(&self.store, &index_path, format!("{stem}.index")).await?;
         let states = upload(&self.store, &state_path, format!("{stem}.parquet")).await?;
         let mut manifest = Manifest {
-            number: self.manifest.as_ref().map_or(1, |newest| newest.number + 1),
+            number: number + 1,
             written_at: now,
-            heads: self.heads(),
+            heads,
             clock: self.clock,
             retractions: (*self.retractions).clone(),
             sources: self.sources.clone(),
@@ -87,15 +107,13 @@ impl Replica {
             index,
             states,
         };
-        let written = commit(&self.store, &mut manifest).await?;
-        // Whether or not it became the newest, it is a correct list up to its positions.
-        let list = self.cache.install(&index_path, &manifest.index)?;
-        self.rebase(list);
-        self.republish(now)?;
-        if !written {
+        if !commit(&self.store, &mut manifest).await? {
             return Ok(Compacted::Overtaken);
         }
-        self.cache.tidy(&manifest.index, now);
+        // The snapshot stands. A local copy that cannot be kept is fetched by whoever needs it, who
+        // also learns why.
+        let _ = self.cache.install(&index_path, &manifest.index);
+        self.cache.tidy(Some(&manifest.index), now);
         self.manifest = Some(manifest.clone());
         Ok(Compacted::Written(manifest))
     }
@@ -110,7 +128,8 @@ async fn commit(store: &Store, manifest: &mut Manifest) -> Result<bool, ReplicaE
             Created::Another(bytes) => {
                 let theirs =
                     Manifest::from_json(&bytes).map_err(|source| ReplicaError::Manifest { name, source })?;
-                if !manifest.positions().covers(&theirs.positions()) {
+                let (own, theirs) = (manifest.positions(), theirs.positions());
+                if !own.covers(&theirs) || theirs.covers(&own) {
                     return Ok(false);
                 }
                 manifest.number += 1;
@@ -119,27 +138,77 @@ async fn commit(store: &Store, manifest: &mut Manifest) -> Result<bool, ReplicaE
     }
 }
 
-/// Parts of this size are uploaded one after the other.
+/// What is larger than this is uploaded in pieces of this size.
 const UPLOAD_BYTES: usize = 8 << 20;
 
-async fn upload(store: &Store, path: &Path, name: String) -> Result<Part, ReplicaError> {
-    let failed = |source| ReplicaError::Upload { name: name.clone(), source };
-    let mut file = File::open(path).map_err(ReplicaError::Scratch)?;
-    let multipart = store.objects().put_multipart(&ObjectPath::from(name.as_str())).await.map_err(failed)?;
-    let mut upload = WriteMultipart::new_with_chunk_size(multipart, UPLOAD_BYTES);
-    let mut digest = Sha256::new();
-    let mut buffer = vec![0; UPLOAD_BYTES];
-    let mut bytes = 0;
-    loop {
-        let read = file.read(&mut buffer).map_err(ReplicaError::Scratch)?;
-        if read == 0 {
-            break;
-        }
-        digest.update(&buffer[..read]);
-        bytes += read as u64;
-        upload.wait_for_capacity(2).await.map_err(failed)?;
-        upload.write(&buffer[..read]);
+/// How far an upload has come.
+struct Upload {
+    file: File,
+    digest: Sha256,
+    bytes: u64,
+}
+
+impl Upload {
+    fn read(&mut self) -> Result<Vec<u8>, ReplicaError> {
+        let mut buffer = Vec::with_capacity(UPLOAD_BYTES);
+        (&mut self.file).take(UPLOAD_BYTES as u64).read_to_end(&mut buffer).map_err(ReplicaError::Scratch)?;
+        self.digest.update(&buffer);
+        self.bytes += buffer.len() as u64;
+        Ok(buffer)
     }
-    upload.finish().await.map_err(failed)?;
-    Ok(Part { name, bytes, sha256: hex(&digest.finalize()) })
+}
+
+async fn upload(store: &Store, path: &Path, name: String) -> Result<Part, ReplicaError> {
+    let file = File::open(path).map_err(ReplicaError::Scratch)?;
+    let mut upload = Upload { file, digest: Sha256::new(), bytes: 0 };
+    let first = upload.read()?;
+    if first.len() < UPLOAD_BYTES {
+        // The name is unique, so nobody else's bytes can stand there.
+        store.create(&name, first.into(), Retry::default()).await?;
+    } else {
+        upload_in_pieces(store, &mut upload, first, &name).await?;
+    }
+    Ok(Part { name, bytes: upload.bytes, sha256: hex(&upload.digest.finalize()) })
+}
+
+async fn upload_in_pieces(
+    store: &Store,
+    upload: &mut Upload,
+    first: Vec<u8>,
+    name: &str,
+) -> Result<(), ReplicaError> {
+    let failed = |source| ReplicaError::Store(StoreError::of("write", name, source));
+    let multipart = store.objects().put_multipart(&ObjectPath::from(name)).await.map_err(failed)?;
+    let mut writing = WriteMultipart::new_with_chunk_size(multipart, UPLOAD_BYTES);
+    let mut piece = first;
+    while !piece.is_empty() {
+        writing.put(Bytes::from(piece));
+        if let Err(error) = writing.wait_for_capacity(2).await {
+            // Best effort: what is left of it is no object, only space, which the bucket's own rule
+            // for uploads that were never completed frees.
+            let _ = writing.abort().await;
+            return Err(failed(error));
+        }
+        piece = upload.read()?;
+    }
+    writing.finish().await.map_err(failed)?;
+    Ok(())
+}
+
+/// Reads a part whole and compares its digest; the inner error says what is wrong with it.
+pub async fn check_part(store: &Store, part: &Part) -> Result<Result<(), String>, ReplicaError> {
+    let unreadable = |source| StoreError::of("read", part.name.as_str(), source);
+    let found = match store.objects().get(&ObjectPath::from(part.name.as_str())).await {
+        Err(object_store::Error::NotFound { .. }) => {
+            return Ok(Err(format!("snapshot part `{}` is missing", part.name)));
+        }
+        found => found.map_err(unreadable)?,
+    };
+    let mut digest = Sha256::new();
+    let mut bytes = found.into_stream();
+    while let Some(chunk) = bytes.try_next().await.map_err(unreadable)? {
+        digest.update(&chunk);
+    }
+    let sound = hex(&digest.finalize()) == part.sha256;
+    Ok(if sound { Ok(()) } else { Err(format!("snapshot part `{}` was changed", part.name)) })
 }

@@ -13,7 +13,7 @@ use abide_model::Key;
 /// Collects records of a key and some bytes. Records of one key come out one after the other, in
 /// no order among themselves.
 #[derive(Debug)]
-pub struct Sorter {
+pub(crate) struct Sorter {
     scratch_dir: PathBuf,
     memory_max_bytes: usize,
     bytes: Vec<u8>,
@@ -28,10 +28,14 @@ struct Record {
     len: u32,
 }
 
+/// So many runs are open at the most; then they are merged into one, so that neither open files nor
+/// their buffers grow with the length of the list.
+const RUNS_MAX: usize = 64;
+
 impl Sorter {
     /// Scratch files are made in `scratch_dir` without a name, so nothing is left of them however
     /// the process ends.
-    pub fn new(scratch_dir: &Path, memory_max_bytes: usize) -> Self {
+    pub(crate) fn new(scratch_dir: &Path, memory_max_bytes: usize) -> Self {
         Self {
             scratch_dir: scratch_dir.to_owned(),
             memory_max_bytes,
@@ -41,7 +45,7 @@ impl Sorter {
         }
     }
 
-    pub fn push(&mut self, key: Key, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn push(&mut self, key: Key, bytes: &[u8]) -> io::Result<()> {
         let len = u32::try_from(bytes.len()).map_err(|_| io::Error::other("a record of more than 4 GiB"))?;
         self.records.push(Record { key, start: self.bytes.len(), len });
         self.bytes.extend_from_slice(bytes);
@@ -53,17 +57,35 @@ impl Sorter {
 
     fn spill(&mut self) -> io::Result<()> {
         self.records.sort_unstable();
-        let mut file = BufWriter::with_capacity(1 << 20, tempfile::tempfile_in(&self.scratch_dir)?);
+        let mut run = self.new_run()?;
         for record in &self.records {
-            file.write_all(&record.key.0)?;
-            file.write_all(&record.len.to_le_bytes())?;
-            file.write_all(self.bytes_of(record))?;
+            write_record(&mut run, record.key, self.bytes_of(record))?;
         }
-        let mut file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.rewind()?;
-        self.runs.push(file);
         self.records.clear();
         self.bytes.clear();
+        self.keep(run)?;
+        if self.runs.len() == RUNS_MAX { self.merge_runs() } else { Ok(()) }
+    }
+
+    fn merge_runs(&mut self) -> io::Result<()> {
+        let mut run = self.new_run()?;
+        let runs = std::mem::take(&mut self.runs);
+        let mut sorted = Sorted::of_runs(runs, self.memory_max_bytes)?;
+        while let Some((key, bytes)) = sorted.next_record()? {
+            write_record(&mut run, key, &bytes)?;
+        }
+        self.keep(run)
+    }
+
+    fn new_run(&self) -> io::Result<BufWriter<File>> {
+        let capacity = (self.memory_max_bytes / 16).clamp(1 << 13, 1 << 20);
+        Ok(BufWriter::with_capacity(capacity, tempfile::tempfile_in(&self.scratch_dir)?))
+    }
+
+    fn keep(&mut self, run: BufWriter<File>) -> io::Result<()> {
+        let mut file = run.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.rewind()?;
+        self.runs.push(file);
         Ok(())
     }
 
@@ -72,38 +94,47 @@ impl Sorter {
     }
 
     /// Everything in the order of keys.
-    pub fn finish(mut self) -> io::Result<Sorted> {
+    pub(crate) fn finish(mut self) -> io::Result<Sorted> {
         if self.runs.is_empty() {
             self.records.sort_unstable();
-        } else if !self.records.is_empty() {
+            let in_memory = Some(self);
+            return Ok(Sorted { runs: Vec::new(), heads: BinaryHeap::new(), in_memory, next_in_memory: 0 });
+        }
+        if !self.records.is_empty() {
             self.spill()?;
         }
-        let buffer = (self.memory_max_bytes / (self.runs.len() + 1)).clamp(1 << 14, 1 << 20);
-        let runs = std::mem::take(&mut self.runs);
-        let mut sorted = Sorted {
-            runs: runs.into_iter().map(|file| BufReader::with_capacity(buffer, file)).collect(),
-            heads: BinaryHeap::new(),
-            in_memory: self,
-            next_in_memory: 0,
-        };
+        Sorted::of_runs(self.runs, self.memory_max_bytes)
+    }
+}
+
+fn write_record(run: &mut impl Write, key: Key, bytes: &[u8]) -> io::Result<()> {
+    let len = u32::try_from(bytes.len()).expect("checked when it was pushed");
+    run.write_all(&key.0)?;
+    run.write_all(&len.to_le_bytes())?;
+    run.write_all(bytes)
+}
+
+/// The sorted records.
+#[derive(Debug)]
+pub(crate) struct Sorted {
+    runs: Vec<BufReader<File>>,
+    heads: BinaryHeap<Reverse<(Key, usize, Vec<u8>)>>,
+    /// Where nothing had to be spilled.
+    in_memory: Option<Sorter>,
+    next_in_memory: usize,
+}
+
+impl Sorted {
+    fn of_runs(runs: Vec<File>, memory_max_bytes: usize) -> io::Result<Self> {
+        let buffer = (memory_max_bytes / (runs.len() + 1)).clamp(1 << 13, 1 << 20);
+        let runs: Vec<_> = runs.into_iter().map(|file| BufReader::with_capacity(buffer, file)).collect();
+        let mut sorted = Self { runs, heads: BinaryHeap::new(), in_memory: None, next_in_memory: 0 };
         for run in 0..sorted.runs.len() {
             sorted.advance(run)?;
         }
         Ok(sorted)
     }
-}
 
-/// The sorted records.
-#[derive(Debug)]
-pub struct Sorted {
-    runs: Vec<BufReader<File>>,
-    heads: BinaryHeap<Reverse<(Key, usize, Vec<u8>)>>,
-    /// Used when nothing had to be spilled.
-    in_memory: Sorter,
-    next_in_memory: usize,
-}
-
-impl Sorted {
     fn advance(&mut self, run: usize) -> io::Result<()> {
         let file = &mut self.runs[run];
         let mut key = [0; 16];
@@ -120,9 +151,10 @@ impl Sorted {
     }
 
     fn next_record(&mut self) -> io::Result<Option<(Key, Vec<u8>)>> {
-        if let Some(record) = self.in_memory.records.get(self.next_in_memory) {
+        if let Some(sorter) = &self.in_memory {
+            let Some(record) = sorter.records.get(self.next_in_memory) else { return Ok(None) };
             self.next_in_memory += 1;
-            return Ok(Some((record.key, self.in_memory.bytes_of(record).to_vec())));
+            return Ok(Some((record.key, sorter.bytes_of(record).to_vec())));
         }
         let Some(Reverse((key, run, bytes))) = self.heads.pop() else { return Ok(None) };
         self.advance(run)?;

@@ -1,6 +1,6 @@
 //! Imports on their way: their signals do not count before the record that commits them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use abide_journal::ObjectName;
 use abide_model::Signal;
@@ -14,6 +14,8 @@ pub(crate) struct OpenBatches {
     earlier: BTreeMap<String, Vec<ObjectName>>,
     /// Of the object that is being read.
     held: BTreeMap<String, (ObjectName, Vec<Signal>)>,
+    /// Committed in the object that is being read.
+    closed: BTreeSet<String>,
 }
 
 impl OpenBatches {
@@ -27,7 +29,13 @@ impl OpenBatches {
             .iter()
             .map(|(batch, places)| (batch.clone(), places.iter().map(name).collect()))
             .collect();
-        Ok(Self { earlier, held: BTreeMap::new() })
+        Ok(Self { earlier, ..Self::default() })
+    }
+
+    /// Forgets what was noted of an object that was begun and not ended.
+    pub(crate) fn begin_object(&mut self) {
+        self.held.clear();
+        self.closed.clear();
     }
 
     pub(crate) fn hold(&mut self, signal: Signal, object: &ObjectName) {
@@ -41,16 +49,23 @@ impl OpenBatches {
 
     /// What is left of an object once it was read is remembered by its name.
     pub(crate) fn end_object(&mut self) {
+        for batch in std::mem::take(&mut self.closed) {
+            self.earlier.remove(&batch);
+        }
         for (batch, (object, _)) in std::mem::take(&mut self.held) {
             self.earlier.entry(batch).or_default().push(object);
         }
     }
 
-    /// Where a batch's signals are: in earlier objects, and at hand.
-    pub(crate) fn close(&mut self, batch: &str) -> (Vec<ObjectName>, Vec<Signal>) {
-        let earlier = self.earlier.remove(batch).unwrap_or_default();
-        let held = self.held.remove(batch).map(|(_, signals)| signals).unwrap_or_default();
-        (earlier, held)
+    /// The objects in which a batch's earlier signals stand.
+    pub(crate) fn earlier(&self, batch: &str) -> Vec<ObjectName> {
+        self.earlier.get(batch).filter(|_| !self.closed.contains(batch)).cloned().unwrap_or_default()
+    }
+
+    /// Closes a batch and gives its signals that are at hand.
+    pub(crate) fn close(&mut self, batch: &str) -> Vec<Signal> {
+        self.closed.insert(batch.to_owned());
+        self.held.remove(batch).map(|(_, signals)| signals).unwrap_or_default()
     }
 
     pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {

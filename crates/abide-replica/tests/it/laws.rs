@@ -1,0 +1,163 @@
+//! However signals are taken in, the list is the same.
+
+use std::{path::Path, sync::Arc};
+
+use abide_journal::{Record, RetractionRecord, Store, Writer};
+use abide_model::{Retraction, Signal};
+use abide_replica::{Compacted, Ephemeral, Replica, ReplicaConfig};
+use object_store::memory::InMemory;
+use proptest::{collection::vec, prelude::*, sample::select};
+
+use crate::{
+    model::Model,
+    world::{NOW, RULES, any_signal, assert_is, commit, init, open, without_snapshots, writer},
+};
+
+const PEOPLE: u64 = 4;
+const IMPORTS: &[&str] = &["import-a", "import-b"];
+const BATCHES: &[&str] = &["live-20260101", "live-20260102", "live-20260101", "import-a", "import-b"];
+
+#[derive(Clone, Debug)]
+enum Step {
+    Append(Vec<Signal>),
+    Commit(&'static str),
+    Retract(&'static str),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let append = || vec(any_signal(BATCHES), 1..5).prop_map(Step::Append);
+    let commit = select(IMPORTS).prop_map(Step::Commit);
+    let retract = select(&["live-20260102", "import-a", "import-b"][..]).prop_map(Step::Retract);
+    vec(prop_oneof![6 => append(), 2 => commit, 1 => retract], 1..9)
+}
+
+fn records(step: &Step) -> Vec<Record> {
+    match step {
+        Step::Append(signals) => signals.iter().cloned().map(Record::Signal).collect(),
+        Step::Commit(batch) => vec![commit(batch)],
+        Step::Retract(batch) => vec![Record::Retraction(RetractionRecord {
+            what: Retraction::Batch(batch.parse().unwrap()),
+            reason: "sent twice".into(),
+            recorded_by: "test".into(),
+            at: NOW,
+        })],
+    }
+}
+
+fn config(dir: &Path, overlay_max: usize, memory_max_bytes: usize) -> ReplicaConfig {
+    ReplicaConfig { overlay_max, memory_max_bytes, ..ReplicaConfig::new(dir) }
+}
+
+struct World {
+    objects: Arc<InMemory>,
+    store: Store,
+    writer: Writer,
+    model: Model,
+    dir: tempfile::TempDir,
+}
+
+impl World {
+    async fn new() -> Self {
+        let objects = Arc::new(InMemory::new());
+        let store = init(objects.clone()).await;
+        let writer = writer(&store, "eu-1").await;
+        Self { objects, store, writer, model: Model::default(), dir: tempfile::tempdir().unwrap() }
+    }
+
+    async fn take(&mut self, step: &Step) {
+        let records = records(step);
+        records.iter().for_each(|record| self.model.take(record));
+        self.writer.append(&records, NOW).await.unwrap();
+    }
+
+    fn config(&self, name: &str, overlay_max: usize, memory_max_bytes: usize) -> ReplicaConfig {
+        config(&self.dir.path().join(name), overlay_max, memory_max_bytes)
+    }
+}
+
+fn run(test: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(test);
+}
+
+async fn compact(replica: &mut Replica, unique: u64) -> Compacted {
+    replica.compact(NOW, unique, &mut |_| ()).await.unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(48), ..ProptestConfig::default() })]
+
+    /// Through the overlay alone, through spills, through merges in next to no memory, compacted every
+    /// few steps, started from a snapshot or replayed whole: the list is what the model says after
+    /// every step, and an import that was not committed or was taken back might as well not have been.
+    #[test]
+    fn every_way_of_taking_in_is_the_same(steps in steps(), compact_every in 1_usize..4) {
+        run(async {
+            let mut world = World::new().await;
+            let mut follower = open(&world.store, &world.config("overlay", usize::MAX, 1 << 20)).await.unwrap();
+            let mut spilling = open(&world.store, &world.config("spilling", 1, 1 << 20)).await.unwrap();
+            let mut cramped = open(&world.store, &world.config("cramped", 2, 300)).await.unwrap();
+            let mut compactor = open(&world.store, &world.config("compactor", 3, 1 << 20)).await.unwrap();
+            for (at, step) in steps.iter().enumerate() {
+                world.take(step).await;
+                for (name, replica) in
+                    [("overlay", &mut follower), ("spilling", &mut spilling), ("cramped", &mut cramped)]
+                {
+                    replica.refresh(NOW).await.unwrap();
+                    assert_is(&replica.snapshot(), &world.model, PEOPLE, name);
+                }
+                if at % compact_every == 0 {
+                    let compacted = compact(&mut compactor, at as u64).await;
+                    assert!(matches!(compacted, Compacted::Written(_)), "{compacted:?}");
+                    assert_is(&compactor.snapshot(), &world.model, PEOPLE, "compacted");
+                    let started = open(&world.store, &world.config("started", 2, 1 << 20)).await.unwrap();
+                    assert_is(&started.snapshot(), &world.model, PEOPLE, "started from a snapshot");
+                }
+            }
+            compactor.refresh(NOW).await.unwrap();
+            assert_is(&compactor.snapshot(), &world.model, PEOPLE, "compactor, refreshed");
+            let started = open(&world.store, &world.config("anew", 1, 300)).await.unwrap();
+            assert_is(&started.snapshot(), &world.model, PEOPLE, "snapshot and the rest");
+            let whole = without_snapshots(&*world.objects).await;
+            let replayed = open(&whole, &world.config("replayed", 2, 300)).await.unwrap();
+            assert_is(&replayed.snapshot(), &world.model, PEOPLE, "replayed whole");
+            assert_eq!(started.snapshot().positions, replayed.snapshot().positions);
+            assert_eq!(started.clock(), replayed.clock());
+            assert_eq!(started.snapshot().sources, replayed.snapshot().sources);
+        });
+    }
+
+    /// A list that was never in a store is the same list, whatever memory it had.
+    #[test]
+    fn a_list_without_a_store_is_the_same(
+        signals in vec(any_signal(&["against"]), 0..30),
+        memory_max_bytes in prop_oneof![Just(200_usize), Just(1 << 20)],
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut list = Ephemeral::new(dir.path(), memory_max_bytes).unwrap();
+        signals.iter().for_each(|signal| list.add(signal).unwrap());
+        let snapshot = list.finish(RULES.clone(), NOW).unwrap();
+        let mut model = Model::default();
+        model.signals = signals;
+        assert_is(&snapshot, &model, PEOPLE, "without a store");
+    }
+}
+
+/// As many cases as `PROPTEST_CASES` says, else `default`.
+fn cases(default: u32) -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+/// Nothing new, nothing written; and what another has written already is not written again.
+#[tokio::test]
+async fn a_snapshot_adds_something() {
+    let mut world = World::new().await;
+    let mut first = open(&world.store, &world.config("first", 10, 1 << 20)).await.unwrap();
+    let mut second = open(&world.store, &world.config("second", 10, 1 << 20)).await.unwrap();
+    assert!(matches!(compact(&mut first, 1).await, Compacted::Nothing), "of an empty store");
+    world.take(&Step::Commit("import-a")).await;
+    assert!(matches!(compact(&mut first, 2).await, Compacted::Written(manifest) if manifest.number == 1));
+    assert!(matches!(compact(&mut first, 3).await, Compacted::Nothing));
+    assert!(matches!(compact(&mut second, 4).await, Compacted::Nothing), "the other's covers it");
+    world.take(&Step::Commit("import-b")).await;
+    assert!(matches!(compact(&mut second, 5).await, Compacted::Written(manifest) if manifest.number == 2));
+}

@@ -1,0 +1,235 @@
+//! Who acts: writers and followers, some of which compact. Each may be killed at any moment.
+
+use std::path::{Path, PathBuf};
+
+use abide_journal::{Record, RetractionRecord, Store, Writer};
+use abide_model::{BatchId, Retraction, Signal, Time};
+use abide_replica::{Compacted, Replica, ReplicaConfig};
+use abide_testkit::{NodeClock, SimClock};
+use futures::future::{BoxFuture, FutureExt, LocalBoxFuture};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+
+use super::auditor::Ledger;
+use crate::world::{RULES, SPELLINGS, commit, opt_in, opt_out, writer_config};
+
+pub(super) const PEOPLE: u64 = 6;
+
+pub(super) trait Actor {
+    fn act(&mut self, rng: ChaCha8Rng) -> LocalBoxFuture<'_, ()>;
+
+    /// Everything in memory is gone.
+    fn killed(&mut self);
+}
+
+pub(super) struct Writing {
+    number: usize,
+    origin: &'static str,
+    store: Store,
+    clock: NodeClock,
+    ledger: Ledger,
+    writer: Option<Writer>,
+    /// How often it was started.
+    starts: u64,
+    imports: u32,
+    open_import: Option<BatchId>,
+}
+
+impl Writing {
+    pub(super) fn new(
+        number: usize,
+        origin: &'static str,
+        store: Store,
+        clock: NodeClock,
+        ledger: Ledger,
+    ) -> Self {
+        Self { number, origin, store, clock, ledger, writer: None, starts: 0, imports: 0, open_import: None }
+    }
+
+    async fn write(&mut self, mut rng: ChaCha8Rng) {
+        let now = self.clock.now();
+        if self.writer.is_none() {
+            self.starts += 1;
+            let config = writer_config(self.number as u64 * 1_000_000 + self.starts);
+            let origin = self.origin.parse().unwrap();
+            match Writer::open(&self.store, origin, config, now).await {
+                Ok(writer) => self.writer = Some(writer),
+                Err(_) => return self.ledger.count(|events| &mut events.refused),
+            }
+        }
+        let records = self.records(now, &mut rng);
+        self.ledger.attempt(&records);
+        let writer = self.writer.as_mut().expect("just opened");
+        match writer.append(&records, now).await {
+            Ok(appended) => {
+                self.ledger.acknowledge(&appended.token.origin, appended.first, records);
+            }
+            Err(error) => {
+                let kind = error.kind();
+                assert!(
+                    matches!(
+                        kind,
+                        abide_journal::ErrorKind::Unavailable | abide_journal::ErrorKind::Conflict
+                    ),
+                    "faults that pass are taken for {kind:?}: {error:?}"
+                );
+                self.ledger.count(|events| &mut events.refused);
+            }
+        }
+    }
+
+    /// A choice or two, part of an import or its end, or a taking-back.
+    fn records(&mut self, now: Time, rng: &mut ChaCha8Rng) -> Vec<Record> {
+        match rng.random_range(0..10) {
+            0..6 => (0..rng.random_range(1..4)).map(|_| Record::Signal(self.choice(now, rng))).collect(),
+            6..8 => {
+                let batch = self.open_import.take().unwrap_or_else(|| {
+                    self.imports += 1;
+                    format!("import-{}-{}", self.number, self.imports).parse().unwrap()
+                });
+                let mut signals: Vec<Record> = (0..rng.random_range(1..5))
+                    .map(|_| Record::Signal(Signal { batch: batch.clone(), ..self.choice(now, rng) }))
+                    .collect();
+                if rng.random_bool(0.3) {
+                    signals.push(commit(batch.as_str()));
+                } else {
+                    self.open_import = Some(batch);
+                }
+                signals
+            }
+            8 => match self.open_import.take() {
+                Some(batch) => vec![commit(batch.as_str())],
+                None => vec![Record::Signal(self.choice(now, rng))],
+            },
+            _ => {
+                let (writer, import) = (rng.random_range(0..3), rng.random_range(1..4));
+                let batch = format!("import-{writer}-{import}").parse().unwrap();
+                vec![Record::Retraction(RetractionRecord {
+                    what: Retraction::Batch(batch),
+                    reason: "sent twice".into(),
+                    recorded_by: "test".into(),
+                    at: now,
+                })]
+            }
+        }
+    }
+
+    fn choice(&mut self, now: Time, rng: &mut ChaCha8Rng) -> Signal {
+        let clock = self.writer.as_mut().expect("open while it writes").clock();
+        let at = clock.next(now);
+        let (person, spelling) =
+            (rng.random_range(0..PEOPLE), SPELLINGS[rng.random_range(0..SPELLINGS.len())]);
+        // Only a writer whose clock is right takes opt-ins, as `ClockCheck` would see to.
+        if self.number != 1 && rng.random_bool(0.25) {
+            opt_in(person, spelling, at)
+        } else {
+            opt_out(person, spelling, at)
+        }
+    }
+}
+
+impl Actor for Writing {
+    fn act(&mut self, rng: ChaCha8Rng) -> LocalBoxFuture<'_, ()> {
+        self.write(rng).boxed_local()
+    }
+
+    fn killed(&mut self) {
+        self.ledger.count(|events| &mut events.killed);
+        self.writer = None;
+        self.open_import = None;
+    }
+}
+
+pub(super) struct Follower {
+    config: ReplicaConfig,
+    compacts: bool,
+    store: Store,
+    clock: SimClock,
+    pub(super) replica: Option<Replica>,
+    pub(super) snapshots_written: u64,
+    pub(super) started: u64,
+    pub(super) failed: u64,
+}
+
+impl Follower {
+    pub(super) fn new(
+        dir: PathBuf,
+        overlay_max: usize,
+        memory_max_bytes: usize,
+        compacts: bool,
+        store: Store,
+        clock: SimClock,
+    ) -> Self {
+        let config = ReplicaConfig { overlay_max, memory_max_bytes, ..ReplicaConfig::new(&dir) };
+        let (snapshots_written, started, failed) = (0, 0, 0);
+        Self { config, compacts, store, clock, replica: None, snapshots_written, started, failed }
+    }
+
+    pub(super) fn dir(&self) -> &Path {
+        &self.config.cache_dir
+    }
+
+    async fn follow(&mut self, mut rng: ChaCha8Rng) {
+        let now = self.clock.now();
+        let Some(replica) = &mut self.replica else {
+            match Replica::open(&self.store, RULES.clone(), self.config.clone(), now).await {
+                Ok(replica) => {
+                    self.replica = Some(replica);
+                    self.started += 1;
+                }
+                Err(error) => self.note(&error),
+            }
+            return;
+        };
+        let result = if self.compacts && rng.random_bool(0.5) {
+            replica.compact(now, rng.random(), &mut |_| ()).await.map(|compacted| {
+                self.snapshots_written += u64::from(matches!(compacted, Compacted::Written(_)));
+            })
+        } else {
+            replica.refresh(now).await
+        };
+        if let Err(error) = result {
+            self.note(&error);
+        }
+    }
+
+    fn note(&mut self, error: &abide_replica::ReplicaError) {
+        self.failed += 1;
+        let kind = error.kind();
+        let expected = abide_journal::ErrorKind::Unavailable;
+        assert_eq!(kind, expected, "faults that pass are taken for {kind:?}: {error:?}");
+    }
+
+    pub(super) async fn catch_up(&mut self, tries_max: u32) {
+        for _ in 0..tries_max {
+            let now = self.clock.now();
+            let caught_up = match &mut self.replica {
+                Some(replica) => replica.refresh(now).await,
+                None => Replica::open(&self.store, RULES.clone(), self.config.clone(), now)
+                    .await
+                    .map(|replica| self.replica = Some(replica)),
+            };
+            match caught_up {
+                Ok(()) => return,
+                Err(error) => self.note(&error),
+            }
+        }
+        panic!("not caught up although nothing fails any more");
+    }
+}
+
+impl Actor for Follower {
+    fn act(&mut self, rng: ChaCha8Rng) -> LocalBoxFuture<'_, ()> {
+        self.follow(rng).boxed_local()
+    }
+
+    /// The cache folder stays, with whatever was half-written in it.
+    fn killed(&mut self) {
+        self.replica = None;
+    }
+}
+
+/// A replica is followed in one task and read in others.
+fn _may_move_between_threads(replica: &mut Replica) -> BoxFuture<'_, bool> {
+    async { replica.refresh(Time::MIN).await.is_ok() }.boxed()
+}
