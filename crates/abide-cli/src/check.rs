@@ -162,7 +162,7 @@ fn explain(given: &[Given], segments: &[String], context: &Context, snapshot: &S
     for given in given {
         match &given.read {
             Ok(identifier) if identifier.is_hashed() => {
-                println!("  {}: read, as a {} digest", given.kind, identifier.primary().form)
+                println!("  {}: read, as a {} digest", given.kind, identifier.primary().form);
             }
             Ok(_) => println!("  {}: read", given.kind),
             Err(error) => println!("  {}: not read: {error}", given.kind),

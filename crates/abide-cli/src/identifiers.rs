@@ -1,5 +1,5 @@
-//! The identifiers of one person, as flags. None need stand on the command line: `-` reads it from
-//! standard input.
+//! The identifiers of one person, as flags, each as often as there are such. None need stand on the
+//! command line: `-` reads it from standard input.
 
 use std::io::BufRead as _;
 
@@ -10,24 +10,24 @@ use anyhow::{Context as _, bail, ensure};
 #[command(next_help_heading = "Identifiers (`-` reads one from standard input)")]
 pub(crate) struct IdentifierFlags {
     #[arg(long, value_name = "ADDRESS", allow_hyphen_values = true)]
-    email: Option<String>,
+    email: Vec<String>,
     /// In E.164, or as dialled in the store's phone region.
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
-    phone: Option<String>,
+    phone: Vec<String>,
     #[arg(long, value_name = "ID", allow_hyphen_values = true)]
-    user_id: Option<String>,
+    user_id: Vec<String>,
     /// A mobile advertising id (IDFA, GAID).
     #[arg(long, value_name = "UUID", allow_hyphen_values = true)]
-    maid: Option<String>,
+    maid: Vec<String>,
     #[arg(long, value_name = "TOKEN", allow_hyphen_values = true)]
-    push_token: Option<String>,
+    push_token: Vec<String>,
     #[arg(long, value_name = "ID", allow_hyphen_values = true)]
-    cookie: Option<String>,
+    cookie: Vec<String>,
     #[arg(long, value_name = "IP", allow_hyphen_values = true)]
-    ip: Option<String>,
+    ip: Vec<String>,
     /// Everybody with an e-mail address at this domain.
     #[arg(long, value_name = "DOMAIN", allow_hyphen_values = true)]
-    email_domain: Option<String>,
+    email_domain: Vec<String>,
     /// An identifier that is already hashed, in hex or Base64, e.g. email=5f…, email:md5=9e…,
     /// phone:last10.sha256=….
     #[arg(long, value_name = "KIND[:FORM]=DIGEST")]
@@ -52,14 +52,15 @@ impl IdentifierFlags {
             (IdentifierKind::Ip, &self.ip),
             (IdentifierKind::EmailDomain, &self.email_domain),
         ];
-        let from_stdin = raw.iter().filter(|(_, text)| text.as_deref() == Some("-")).count();
+        let from_stdin = raw.iter().flat_map(|(_, texts)| *texts).filter(|text| *text == "-").count();
         ensure!(from_stdin <= 1, "only one identifier can be read from standard input");
         let mut given = Vec::new();
-        for (kind, text) in raw {
-            let Some(text) = text else { continue };
-            let read =
-                if text == "-" { normaliser.raw(kind, &one_line()?) } else { normaliser.raw(kind, text) };
-            given.push(Given { kind, read });
+        for (kind, texts) in raw {
+            for text in texts {
+                let read =
+                    if text == "-" { normaliser.raw(kind, &one_line()?) } else { normaliser.raw(kind, text) };
+                given.push(Given { kind, read });
+            }
         }
         for hashed in &self.hashed {
             given.push(read_hashed(hashed)?);

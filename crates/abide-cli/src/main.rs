@@ -86,7 +86,7 @@ fn run(command: Command) -> anyhow::Result<Exit> {
     runtime.block_on(async {
         match command {
             Command::Init(args) => init::run(args).await,
-            Command::Import(args) => import::run(args).await,
+            Command::Import(args) => Box::pin(import::run(args)).await,
             Command::OptOut(args) => opt_out::run(args).await,
             Command::OptIn(args) => opt_in::run(args).await,
             Command::Check(args) => check::run(args).await,
@@ -98,7 +98,7 @@ fn run(command: Command) -> anyhow::Result<Exit> {
             Command::Compact(args) => compact::run(args).await,
             Command::Verify(args) => verify::run(args).await,
             Command::Export(args) => export::run(args).await,
-            Command::Mechanisms(args) => mechanisms::run(&args),
+            Command::Mechanisms(args) => Ok(mechanisms::run(&args)),
         }
     })
 }

@@ -24,19 +24,17 @@ use places::Places;
 /// Every row is one person, by all its columns of identifiers together. Columns are found by their
 /// names and values, said aloud, and set by --id. The output appears only when it is complete.
 ///
-/// Exit codes: 0 nobody was blocked, 1 somebody was, 2 nobody was but some rows could not be judged,
-/// 3 the work could not be done (with several files: for one of them at least; the others are done).
+/// Exit codes: 0 nobody was blocked, 1 somebody was, 2 nobody was but some rows could not be judged
+/// (or `--on-cannot-tell fail` stopped at one), 3 the work could not be done (with several files: for one of them at
+/// least; the others are done).
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   abide scrub customers.csv --against unsubscribed.csv --action contact.email -o clean.csv
   abide scrub 'data/*.parquet' --action contact.email -o clean/ --report report.json
   abide scrub people.csv --action contact.sms --to mobile --context brand=BRAND -o clean.csv \\
       --blocked blocked.csv --unjudged unjudged.csv
-  zcat people.ndjson.gz | abide scrub - --action share.partner --id user.email=email -o - > clean.ndjson")]
+  zcat p.ndjson.gz | abide scrub - --action sell --id user.email=email -o - > clean.ndjson")]
 pub(crate) struct Args {
-    #[command(flatten)]
-    files: FileFlags,
-
     /// What is about to be done, e.g. contact.email.
     #[arg(long)]
     action: Action,
@@ -58,6 +56,9 @@ pub(crate) struct Args {
     /// What becomes of rows that cannot be judged: block, allow, or fail, which stops at the first.
     #[arg(long, default_value_t, value_name = "CHOICE")]
     on_cannot_tell: OnCannotTell,
+
+    #[command(flatten)]
+    files: FileFlags,
 
     #[command(flatten)]
     judge: JudgeFlags,
@@ -85,6 +86,6 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     };
     let mut report = run.all(inputs, &places);
     places.save_sheets(&mut report)?;
-    args.report.give(&report, |report| said::scrubbed(report))?;
+    args.report.give(&report, said::scrubbed)?;
     Ok(files::exit_of(&report))
 }

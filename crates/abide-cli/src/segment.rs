@@ -28,9 +28,6 @@ use crate::{
   abide segment customers.csv --actions contact.email,contact.sms,target.ad -o labelled.csv
   abide segment 'data/*.parquet' --actions contact.email --context brand=BRAND -o labelled/")]
 pub(crate) struct Args {
-    #[command(flatten)]
-    files: FileFlags,
-
     /// What might be done, with commas between.
     #[arg(long, required = true, value_delimiter = ',', value_name = "ACTION,…")]
     actions: Vec<Action>,
@@ -38,6 +35,9 @@ pub(crate) struct Args {
     /// Where the labelled rows go: a file, - for standard output, or for several files a directory.
     #[arg(short, long, value_name = "PATH")]
     output: String,
+
+    #[command(flatten)]
+    files: FileFlags,
 
     #[command(flatten)]
     judge: JudgeFlags,
@@ -64,6 +64,6 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
         now,
     };
     let report = run.all(inputs, &places);
-    args.report.give(&report, |report| said::segmented(report))?;
+    args.report.give(&report, said::segmented)?;
     Ok(if report.threshold() == Threshold::Failed { Exit::Failed } else { Exit::Clean })
 }

@@ -43,10 +43,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
 
     if args.json {
         let answer = json!({
-            "store": opened.store.location(),
+            "store": opened.place(),
             "id": opened.store.id().to_string(),
             "phone_region": opened.store.config().phone_region.to_string(),
-            "forms": opened.store.config().forms.iter().map(|form| form.as_str()).collect::<Vec<_>>(),
+            "forms": opened.store.config().forms.iter().map(abide_model::Form::as_str).collect::<Vec<_>>(),
             "identities": snapshot.len_identities(),
             "identities_beside_the_index": snapshot.overlay.len(),
             "held": held,
@@ -67,7 +67,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
         println!("{answer}");
         return Ok(Exit::Clean);
     }
-    println!("Store       {} ({})", opened.store.location(), opened.store.id());
+    println!("Store       {} ({})", opened.place(), opened.store.id());
     println!(
         "List        {} identities, {} of them beside the index",
         snapshot.len_identities(),

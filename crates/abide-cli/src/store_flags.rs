@@ -98,6 +98,11 @@ impl StoreFlags {
 }
 
 impl Opened {
+    /// Where the store is, as the user named it.
+    pub(crate) fn place(&self) -> &str {
+        &self.flags.store
+    }
+
     /// The list, read up to its end.
     pub(crate) async fn replica(&self, now: Time) -> anyhow::Result<Replica> {
         let dir = self.flags.cache_dir()?.join(self.store.id().to_string());

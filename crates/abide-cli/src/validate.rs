@@ -26,12 +26,12 @@ use crate::{
   abide validate 'incoming/*.parquet' --action collect --json
   abide validate leads.csv --against unsubscribed.csv --action contact.email")]
 pub(crate) struct Args {
-    #[command(flatten)]
-    files: FileFlags,
-
     /// What is about to be done, e.g. collect.
     #[arg(long)]
     action: Action,
+
+    #[command(flatten)]
+    files: FileFlags,
 
     #[command(flatten)]
     judge: JudgeFlags,
@@ -56,6 +56,6 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
         now,
     };
     let report = run.all(inputs, &Places::nowhere());
-    args.report.give(&report, |report| said::validated(report))?;
+    args.report.give(&report, said::validated)?;
     Ok(files::exit_of(&report))
 }

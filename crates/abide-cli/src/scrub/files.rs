@@ -2,7 +2,8 @@
 
 use abide_enforce::Options;
 use abide_model::{OnCannotTell, Time};
-use abide_scrub::{FileReport, Job, Means, Progress, Report, Task, Threshold};
+use abide_scrub::{FileReport, Job, Means, Progress, Report, ScrubError, Task, Threshold};
+use anyhow::Context as _;
 use indicatif::ProgressBar;
 
 use super::{
@@ -40,7 +41,8 @@ impl Run<'_> {
                 Err(error) => {
                     let file = if several { format!("`{}`: ", input.name()) } else { String::new() };
                     eprintln!("abide: {file}{error:#}");
-                    report.add_failure(&input.name(), format!("{error:#}"));
+                    let stopped = matches!(error.downcast_ref(), Some(ScrubError::CannotTell { .. }));
+                    report.add_failure(&input.name(), format!("{error:#}"), stopped);
                 }
             }
         }
@@ -51,7 +53,8 @@ impl Run<'_> {
     fn one(&self, named: &Named, places: &Places, several: bool) -> anyhow::Result<FileReport> {
         let (input, head) = named.open(self.files)?;
         let sample = Sample::of(&input, head.as_deref())?;
-        let (people, found) = columns::people(&sample, self.files, self.list.normaliser.region())?;
+        let (people, found) = columns::people(&sample, self.files, self.list.normaliser.region())
+            .with_context(|| format!("read as {} (--format says otherwise)", input.options.format))?;
         let (context, context_columns, said) =
             columns::circumstances(&sample, self.judge, &self.list.snapshot.rules)?;
         let file = if several { format!("`{}`: ", named.name()) } else { String::new() };

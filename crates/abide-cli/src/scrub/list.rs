@@ -85,7 +85,7 @@ impl ListFlags {
         let rules = Arc::new(Ruleset::built_in()?);
         let mut bar = Bar::default();
         let list = abide_import::against(reader, rules, Path::new(&scratch), MEMORY_MAX_BYTES, &mut |at| {
-            bar.show(at)
+            bar.show(at);
         })
         .await;
         bar.end();

@@ -114,13 +114,13 @@ fn footer(report: &Report) -> String {
             .expect("a String takes everything");
     }
     let (ruleset, list) = (&report.ruleset, &report.list);
+    let place = if list.positions.is_empty() { String::new() } else { format!(" at {}", list.position) };
     writeln!(
         said,
-        "Ruleset {}@{}, list of {} identities at {}, read at {}.",
+        "Ruleset {}@{}, list of {} identities{place}, read at {}.",
         ruleset.name,
         &ruleset.sha256[..8],
         grouped(list.identities),
-        list.position,
         list.as_of,
     )
     .expect("a String takes everything");
@@ -163,7 +163,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             grouped.push(',');
         }
         grouped.push(digit);
