@@ -161,6 +161,8 @@ pub struct TallyReport {
 pub struct Failure {
     pub name: String,
     pub error: String,
+    /// It was stopped at a row that cannot be judged, as `fail` demands.
+    pub stopped: bool,
 }
 
 /// What a report comes down to, for an exit code.
@@ -169,7 +171,7 @@ pub enum Threshold {
     Clean,
     /// Somebody is blocked.
     Found,
-    /// Nobody is blocked, but some cannot be told.
+    /// Nobody is blocked, but some cannot be told; or a file was stopped at somebody who cannot.
     CannotTell,
     /// A file could not be done.
     Failed,
@@ -227,8 +229,8 @@ impl Report {
     }
 
     /// Notes a file that could not be done; `error` is the whole chain of causes.
-    pub fn add_failure(&mut self, name: &str, error: String) {
-        self.failed.push(Failure { name: name.to_owned(), error });
+    pub fn add_failure(&mut self, name: &str, error: String, stopped: bool) {
+        self.failed.push(Failure { name: name.to_owned(), error, stopped });
     }
 
     pub fn finish(&mut self, at: Time) {
@@ -237,8 +239,11 @@ impl Report {
 
     pub fn threshold(&self) -> Threshold {
         let any = |count: fn(&TallyReport) -> u64| self.totals.iter().any(|total| count(&total.tally) > 0);
-        if !self.failed.is_empty() {
+        if self.failed.iter().any(|failure| !failure.stopped) {
             Threshold::Failed
+        } else if !self.failed.is_empty() {
+            // Before `Found`, which would say that all files were done.
+            Threshold::CannotTell
         } else if any(|tally| tally.blocked) {
             Threshold::Found
         } else if any(|tally| tally.cannot_tell) {

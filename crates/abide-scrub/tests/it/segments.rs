@@ -68,7 +68,9 @@ fn a_report_adds_files_up() {
         report.add(world.run(file, Format::CSV, &job).unwrap());
         assert_eq!(report.threshold(), threshold);
     }
-    report.add_failure("missing.csv", "could not open `missing.csv`".to_owned());
+    report.add_failure("stopped.csv", "row 1 cannot be judged".to_owned(), true);
+    assert_eq!(report.threshold(), Threshold::CannotTell, "a file is not done");
+    report.add_failure("missing.csv", "could not open `missing.csv`".to_owned(), false);
     assert_eq!(report.threshold(), Threshold::Failed);
     report.finish(NOW);
     let json: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();
