@@ -2,9 +2,12 @@
 //!
 //! [`contract::check`] says what we assume of an object store; every store that a test trusts passes it, real
 //! or not. [`S3Server`] is a real one on loopback, [`FaultyStore`] makes any of them fail from a seed, and
-//! [`SimClock`] is the time of a simulated world. Nothing here is part of the product: other crates name it
+//! [`SimClock`] is the time of a simulated world. `cases` (a feature, since it takes the whole engine) runs the
+//! repository's case files through whatever answers them. Nothing here is part of the product: other crates name it
 //! only as a dev-dependency.
 
+#[cfg(feature = "cases")]
+pub mod cases;
 pub mod clock;
 pub mod contract;
 pub mod faulty;
