@@ -1,5 +1,7 @@
 //! The real binary: the cases, the flow of the README, and everything that can go wrong.
 
+#![expect(clippy::unwrap_used, reason = "a test: what it cannot read is a failure")]
+
 mod cases;
 mod flow;
 mod program;
