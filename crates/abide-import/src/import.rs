@@ -82,7 +82,8 @@ pub async fn import(
         one_claim(&reader)?;
     }
     reader.survey(progress).await?;
-    replica.refresh(clock()).await?;
+    // Boxed: reading the journal keeps much on the way, and a caller's future should stay small.
+    Box::pin(replica.refresh(clock())).await?;
     let digest = writer.is_some().then(|| digest_aside(&reader));
     let whole = match config.whole_list {
         None => None,
@@ -101,8 +102,8 @@ pub async fn import(
     };
     let import = Import { reader, config, times, whole };
     match writer {
-        None => import.count(replica, progress).await,
-        Some(writer) => import.write(replica, writer, digest, clock, progress).await,
+        None => Box::pin(import.count(replica, progress)).await,
+        Some(writer) => Box::pin(import.write(replica, writer, digest, clock, progress)).await,
     }
 }
 

@@ -44,7 +44,7 @@ async fn samples_of_vendors() {
         match (world.import(&file, &hints(&[])).await, taken) {
             (Ok(outcome), Ok(taken)) => assert_eq!(outcome.tally.taken, taken, "{id} {:?}", outcome.tally),
             (Err(error), Err(expected)) => {
-                assert!(chain(&error).contains(expected), "{id}: {}", chain(&error))
+                assert!(chain(&error).contains(expected), "{id}: {}", chain(&error));
             }
             (found, _) => panic!("{id} {name}: {found:?}"),
         }

@@ -102,7 +102,7 @@ impl World {
 
     pub(crate) async fn replica(&self) -> Replica {
         let config = ReplicaConfig::new(&self.path("cache"));
-        Replica::open(&self.store, self.rules.clone(), config, self.now()).await.unwrap()
+        Box::pin(Replica::open(&self.store, self.rules.clone(), config, self.now())).await.unwrap()
     }
 
     async fn writer(&self) -> Writer {
