@@ -317,3 +317,6 @@ fn undecodable(section: Section) -> IndexError {
     // The checksum held, so it was written like this: no block is to blame.
     IndexError::Damaged { section, block: 0 }
 }
+
+#[cfg(test)]
+mod tests;
