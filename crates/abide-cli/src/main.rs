@@ -25,6 +25,8 @@ mod status;
 mod validate;
 mod verify;
 
+use std::panic::AssertUnwindSafe;
+
 use clap::{Parser, Subcommand};
 
 use crate::exit::Exit;
@@ -62,16 +64,15 @@ enum Command {
 }
 
 fn main() -> std::process::ExitCode {
+    std::panic::set_hook(Box::new(exit::report_bug));
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(usage) => {
-            let asked = !usage.use_stderr();
-            // A closed pipe is the reader's choice.
-            let _ = usage.print();
-            return if asked { Exit::Clean } else { Exit::Failed }.into();
+            return exit::after_usage(&usage).into();
         }
     };
-    match run(cli.command) {
+    let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| run(cli.command)));
+    match outcome.unwrap_or_else(|panic| Ok(exit::after_panic(&*panic))) {
         Ok(exit) => exit.into(),
         Err(error) if exit::is_closed_pipe(&error) => Exit::Clean.into(),
         Err(error) => {
