@@ -125,7 +125,7 @@ impl Replica {
             retractions: Arc::new(start.as_ref().map(|start| start.retractions.clone()).unwrap_or_default()),
             sources: start.as_ref().map(|start| start.sources.clone()).unwrap_or_default(),
             activation: start.as_ref().and_then(|start| start.activation.clone()),
-            open_batches: start.as_ref().map(OpenBatches::of).transpose()?.unwrap_or_default(),
+            open_batches: start.as_ref().map(OpenBatches::of).unwrap_or_default(),
             clock: start.as_ref().map_or(Time::MIN, |start| start.clock),
             manifest,
             snapshot: Arc::new(Snapshot {
@@ -226,7 +226,7 @@ impl Replica {
             let (_, record) = record?;
             match record {
                 Record::Signal(signal) if abide_journal::counts_at_once(&signal.batch) => {
-                    self.count(&signal)?
+                    self.count(&signal)?;
                 }
                 Record::Signal(signal) => self.open_batches.hold(signal, object.name()),
                 Record::Batch(batch) => {

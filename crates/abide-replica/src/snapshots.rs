@@ -17,6 +17,7 @@ use crate::{
 
 /// What came of writing a snapshot.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it at a time")]
 pub enum Compacted {
     /// It was written and is the newest.
     Written(Manifest),

@@ -54,7 +54,7 @@ pub(super) fn write_state(state: &IdentityState, words: &mut Words, into: &mut V
     };
     for (claim, moments) in &state.claims {
         let present =
-            u64::from(moments.out.is_some()) * HAS_OUT | u64::from(moments.opt_in.is_some()) * HAS_IN;
+            (u64::from(moments.out.is_some()) * HAS_OUT) | (u64::from(moments.opt_in.is_some()) * HAS_IN);
         write_number(words.mechanisms.number(&claim.mechanism) << 2 | present, into);
         write_number(words.scopes.number(&claim.scope), into);
         write_number(words.claimants.number(&claim.claimant), into);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use abide_journal::ObjectName;
 use abide_model::Signal;
 
-use crate::{error::ReplicaError, manifest::Manifest};
+use crate::manifest::Manifest;
 
 /// Of an import that goes over several objects only their names are kept, and they are read again
 /// once it is committed; of one that ends in the object that it began in, the signals themselves.
@@ -19,7 +19,7 @@ pub(crate) struct OpenBatches {
 }
 
 impl OpenBatches {
-    pub(crate) fn of(manifest: &Manifest) -> Result<Self, ReplicaError> {
+    pub(crate) fn of(manifest: &Manifest) -> Self {
         let name = |(origin, first): &(_, u64)| ObjectName {
             origin: abide_model::Origin::clone(origin),
             first: *first,
@@ -29,7 +29,7 @@ impl OpenBatches {
             .iter()
             .map(|(batch, places)| (batch.clone(), places.iter().map(name).collect()))
             .collect();
-        Ok(Self { earlier, ..Self::default() })
+        Self { earlier, ..Self::default() }
     }
 
     /// Forgets what was noted of an object that was begun and not ended.

@@ -13,7 +13,7 @@ use crate::{
     world::{NOW, RULES, any_signal, assert_is, commit, init, open, without_snapshots, writer},
 };
 
-const PEOPLE: u64 = 4;
+const PEOPLE: u64 = 3;
 const IMPORTS: &[&str] = &["import-a", "import-b"];
 const BATCHES: &[&str] = &["live-20260101", "live-20260102", "live-20260101", "import-a", "import-b"];
 
@@ -25,7 +25,7 @@ enum Step {
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let append = || vec(any_signal(BATCHES), 1..5).prop_map(Step::Append);
+    let append = || vec(any_signal(BATCHES), 1..9).prop_map(Step::Append);
     let commit = select(IMPORTS).prop_map(Step::Commit);
     let retract = select(&["live-20260102", "import-a", "import-b"][..]).prop_map(Step::Retract);
     vec(prop_oneof![6 => append(), 2 => commit, 1 => retract], 1..9)

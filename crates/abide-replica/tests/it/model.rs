@@ -48,11 +48,12 @@ impl Model {
     /// A key is an alias from the moment that any statement, early or late, names it as one; then all
     /// that was said under it belongs to the primary.
     pub(crate) fn state(&self, key: &Key) -> Option<IdentityState> {
-        let names = |signal: &&Signal, alias: Key| signal.keys.aliases.iter().any(|typed| typed.key == alias);
-        let primary_of = |key: Key| {
-            let linking = self.signals.iter().find(|signal| names(signal, key));
-            linking.map_or(key, |signal| signal.keys.primary.key)
-        };
+        let links: BTreeMap<Key, Key> = self
+            .signals
+            .iter()
+            .flat_map(|signal| signal.keys.aliases.iter().map(|alias| (alias.key, signal.keys.primary.key)))
+            .collect();
+        let primary_of = |key: Key| links.get(&key).copied().unwrap_or(key);
         let root = primary_of(*key);
         let about: Vec<&Signal> =
             self.signals.iter().filter(|signal| primary_of(signal.keys.primary.key) == root).collect();

@@ -25,7 +25,7 @@ use crate::world::{NOW, init, secret};
 const ROUNDS: u32 = 60;
 /// After the faults have stopped, everyone has caught up within so many tries.
 const TRIES_MAX: u32 = 3;
-const SEEDS: u64 = 24;
+const SEEDS: u64 = 12;
 
 /// What a run comes to: the names and digests of everything in the store, and what happened.
 #[derive(Debug, PartialEq, Eq)]
