@@ -35,6 +35,18 @@ pub(crate) fn test(name: Option<&str>) -> Result<()> {
     run(command.env("ABIDE_TEST_S3", server))
 }
 
+/// Seeds of the simulation, more of them than the tests run; each is printed before it runs.
+pub(crate) fn simulate(seed: Option<&str>) -> Result<()> {
+    let mut command = cargo();
+    command.args(["test", "--locked", "--package", "abide-replica", "--test", "it"]);
+    command.args(["--", "--nocapture", "--exact", "sim::nothing_is_lost_and_nobody_is_wrong"]);
+    match seed {
+        Some(seed) => command.env("ABIDE_SIM_SEED", seed),
+        None => command.env("ABIDE_SIM_SEEDS", env::var_os("ABIDE_SIM_SEEDS").unwrap_or("100".into())),
+    };
+    run(&mut command)
+}
+
 /// Runs a command in the workspace with its output passed through; anything but success is an error.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let line = line(command);

@@ -18,6 +18,7 @@ usage: cargo xtask COMMAND
   check         formatting, clippy and tidy: before every commit
   tidy          crate arrows, file sizes and names
   test [NAME]   setup, then all tests and doc tests, or those whose name contains NAME
+  sim [SEED]    the simulated world of the replica: one seed, or as many as ABIDE_SIM_SEEDS says (100)
   ci            what CI runs: check, then test
 ";
 
@@ -30,6 +31,8 @@ fn main() -> ExitCode {
         ["tidy"] => cargo::tidy(),
         ["test"] => cargo::test(None),
         ["test", name] => cargo::test(Some(name)),
+        ["sim"] => cargo::simulate(None),
+        ["sim", seed] => cargo::simulate(Some(seed)),
         ["ci"] => cargo::check().and_then(|()| cargo::test(None)),
         ["help" | "--help" | "-h"] => {
             print!("{MENU}");

@@ -110,6 +110,7 @@ use Cache::{Empty, Good};
 #[tokio::test]
 async fn of_objects() {
     const SNAPSHOT: &str = "snapshots/00000000000000000001.json";
+    const BEFORE: &str = "journal/eu-1/00000000000000000001.parquet";
     const AFTER: &str = "journal/eu-1/00000000000000000021.parquet";
     const LAST: &str = "journal/eu-1/00000000000000000026.parquet";
     let cases = [
@@ -121,7 +122,10 @@ async fn of_objects() {
         ("part", Flipped, Good, Ok(())),
         (SNAPSHOT, Cut, Good, Err(ErrorKind::Damaged)),
         (SNAPSHOT, Flipped, Good, Err(ErrorKind::Damaged)),
-        // Then it is only that all has to be replayed.
+        // Nothing that the snapshot stands for is read at the start, not even to find its end.
+        (BEFORE, Missing, Empty, Ok(())),
+        (BEFORE, Flipped, Empty, Ok(())),
+        // Without the snapshot it is only that all has to be replayed.
         (SNAPSHOT, Missing, Good, Ok(())),
         (AFTER, Missing, Good, Err(ErrorKind::Damaged)),
         (AFTER, Cut, Good, Err(ErrorKind::Damaged)),
@@ -286,35 +290,63 @@ async fn a_failed_merge_loses_nothing() {
 
 const NO_ROOM: &str = "ABIDE_TEST_NO_ROOM";
 
-/// Of a disk without room: this test runs itself in a process that may not write a byte to any file.
+/// Of a disk without room: this test runs itself in a process that may not write a byte to any file,
+/// until it is allowed to.
 #[test]
 fn of_a_full_disk() {
     if env::var_os(NO_ROOM).is_none() {
         // The signal that comes with the limit is ignored, so that writes fail as on a full disk.
-        let run = r#"trap "" XFSZ; ulimit -f 0; exec "$0" --exact damage::of_a_full_disk --nocapture"#;
-        let child =
-            Command::new("sh").args(["-c", run]).arg(env::current_exe().unwrap()).env(NO_ROOM, "1").output();
-        let child = child.unwrap();
+        let run = r#"trap "" XFSZ; ulimit -S -f 0; exec "$0" --exact damage::of_a_full_disk --nocapture"#;
+        let mut child = Command::new("sh");
+        let child = child.args(["-c", run]).arg(env::current_exe().unwrap()).env(NO_ROOM, "1");
+        let child = child.output().unwrap();
         assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stderr));
         return;
     }
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(async {
-        let objects = Arc::new(InMemory::new());
-        let store = init(objects.clone()).await;
-        let mut writer = writer(&store, "eu-1").await;
-        let dir = tempfile::tempdir().unwrap();
-        let mut replica = open(&store, &ReplicaConfig::new(dir.path())).await.unwrap();
-        let record = Record::Signal(opt_out(1, Spelling::Raw(0), NOW));
-        writer.append(std::slice::from_ref(&record), NOW).await.unwrap();
-        let model = Model::of([&record]);
-        // In memory there is room; only a snapshot needs the disk.
-        replica.refresh(NOW).await.unwrap();
-        let error: ReplicaError = replica.compact(NOW, 1, &mut |_| ()).await.unwrap_err();
+    runtime.block_on(without_room());
+}
+
+fn make_room() {
+    let this = std::process::id().to_string();
+    assert!(Command::new("prlimit").args(["--fsize=unlimited:", "--pid", &this]).status().unwrap().success());
+}
+
+async fn without_room() {
+    let objects = Arc::new(InMemory::new());
+    let store = init(objects.clone()).await;
+    let mut writer = writer(&store, "eu-1").await;
+    let dir = tempfile::tempdir().unwrap();
+    let config = ReplicaConfig { overlay_max: 2, ..ReplicaConfig::new(dir.path()) };
+    let mut replica = open(&store, &config).await.unwrap();
+    let records: Vec<Record> =
+        (0..6).map(|person| Record::Signal(opt_out(person, Spelling::Raw(0), NOW))).collect();
+
+    // In memory there is room; only a snapshot needs the disk.
+    writer.append(&records[..1], NOW).await.unwrap();
+    let few = Model::of(&records[..1]);
+    replica.refresh(NOW).await.unwrap();
+    let no_room = |result: Result<(), ReplicaError>| {
+        let error = result.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
-        assert_is(&replica.snapshot(), &model, 3, "no room");
+    };
+    no_room(replica.compact(NOW, 1, &mut |_| ()).await.map(|_| ()));
+    assert_is(&replica.snapshot(), &few, 6, "no snapshot");
+
+    // What does not fit in memory was read and cannot be merged: the old answer stands, and nothing
+    // is forgotten.
+    writer.append(&records[1..], NOW).await.unwrap();
+    for unique in [2, 3] {
+        no_room(replica.refresh(NOW).await);
+        no_room(replica.compact(NOW, unique, &mut |_| ()).await.map(|_| ()));
+        assert_is(&replica.snapshot(), &few, 6, "no room for more");
         assert!(fs::read_dir(dir.path()).unwrap().next().is_none(), "nothing half-written is left");
-    });
+    }
+    make_room();
+    replica.refresh(NOW).await.unwrap();
+    assert_is(&replica.snapshot(), &Model::of(&records), 6, "room again");
+    let compacted = replica.compact(NOW, 4, &mut |_| ()).await.unwrap();
+    assert!(matches!(compacted, Compacted::Written(_)), "{compacted:?}");
 }
 
 /// What a process that was killed left behind goes after a day; what is not ours stays.
