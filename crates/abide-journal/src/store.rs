@@ -14,7 +14,7 @@ use object_store::{
 };
 
 use crate::{
-    chain::{ChainKey, from_hex, to_hex},
+    chain::{ChainKey, from_hex},
     error::StoreError,
 };
 
@@ -26,7 +26,7 @@ pub struct StoreId(pub [u8; 16]);
 
 impl fmt::Display for StoreId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&to_hex(&self.0))
+        f.write_str(&hex::encode(self.0))
     }
 }
 

@@ -27,7 +27,7 @@ pub struct Key(pub [u8; 16]);
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex::encode(self.0))
     }
 }
 
@@ -51,7 +51,7 @@ impl Secret {
 
     /// 64 hex digits, for the secret's own file and nothing else.
     pub fn expose_hex(&self) -> Zeroizing<String> {
-        Zeroizing::new(self.0.iter().map(|byte| format!("{byte:02x}")).collect())
+        Zeroizing::new(hex::encode(self.0.as_ref()))
     }
 
     /// A value that tells whether two secrets are the same and nothing more; stands in the store.
@@ -74,16 +74,8 @@ impl FromStr for Secret {
     type Err = InvalidSecret;
 
     fn from_str(text: &str) -> Result<Self, InvalidSecret> {
-        let text = text.trim().as_bytes();
-        if text.len() != 64 {
-            return Err(InvalidSecret);
-        }
         let mut bytes = Zeroizing::new([0; 32]);
-        for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
-            let digit =
-                |b: u8| char::from(b).to_digit(16).and_then(|d| u8::try_from(d).ok()).ok_or(InvalidSecret);
-            *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-        }
+        hex::decode_to_slice(text.trim(), bytes.as_mut()).map_err(|_| InvalidSecret)?;
         Ok(Self(bytes))
     }
 }

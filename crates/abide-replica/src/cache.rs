@@ -15,10 +15,7 @@ use futures::TryStreamExt as _;
 use object_store::{ObjectStoreExt as _, path::Path as ObjectPath};
 use sha2::{Digest, Sha256};
 
-use crate::{
-    error::ReplicaError,
-    manifest::{Part, hex},
-};
+use crate::{error::ReplicaError, manifest::Part};
 
 /// A folder of index files, each named by its digest.
 #[derive(Clone, Debug)]
@@ -113,7 +110,7 @@ impl Cache {
             temporary.write_all(&chunk).map_err(self.failed("write"))?;
         }
         temporary.as_file().sync_all().map_err(self.failed("write"))?;
-        if hex(&digest.finalize()) != part.sha256 {
+        if hex::encode(digest.finalize()) != part.sha256 {
             return Err(CacheError::Damaged { name: part.name.clone() });
         }
         temporary.persist(self.path_of(part)).map_err(|error| self.failed("rename a file")(error.error))?;

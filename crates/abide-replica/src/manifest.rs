@@ -224,7 +224,7 @@ impl RetractionText {
                 mechanism: mechanism.to_string(),
                 from_micros: from.as_micros(),
                 until_micros: until.as_micros(),
-                domain: domain.map(|key| hex(&key.0)),
+                domain: domain.map(|key| hex::encode(key.0)),
             },
         }
     }
@@ -261,8 +261,8 @@ impl ActivationText {
         Self {
             origin: origin.to_string(),
             number: record.number,
-            ruleset: hex(&record.ruleset),
-            replaces: record.replaces.as_ref().map(|digest| hex(digest)),
+            ruleset: hex::encode(record.ruleset),
+            replaces: record.replaces.map(hex::encode),
             shadow: record.shadow,
             author: record.author.to_string(),
             message: record.message.to_string(),
@@ -286,17 +286,9 @@ impl ActivationText {
     }
 }
 
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
+/// Exactly `N` bytes.
 fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
     let mut bytes = [0; N];
-    if text.len() != 2 * N || !text.is_ascii() {
-        return None;
-    }
-    for (at, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
-    }
+    hex::decode_to_slice(text, &mut bytes).ok()?;
     Some(bytes)
 }

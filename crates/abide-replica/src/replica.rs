@@ -299,7 +299,7 @@ impl Replica {
         if let Some((activation, _)) = &self.activation
             && activation.ruleset != self.rules.version().digest()
         {
-            return Err(ReplicaError::UnknownRuleset { digest: crate::manifest::hex(&activation.ruleset) });
+            return Err(ReplicaError::UnknownRuleset { digest: hex::encode(activation.ruleset) });
         }
         if self.incomplete {
             return Err(ReplicaError::Behind);

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     error::ReplicaError,
-    manifest::{InvalidManifest, Manifest, Part, hex},
+    manifest::{InvalidManifest, Manifest, Part},
     replica::Replica,
 };
 
@@ -169,7 +169,7 @@ async fn upload(store: &Store, path: &Path, name: String) -> Result<Part, Replic
     } else {
         upload_in_pieces(store, &mut upload, first, &name).await?;
     }
-    Ok(Part { name, bytes: upload.bytes, sha256: hex(&upload.digest.finalize()) })
+    Ok(Part { name, bytes: upload.bytes, sha256: hex::encode(upload.digest.finalize()) })
 }
 
 async fn upload_in_pieces(
@@ -210,6 +210,6 @@ pub async fn check_part(store: &Store, part: &Part) -> Result<Result<(), String>
     while let Some(chunk) = bytes.try_next().await.map_err(unreadable)? {
         digest.update(&chunk);
     }
-    let sound = hex(&digest.finalize()) == part.sha256;
+    let sound = hex::encode(digest.finalize()) == part.sha256;
     Ok(if sound { Ok(()) } else { Err(format!("snapshot part `{}` was changed", part.name)) })
 }

@@ -29,23 +29,19 @@ impl RulesetVersion {
 
     /// 64 hex digits.
     pub fn digest_hex(&self) -> String {
-        hex(&self.digest)
+        hex::encode(self.digest)
     }
 }
 
 /// Short, for people: `default@3f9c2a1b`.
 impl fmt::Display for RulesetVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&format!("{}@{}", self.name, hex(&self.digest[..4])))
+        f.pad(&format!("{}@{}", self.name, hex::encode(&self.digest[..4])))
     }
 }
 
 impl fmt::Debug for RulesetVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@{}", self.name, hex(&self.digest))
+        write!(f, "{}@{}", self.name, hex::encode(self.digest))
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -21,8 +21,7 @@ pub(crate) struct Digested {
 
 impl Digested {
     fn new(bytes: u64, state: Sha256) -> Self {
-        let sha256 = state.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { bytes, sha256 }
+        Self { bytes, sha256: hex::encode(state.finalize()) }
     }
 }
 

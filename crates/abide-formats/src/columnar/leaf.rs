@@ -322,20 +322,13 @@ fn other(array: &ArrayRef, row: usize) -> Cell<'_> {
         DataType::Binary => bytes(array.as_binary::<i32>().value(row)),
         DataType::LargeBinary => bytes(array.as_binary::<i64>().value(row)),
         DataType::BinaryView => bytes(array.as_binary_view().value(row)),
-        DataType::FixedSizeBinary(_) => owned(Some(hex(array.as_fixed_size_binary().value(row)))),
+        DataType::FixedSizeBinary(_) => owned(Some(hex::encode(array.as_fixed_size_binary().value(row)))),
         DataType::Null => Cell::Absent,
         _ => Cell::Undecodable,
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 fn uuid(bytes: &[u8]) -> String {
-    let hex = hex(bytes);
+    let hex = hex::encode(bytes);
     [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
 }

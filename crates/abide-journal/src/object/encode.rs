@@ -18,7 +18,7 @@ use parquet::{
 
 use super::{Content, FORMAT, ObjectName, rows::Rows, schema, seal};
 use crate::{
-    chain::{Head, Link, to_hex},
+    chain::{Head, Link},
     error::JournalError,
     store::Store,
 };
@@ -100,8 +100,8 @@ fn metadata(place: &Place<'_>, first: Position, head: &Head) -> Vec<KeyValue> {
         pair("abide.origin", head.origin.to_string()),
         pair("abide.first", first.to_string()),
         pair("abide.last", head.position.to_string()),
-        pair("abide.previous", to_hex(&place.after.link.0)),
-        pair("abide.head", to_hex(&head.link.0)),
+        pair("abide.previous", hex::encode(place.after.link.0)),
+        pair("abide.head", hex::encode(head.link.0)),
         pair("abide.clock_us", place.clock.as_micros().to_string()),
         pair("abide.epoch", place.store.epoch().to_string()),
         pair("abide.writer", format!("{:016x}", place.instance)),

@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use memchr::memmem;
 
-use crate::chain::{ChainKey, from_hex, to_hex};
+use crate::chain::{ChainKey, from_hex};
 
 pub(super) const KEY: &str = "abide.seal";
 pub(super) const PLACEHOLDER: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -23,7 +23,7 @@ const BEFORE: &[u8] = b"abide.seal\x18\x40";
 pub(super) fn set(chain: &ChainKey, object: &mut [u8]) -> Option<()> {
     let at = place(object)?;
     let seal = chain.seal(&[object]);
-    object[at].copy_from_slice(to_hex(&seal).as_bytes());
+    object[at].copy_from_slice(hex::encode(seal).as_bytes());
     Some(())
 }
 

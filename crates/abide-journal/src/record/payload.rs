@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{ACTIVATION, ActivationRecord, BATCH, BatchRecord, RETRACTION, Record, RetractionRecord};
-use crate::chain::{from_hex, to_hex};
+use crate::chain::from_hex;
 
 /// What is wrong with a payload. It never holds personal data.
 #[derive(Debug, Error)]
@@ -74,7 +74,7 @@ impl From<&BatchRecord> for BatchJson {
             opened_at_us: batch.opened_at.as_micros(),
             committed_at_us: batch.committed_at.as_micros(),
             file: batch.file.clone(),
-            file_sha256: batch.file_sha256.map(|digest| to_hex(&digest)),
+            file_sha256: batch.file_sha256.map(hex::encode),
             rows_read: batch.rows_read,
             rows_taken: batch.rows_taken,
             rows_repeated: batch.rows_repeated,
@@ -138,7 +138,7 @@ impl From<&RetractionRecord> for RetractionJson {
                 mechanism: mechanism.to_string(),
                 from_us: from.as_micros(),
                 until_us: until.as_micros(),
-                domain: domain.map(|key| to_hex(&key.0)),
+                domain: domain.map(|key| hex::encode(key.0)),
             },
         };
         Self {
@@ -197,8 +197,8 @@ impl From<&ActivationRecord> for ActivationJson {
     fn from(activation: &ActivationRecord) -> Self {
         Self {
             number: activation.number,
-            ruleset: to_hex(&activation.ruleset),
-            replaces: activation.replaces.map(|digest| to_hex(&digest)),
+            ruleset: hex::encode(activation.ruleset),
+            replaces: activation.replaces.map(hex::encode),
             shadow: activation.shadow,
             author: activation.author.clone(),
             message: activation.message.clone(),

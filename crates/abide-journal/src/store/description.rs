@@ -4,10 +4,7 @@ use abide_model::{Forms, Time, identifier::NORMALISER_VERSION};
 use serde::{Deserialize, Serialize};
 
 use super::{Epoch, StoreConfig, StoreId};
-use crate::{
-    chain::{from_hex, to_hex},
-    error::StoreError,
-};
+use crate::{chain::from_hex, error::StoreError};
 
 const FORMAT: u64 = 1;
 
@@ -54,7 +51,7 @@ pub(super) fn write(config: &StoreConfig, normalisers: &[u16], epochs: &[Epoch])
             .iter()
             .map(|epoch| EpochJson {
                 epoch: epoch.number,
-                check: to_hex(&epoch.check),
+                check: hex::encode(epoch.check),
                 since_us: epoch.since.as_micros(),
             })
             .collect(),

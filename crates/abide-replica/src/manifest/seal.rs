@@ -3,8 +3,6 @@
 
 use sha2::{Digest, Sha256};
 
-use super::hex;
-
 const BEFORE: &[u8] = b",\n  \"sha256\": \"";
 const AFTER: &[u8] = b"\"\n}\n";
 /// What a pretty-printed object ends with.
@@ -14,7 +12,7 @@ const END: &[u8] = b"\n}";
 pub(super) fn close(mut text: Vec<u8>) -> Vec<u8> {
     assert!(text.ends_with(END), "a pretty-printed object");
     text.truncate(text.len() - END.len());
-    let digest = hex(&Sha256::digest(&text));
+    let digest = hex::encode(Sha256::digest(&text));
     [&text, BEFORE, digest.as_bytes(), AFTER].concat()
 }
 
@@ -23,5 +21,5 @@ pub(super) fn holds(bytes: &[u8]) -> bool {
     let Some((text, found)) = bytes.len().checked_sub(tail).map(|at| bytes.split_at(at)) else {
         return false;
     };
-    found == [BEFORE, hex(&Sha256::digest(text)).as_bytes(), AFTER].concat()
+    found == [BEFORE, hex::encode(Sha256::digest(text)).as_bytes(), AFTER].concat()
 }
