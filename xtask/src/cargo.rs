@@ -17,6 +17,8 @@ pub(crate) fn workspace() -> PathBuf {
 
 pub(crate) fn check() -> Result<()> {
     run(cargo().args(["fmt", "--all", "--check"]))?;
+    // The bench is no member, so that its peers are built by those who measure only.
+    run(cargo().args(["fmt", "--check", "--manifest-path", "bench/Cargo.toml"]))?;
     run(cargo().args(["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     tidy()
 }
@@ -45,6 +47,15 @@ pub(crate) fn simulate(seed: Option<&str>) -> Result<()> {
         None => command.env("ABIDE_SIM_SEEDS", env::var_os("ABIDE_SIM_SEEDS").unwrap_or("100".into())),
     };
     run(&mut command)
+}
+
+/// Builds the product and the bench as they are released, beside each other, and runs the bench.
+pub(crate) fn bench(arguments: &[&str]) -> Result<()> {
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
+    let build = ["build", "--locked", "--release"];
+    run(cargo().args(build).args(["--package", "abide-cli", "--target-dir"]).arg(&target))?;
+    run(cargo().args(build).args(["--manifest-path", "bench/Cargo.toml", "--target-dir"]).arg(&target))?;
+    run(Command::new(target.join("release").join("abide-bench")).args(arguments))
 }
 
 /// Runs a command in the workspace with its output passed through; anything but success is an error.

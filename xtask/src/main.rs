@@ -19,6 +19,7 @@ usage: cargo xtask COMMAND
   tidy          crate arrows, file sizes and names
   test [NAME]   setup, then all tests and doc tests, or those whose name contains NAME
   sim [SEED]    the simulated world of the replica: one seed, or as many as ABIDE_SIM_SEEDS says (100)
+  bench [PART]  Abide side by side with what people would use instead; `bench help` tells the parts
   ci            what CI runs: check, then test
 ";
 
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         ["test", name] => cargo::test(Some(name)),
         ["sim"] => cargo::simulate(None),
         ["sim", seed] => cargo::simulate(Some(seed)),
+        ["bench", ref arguments @ ..] => cargo::bench(arguments),
         ["ci"] => cargo::check().and_then(|()| cargo::test(None)),
         ["help" | "--help" | "-h"] => {
             print!("{MENU}");

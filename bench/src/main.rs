@@ -1,0 +1,96 @@
+//! `cargo xtask bench`: Abide side by side with what people would use instead.
+//!
+//! Every figure is made here: `people` invents the data, `scrub`, `import` and `index` measure, `contest` runs
+//! processes, `structures` holds the maps that ours is compared with, `report` writes `docs/benchmarks.md`.
+
+#![expect(clippy::disallowed_methods, reason = "measuring time is what it is for")]
+
+mod bench_dir;
+mod contest;
+mod import;
+mod index;
+mod people;
+mod report;
+mod scrub;
+mod store;
+mod structures;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use bench_dir::BenchDir;
+
+const ROWS: u64 = 10_000_000;
+const KEYS: [u64; 2] = [10_000_000, 100_000_000];
+
+/// Measures Abide side by side with what people would use instead, and writes docs/benchmarks.md.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask bench")]
+struct Arguments {
+    /// Without one, all of them.
+    #[command(subcommand)]
+    part: Option<Part>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Part {
+    /// A list into a store, until a follower answers by it, and `abide check` on that store.
+    Import {
+        #[arg(long, default_value_t = ROWS)]
+        rows: u64,
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+    },
+    /// Customers without those on the list: CSV, Parquet, with a store and without.
+    Scrub {
+        #[arg(long, default_value_t = ROWS)]
+        rows: u64,
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+    },
+    /// The index beside ready structures.
+    Index {
+        #[arg(long, default_value_t = KEYS[1])]
+        keys: u64,
+    },
+    /// One structure, in a process of its own, for `index`.
+    #[command(hide = true)]
+    Structure {
+        #[arg(long)]
+        name: index::Name,
+        #[arg(long)]
+        keys: u64,
+        #[arg(long)]
+        directory: PathBuf,
+    },
+}
+
+fn main() -> Result<()> {
+    let Some(part) = Arguments::parse().part else {
+        run(&Part::Import { rows: ROWS, rounds: 3 })?;
+        run(&Part::Scrub { rows: ROWS, rounds: 5 })?;
+        return KEYS.into_iter().try_for_each(|keys| run(&Part::Index { keys }));
+    };
+    run(&part)
+}
+
+fn run(part: &Part) -> Result<()> {
+    let bench = BenchDir::open()?;
+    match *part {
+        Part::Import { rows, rounds } => {
+            let found = import::part(&bench, rows, rounds)?;
+            report::publish(&format!("import --rows {rows}"), &format!(", {rounds} rounds"), &found)
+        }
+        Part::Scrub { rows, rounds } => {
+            let found = scrub::part(&bench, rows, rounds)?;
+            report::publish(&format!("scrub --rows {rows}"), &format!(", {rounds} rounds"), &found)
+        }
+        Part::Index { keys } => {
+            let found = index::part(&bench, keys)?;
+            report::publish(&format!("index --keys {keys}"), "", &found)
+        }
+        Part::Structure { name, keys, ref directory } => index::structure(name, keys, directory),
+    }
+}
