@@ -46,17 +46,22 @@ pub struct Head {
     pub link: Link,
 }
 
-/// The keys of the chain and of the objects' seals, both from the store's secret.
+/// The keys of the chain and of the seals of objects and manifests, all from the store's secret.
 #[derive(Clone)]
 pub(crate) struct ChainKey {
     links: [u8; 32],
     seals: [u8; 32],
+    manifests: [u8; 32],
 }
 
 impl ChainKey {
     pub(crate) fn new(secret: &Secret) -> Self {
         let links = *secret.chain_key();
-        Self { links, seals: blake3::derive_key("abide 2026 journal seal", &links) }
+        Self {
+            links,
+            seals: blake3::derive_key("abide 2026 journal seal", &links),
+            manifests: blake3::derive_key("abide 2026 snapshot seal", &links),
+        }
     }
 
     /// What the first record of an origin continues.
@@ -77,6 +82,12 @@ impl ChainKey {
             hasher.update(piece);
         }
         *hasher.finalize().as_bytes()
+    }
+
+    /// The hash of a manifest's text.
+    pub(crate) fn manifest_seal(&self, store: StoreId, text: &[u8]) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new_keyed(&self.manifests);
+        *hasher.update(&store.0).update(text).finalize().as_bytes()
     }
 }
 

@@ -219,6 +219,12 @@ impl Store {
         &self.inner.objects
     }
 
+    /// The keyed hash that a snapshot's manifest stands under, so that only a holder of the secret can
+    /// write one, and only for this store.
+    pub fn manifest_seal(&self, text: &[u8]) -> [u8; 32] {
+        self.inner.chain.manifest_seal(self.inner.config.id, text)
+    }
+
     pub(crate) fn chain(&self) -> &ChainKey {
         &self.inner.chain
     }

@@ -1,13 +1,13 @@
 //! What a snapshot consists of: `snapshots/<number>.json`, created once and never changed.
 //!
-//! The parts lie beside it under names of their own; the manifest with their digests is what
-//! commits them. The format stands in `docs/formats/snapshot.md`.
+//! The parts lie beside it under names of their own; the manifest with their digests, sealed with
+//! the store's secret, is what commits them. The format stands in `docs/formats/snapshot.md`.
 
 mod seal;
 
 use std::collections::BTreeMap;
 
-use abide_journal::{ActivationRecord, Head, Link};
+use abide_journal::{ActivationRecord, Head, Link, Store};
 use abide_model::{Claimant, Key, Mechanism, Origin, Position, Positions, Retraction, Retractions, Time};
 use serde::{Deserialize, Serialize};
 
@@ -51,7 +51,7 @@ pub enum InvalidManifest {
     Json(#[from] serde_json::Error),
     #[error("it has format {found}, and this version of abide knows up to {SNAPSHOT_FORMAT}; upgrade abide")]
     Newer { found: u32 },
-    #[error("its digest is not that of what it says: it was changed")]
+    #[error("its seal does not hold: it was changed, or is not of this store")]
     Changed,
     #[error("its {0} cannot be read")]
     Field(&'static str),
@@ -66,7 +66,8 @@ impl Manifest {
         self.heads.iter().map(|head| (head.origin.clone(), head.position)).collect()
     }
 
-    pub fn to_json(&self) -> Vec<u8> {
+    /// Sealed for this store.
+    pub fn to_json(&self, store: &Store) -> Vec<u8> {
         let text = Text {
             format: SNAPSHOT_FORMAT,
             number: self.number,
@@ -108,15 +109,15 @@ impl Manifest {
             states: self.states.clone(),
         };
         let text = serde_json::to_vec_pretty(&text).expect("texts and numbers are always JSON");
-        seal::close(text)
+        seal::close(text, store)
     }
 
-    pub fn from_json(bytes: &[u8]) -> Result<Self, InvalidManifest> {
+    pub fn from_json(bytes: &[u8], store: &Store) -> Result<Self, InvalidManifest> {
         let Version { format } = serde_json::from_slice(bytes)?;
         if format > SNAPSHOT_FORMAT {
             return Err(InvalidManifest::Newer { found: format });
         }
-        if !seal::holds(bytes) {
+        if !seal::holds(bytes, store) {
             return Err(InvalidManifest::Changed);
         }
         let text: Text = serde_json::from_slice(bytes)?;

@@ -55,7 +55,7 @@ async fn newest_after(store: &Store, mut number: u64) -> Result<Option<Manifest>
 pub async fn read(store: &Store, number: u64) -> Result<Option<Manifest>, ReplicaError> {
     let name = Manifest::object_name(number);
     let Some(bytes) = store.get(&name).await? else { return Ok(None) };
-    match Manifest::from_json(&bytes) {
+    match Manifest::from_json(&bytes, store) {
         Ok(manifest) if manifest.number == number => Ok(Some(manifest)),
         Ok(_) => Err(ReplicaError::Manifest { name, source: InvalidManifest::Field("number") }),
         Err(source) => Err(ReplicaError::Manifest { name, source }),
@@ -124,11 +124,11 @@ impl Replica {
 async fn commit(store: &Store, manifest: &mut Manifest) -> Result<bool, ReplicaError> {
     loop {
         let name = Manifest::object_name(manifest.number);
-        match store.create(&name, manifest.to_json().into(), Retry::default()).await? {
+        match store.create(&name, manifest.to_json(store).into(), Retry::default()).await? {
             Created::Done => return Ok(true),
             Created::Another(bytes) => {
-                let theirs =
-                    Manifest::from_json(&bytes).map_err(|source| ReplicaError::Manifest { name, source })?;
+                let theirs = Manifest::from_json(&bytes, store)
+                    .map_err(|source| ReplicaError::Manifest { name, source })?;
                 let (own, theirs) = (manifest.positions(), theirs.positions());
                 if !own.covers(&theirs) || theirs.covers(&own) {
                     return Ok(false);

@@ -1,25 +1,26 @@
-//! A manifest's last field is the digest of the bytes before it, so that no change goes unseen: a
-//! position that is off by one would be an opt-out that is never read.
+//! A manifest's last field is a keyed hash of the bytes before it, so that no change goes unseen: a
+//! position that is off by one would be an opt-out that is never read. Whoever can write to the
+//! bucket but has no secret cannot forge it either.
 
-use sha2::{Digest, Sha256};
+use abide_journal::Store;
 
-const BEFORE: &[u8] = b",\n  \"sha256\": \"";
+const BEFORE: &[u8] = b",\n  \"seal\": \"";
 const AFTER: &[u8] = b"\"\n}\n";
 /// What a pretty-printed object ends with.
 const END: &[u8] = b"\n}";
 
-/// Puts the digest at the end of a pretty-printed JSON object.
-pub(super) fn close(mut text: Vec<u8>) -> Vec<u8> {
+/// Puts the seal at the end of a pretty-printed JSON object.
+pub(super) fn close(mut text: Vec<u8>, store: &Store) -> Vec<u8> {
     assert!(text.ends_with(END), "a pretty-printed object");
     text.truncate(text.len() - END.len());
-    let digest = hex::encode(Sha256::digest(&text));
-    [&text, BEFORE, digest.as_bytes(), AFTER].concat()
+    let seal = hex::encode(store.manifest_seal(&text));
+    [&text, BEFORE, seal.as_bytes(), AFTER].concat()
 }
 
-pub(super) fn holds(bytes: &[u8]) -> bool {
+pub(super) fn holds(bytes: &[u8], store: &Store) -> bool {
     let tail = BEFORE.len() + 64 + AFTER.len();
     let Some((text, found)) = bytes.len().checked_sub(tail).map(|at| bytes.split_at(at)) else {
         return false;
     };
-    found == [BEFORE, hex::encode(Sha256::digest(text)).as_bytes(), AFTER].concat()
+    found == [BEFORE, hex::encode(store.manifest_seal(text)).as_bytes(), AFTER].concat()
 }

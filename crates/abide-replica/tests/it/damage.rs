@@ -9,8 +9,8 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use abide_journal::{ErrorKind, Record, Store, Writer};
-use abide_model::Time;
+use abide_journal::{ErrorKind, Record, Store, StoreConfig, StoreId, Writer};
+use abide_model::{Secret, Time};
 use abide_replica::{Compacted, Manifest, Part, Replica, ReplicaConfig, ReplicaError};
 use object_store::{ObjectStoreExt, memory::InMemory, path::Path as ObjectPath};
 
@@ -155,14 +155,14 @@ async fn of_objects() {
 async fn of_any_byte_of_a_manifest() {
     let world = World::new().await;
     let sound = world.get("snapshots/00000000000000000001.json").await;
-    assert!(Manifest::from_json(&sound).is_ok());
+    assert!(Manifest::from_json(&sound, &world.store).is_ok());
     for at in 0..sound.len() {
         for bit in [1, 4, 16] {
             let mut bytes = sound.clone();
             bytes[at] ^= bit;
-            assert!(Manifest::from_json(&bytes).is_err(), "byte {at}, bit {bit}");
+            assert!(Manifest::from_json(&bytes, &world.store).is_err(), "byte {at}, bit {bit}");
         }
-        assert!(Manifest::from_json(&sound[..at]).is_err(), "cut at {at}");
+        assert!(Manifest::from_json(&sound[..at], &world.store).is_err(), "cut at {at}");
     }
     let text = String::from_utf8(sound).unwrap();
     world
@@ -175,6 +175,29 @@ async fn of_any_byte_of_a_manifest() {
     world.put("snapshots/00000000000000000002.json", text.into()).await;
     let error = open(&world.store, &world.config("cache")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Damaged, "a manifest under another's name: {error:?}");
+}
+
+/// Whoever can write to the bucket and has no secret, or the secret and another store, makes no
+/// manifest that is taken for this store's.
+#[tokio::test]
+async fn a_forged_manifest_is_refused() {
+    let world = World::new().await;
+    let config = || world.store.config().clone();
+    let other_store = StoreConfig { id: StoreId([4; 16]), ..config() };
+    for (forger, config, secret) in [
+        ("without the secret", config(), Secret::from_bytes([8; 32])),
+        ("of another store", other_store, crate::world::secret()),
+    ] {
+        let objects = Arc::new(InMemory::new());
+        let store = Store::init(objects, &ObjectPath::default(), config, &secret, NOW).await.unwrap();
+        let forged = Manifest { number: 2, ..world.manifest.clone().unwrap() }.to_json(&store);
+        world.put("snapshots/00000000000000000002.json", forged).await;
+        let error = open(&world.store, &world.config("cache")).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Damaged, "{forger}: {error:?}");
+    }
+    let own = Manifest { number: 2, ..world.manifest.clone().unwrap() }.to_json(&world.store);
+    world.put("snapshots/00000000000000000002.json", own).await;
+    open(&world.store, &world.config("cache")).await.unwrap();
 }
 
 /// The local copy, cut anywhere or with a bit flipped anywhere: it is fetched again, or each look-up
