@@ -34,6 +34,19 @@ pub(crate) fn is_closed_pipe(error: &anyhow::Error) -> bool {
     })
 }
 
+/// An error and its causes in one line. Some say what is behind them themselves; that is not said again.
+pub(crate) fn chain(error: &anyhow::Error) -> String {
+    let mut said = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if said.is_empty() {
+            said = cause;
+        } else if !said.ends_with(&cause) {
+            said = format!("{said}: {cause}");
+        }
+    }
+    said
+}
+
 /// Prints help, or what was wrong with the command line. A word that stands there without a flag is
 /// not repeated: it may be somebody's address.
 pub(crate) fn after_usage(usage: &clap::Error) -> Exit {

@@ -1,11 +1,11 @@
 //! `abide export`: the list in other hands.
 
 use std::{
-    fs::File,
     io::{BufWriter, Write},
     path::PathBuf,
 };
 
+use abide_formats::{WholeFile, directory_of};
 use abide_model::facts::{Standing, judge};
 use anyhow::{Context as _, bail};
 use serde_json::json;
@@ -46,15 +46,13 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     let list = replica.whole_list(now).context("could not merge the list")?;
     let snapshot = replica.snapshot();
     let bar = progress::bar("exporting", Unit::Count, Some(snapshot.len_identities()));
-    let (mut sink, temporary): (Box<dyn Write>, _) = match &args.output {
+    let (mut sink, whole): (Box<dyn Write>, _) = match &args.output {
         None => (Box::new(std::io::stdout().lock()), None),
         Some(path) if path.exists() => bail!("`{}` exists already", path.display()),
         Some(path) => {
-            let directory =
-                path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(".".as_ref());
-            let temporary = tempfile::NamedTempFile::new_in(directory)
-                .with_context(|| format!("could not write to `{}`", directory.display()))?;
-            (Box::new(temporary.reopen()?), Some((temporary, path)))
+            let whole = WholeFile::create_private(path)
+                .with_context(|| format!("could not write to `{}`", directory_of(path).display()))?;
+            (Box::new(whole.file().try_clone()?), Some(whole))
         }
     };
     {
@@ -80,9 +78,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
         lines.flush()?;
     }
     bar.finish_and_clear();
-    if let Some((temporary, path)) = temporary {
-        File::sync_all(temporary.as_file())?;
-        temporary.persist_noclobber(path).map_err(|error| error.error)?;
+    if let Some(whole) = whole {
+        let name = whole.path().display().to_string();
+        whole.appear_new().with_context(|| format!("could not write `{name}`"))?;
     }
     Ok(Exit::Clean)
 }

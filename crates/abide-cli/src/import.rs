@@ -10,12 +10,11 @@ use std::{
     time::Duration,
 };
 
-use abide_formats::{Compression, Limits};
+use abide_formats::{Compression, Limits, WholeFile};
 use abide_import::{Hints, ImportConfig, ListReader, Progress, ReaderConfig, Step, WholeList};
 use abide_model::{Claimant, Mechanism, Scope};
 use abide_signals::{ColumnRef, DateOrder, FlagArg, IdArg};
 use anyhow::{Context as _, ensure};
-use tempfile::NamedTempFile;
 
 use crate::{
     clock,
@@ -197,27 +196,24 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
 /// The file of `--unreadable`, which appears when it is complete.
 #[derive(Debug)]
 struct UnreadableRows {
-    path: PathBuf,
-    file: NamedTempFile,
+    file: WholeFile,
 }
 
 impl UnreadableRows {
     fn begin(path: &Path, reader: &mut ListReader) -> anyhow::Result<Self> {
-        let directory =
-            path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let failed = || format!("could not write beside `{}`", path.display());
-        let file = NamedTempFile::new_in(directory).with_context(failed)?;
+        let file = WholeFile::create_private(path).with_context(failed)?;
         let compression = Compression::of_name(&path.to_string_lossy());
-        reader.keep_unreadable(Box::new(BufWriter::new(file.reopen().with_context(failed)?)), compression)?;
-        Ok(Self { path: path.to_owned(), file })
+        reader.keep_unreadable(
+            Box::new(BufWriter::new(file.file().try_clone().with_context(failed)?)),
+            compression,
+        )?;
+        Ok(Self { file })
     }
 
     fn end(self) -> anyhow::Result<()> {
-        self.file.as_file().sync_all()?;
-        self.file
-            .persist(&self.path)
-            .with_context(|| format!("could not write `{}`", self.path.display()))?;
-        Ok(())
+        let name = self.file.path().display().to_string();
+        self.file.appear().with_context(|| format!("could not write `{name}`"))
     }
 }
 

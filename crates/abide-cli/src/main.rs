@@ -76,7 +76,7 @@ fn main() -> std::process::ExitCode {
         Ok(exit) => exit.into(),
         Err(error) if exit::is_closed_pipe(&error) => Exit::Clean.into(),
         Err(error) => {
-            eprintln!("abide: {error:#}");
+            eprintln!("abide: {}", exit::chain(&error));
             Exit::Failed.into()
         }
     }

@@ -5,7 +5,11 @@ use abide_journal::Store;
 use abide_replica::Manifest;
 use serde_json::json;
 
-use crate::{clock, exit::Exit, store_flags::StoreFlags};
+use crate::{
+    clock,
+    exit::{self, Exit},
+    store_flags::StoreFlags,
+};
 
 /// Check that nothing of the store was changed, cut off or lost.
 ///
@@ -38,7 +42,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
             && let Some(base) = &replica.snapshot().base
             && let Err(error) = check_index(base)
         {
-            damage.push(format!("this machine's copy of the list: {error:#}; remove the cache folder"));
+            let error = exit::chain(&error);
+            damage.push(format!("this machine's copy of the list: {error}; remove the cache folder"));
         }
     }
     if args.json {

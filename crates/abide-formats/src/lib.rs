@@ -21,6 +21,7 @@ mod output;
 mod plan;
 mod reader;
 mod text;
+mod whole_file;
 mod writer;
 
 pub use batch::{Batch, Cell, RowFault};
@@ -30,4 +31,5 @@ pub use layout::Layout;
 pub use output::{Output, Piece};
 pub use plan::{Column, Plan};
 pub use reader::{Chunk, Limits, Options, Reader};
+pub use whole_file::{WholeFile, directory_of};
 pub use writer::Writer;

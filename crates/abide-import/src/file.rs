@@ -13,7 +13,7 @@ use std::{
 
 use abide_formats::{Detected, HEAD_BYTES, Limits, Options, Reader, detect};
 use sha2::{Digest, Sha256};
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 
 use crate::{error::ImportError, hints::Hints};
 
@@ -22,8 +22,8 @@ use crate::{error::ImportError, hints::Hints};
 pub struct ListFile {
     path: PathBuf,
     name: String,
-    /// Removed when this value goes.
-    _spool: Option<NamedTempFile>,
+    /// A scratch file that is here as long as this value.
+    _spool: Option<Spool>,
     stamp: Stamp,
 }
 
@@ -41,6 +41,36 @@ impl Stamp {
     }
 }
 
+#[derive(Debug)]
+struct Spool {
+    file: File,
+    _name: Option<TempPath>,
+}
+
+impl Spool {
+    /// It holds what people are called, so it loses its name at once where it can be read without one (Linux): nothing of
+    /// it is left then, however the process ends.
+    fn create(directory: &Path) -> io::Result<(PathBuf, Self)> {
+        let (file, name) = NamedTempFile::new_in(directory)?.into_parts();
+        match nameless(&file) {
+            Some(path) => Ok((path, Self { file, _name: None })),
+            None => Ok((name.to_path_buf(), Self { file, _name: Some(name) })),
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn nameless(file: &File) -> Option<PathBuf> {
+    use std::os::fd::AsRawFd as _;
+    let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+    path.exists().then_some(path)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn nameless(_file: &File) -> Option<PathBuf> {
+    None
+}
+
 impl ListFile {
     /// A file of this machine. Its base name tells some exports from others.
     pub fn at(path: &Path) -> Result<Self, ImportError> {
@@ -52,10 +82,10 @@ impl ListFile {
     /// A stream, such as standard input: copied to a scratch file that is readable by this user only
     /// and goes with this value.
     pub fn spool(mut stream: impl Read, name: &str, scratch_dir: &Path) -> Result<Self, ImportError> {
-        let mut spool = NamedTempFile::new_in(scratch_dir).map_err(ImportError::Spool)?;
-        io::copy(&mut stream, spool.as_file_mut()).map_err(ImportError::Spool)?;
-        let stamp = Stamp::of(spool.path()).map_err(ImportError::Spool)?;
-        Ok(Self { path: spool.path().to_owned(), name: name.to_owned(), _spool: Some(spool), stamp })
+        let (path, mut spool) = Spool::create(scratch_dir).map_err(ImportError::Spool)?;
+        io::copy(&mut stream, &mut spool.file).map_err(ImportError::Spool)?;
+        let stamp = Stamp::of(&path).map_err(ImportError::Spool)?;
+        Ok(Self { path, name: name.to_owned(), _spool: Some(spool), stamp })
     }
 
     pub fn name(&self) -> &str {

@@ -97,8 +97,13 @@ impl<W: Write> Write for DigestingWrite<W> {
 
 /// Digests a whole file, for formats that are not read from front to back. `None` when told to stop.
 pub(crate) fn of_file(path: &Path, stop: &AtomicBool) -> io::Result<Option<Digested>> {
+    of_rest(&mut File::open(path)?, stop)
+}
+
+/// Digests a file from where it stands to its end.
+pub(crate) fn of_rest(file: &mut impl Read, stop: &AtomicBool) -> io::Result<Option<Digested>> {
     const STEP: usize = 1024 * 1024;
-    let (mut file, mut state, mut total) = (File::open(path)?, Sha256::new(), 0);
+    let (mut state, mut total) = (Sha256::new(), 0);
     let mut buffer = vec![0; STEP];
     while !stop.load(Ordering::Relaxed) {
         match file.read(&mut buffer) {

@@ -8,8 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use abide_formats::{Compression, Format, Layout, Output, Piece, Writer};
-use tempfile::NamedTempFile;
+use abide_formats::{Compression, Format, Layout, Output, Piece, WholeFile, Writer, directory_of};
 
 use crate::{
     digest::DigestingWrite,
@@ -31,7 +30,7 @@ pub struct Outputs {
 }
 
 pub enum Target {
-    /// Written under a temporary name in the same directory, synced and renamed. `.gz` and `.zst` at the end of the name
+    /// Appears under its name when it is whole, instead of a file that has it. `.gz` and `.zst` at the end of the name
     /// of a text file say how it is compressed. A pipe or a device is written as it is.
     File(PathBuf),
     /// Written piece by piece; what was written before an error is the reader's problem, who sees the exit code.
@@ -105,13 +104,6 @@ fn place_of(path: &Path) -> PathBuf {
     match (fs::canonicalize(directory_of(path)), path.file_name()) {
         (Ok(directory), Some(name)) => directory.join(name),
         _ => path.to_owned(),
-    }
-}
-
-pub(crate) fn directory_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
     }
 }
 
@@ -201,7 +193,7 @@ pub(crate) struct Whole {
 }
 
 enum Sink {
-    Temporary { file: NamedTempFile, path: PathBuf },
+    Whole(WholeFile),
     Special(File),
     Stream(Box<dyn Write + Send>),
 }
@@ -253,10 +245,9 @@ impl OpenFile {
 impl Whole {
     /// Makes the output appear under its name.
     pub(crate) fn appear(self) -> Result<OutputReport, ScrubError> {
-        if let Sink::Temporary { file, path } = self.sink {
+        if let Sink::Whole(file) = self.sink {
             let failed = |source| ScrubError::SaveOutput { name: self.report.name.clone(), source };
-            file.persist(&path).map_err(|error| failed(error.error))?;
-            sync_directory(directory_of(&path)).map_err(failed)?;
+            file.appear().map_err(failed)?;
         }
         Ok(self.report)
     }
@@ -275,13 +266,12 @@ impl Sink {
         if is_special(&path) {
             return Ok(Self::Special(OpenOptions::new().write(true).open(&path)?));
         }
-        let file = temporary_in(&path)?;
-        Ok(Self::Temporary { file, path })
+        Ok(Self::Whole(WholeFile::create(&path)?))
     }
 
     fn sync(&mut self) -> io::Result<()> {
         match self {
-            Self::Temporary { file, .. } => file.as_file().sync_all(),
+            Self::Whole(file) => file.file().sync_all(),
             Self::Special(file) => file.flush(),
             Self::Stream(stream) => stream.flush(),
         }
@@ -291,7 +281,7 @@ impl Sink {
 impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Temporary { file, .. } => file.write(bytes),
+            Self::Whole(file) => file.write(bytes),
             Self::Special(file) => file.write(bytes),
             Self::Stream(stream) => stream.write(bytes),
         }
@@ -299,28 +289,11 @@ impl Write for Sink {
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Self::Temporary { file, .. } => file.flush(),
+            Self::Whole(file) => file.flush(),
             Self::Special(file) => file.flush(),
             Self::Stream(stream) => stream.flush(),
         }
     }
-}
-
-/// A file beside `path` that will take its place, or goes with the value.
-pub(crate) fn temporary_in(path: &Path) -> io::Result<NamedTempFile> {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let prefix = format!(".{name}.");
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(&prefix).suffix(".part");
-    // As an ordinary new file has them; by itself a temporary file is for its owner alone.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(directory_of(path))
-}
-
-/// A rename is durable once its directory is.
-pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
 }
 
 /// Refuses names that promise another format than the one that is written.

@@ -9,13 +9,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use abide_formats::{Batch, Cell, Column, Layout, Plan};
-use tempfile::NamedTempFile;
+use abide_formats::{Batch, Cell, Column, Layout, Plan, WholeFile};
 
 use crate::{
     digest,
     error::ScrubError,
-    output::{directory_of, sync_directory, temporary_in},
     report::{OutputReport, Role},
 };
 
@@ -26,7 +24,7 @@ pub struct Sheet(Arc<Mutex<Inner>>);
 #[derive(Debug)]
 struct Inner {
     path: PathBuf,
-    file: NamedTempFile,
+    file: WholeFile,
     /// Of the first file; `None` before there was one.
     columns: Option<Vec<String>>,
     rows: u64,
@@ -43,7 +41,8 @@ struct Sure {
 impl Sheet {
     pub fn create(path: &Path) -> Result<Self, ScrubError> {
         let name = || path.display().to_string();
-        let file = temporary_in(path).map_err(|source| ScrubError::CreateOutput { name: name(), source })?;
+        let file =
+            WholeFile::create(path).map_err(|source| ScrubError::CreateOutput { name: name(), source })?;
         let inner = Inner { path: path.to_owned(), file, columns: None, rows: 0, sure: Sure::default() };
         Ok(Self(Arc::new(Mutex::new(inner))))
     }
@@ -57,16 +56,14 @@ impl Sheet {
         if inner.columns.is_none() {
             inner.file.write_all(&header(&[])).map_err(failed)?;
         }
-        inner.file.as_file().sync_all().map_err(failed)?;
-        let digested = digest::of_file(inner.file.path(), &std::sync::atomic::AtomicBool::new(false))
+        inner.file.rewind().map_err(failed)?;
+        let digested = digest::of_rest(&mut inner.file, &std::sync::atomic::AtomicBool::new(false))
             .map_err(failed)?
             .expect("nobody stops it");
-        // The file moves out of the value that removes it when it goes.
-        let path = inner.path.clone();
+        // The file moves out of the value that others hold too.
         let rows = inner.rows;
-        let empty = temporary_in(&path).map_err(failed)?;
-        std::mem::replace(&mut inner.file, empty).persist(&path).map_err(|error| failed(error.error))?;
-        sync_directory(directory_of(&path)).map_err(failed)?;
+        let empty = WholeFile::create(&inner.path).map_err(failed)?;
+        std::mem::replace(&mut inner.file, empty).appear().map_err(failed)?;
         Ok(OutputReport { role, name: name.clone(), rows, bytes: digested.bytes, sha256: digested.sha256 })
     }
 
@@ -111,13 +108,13 @@ impl Sheet {
 
 impl Inner {
     fn commit(&mut self) -> io::Result<()> {
-        self.sure = Sure { bytes: self.file.as_file_mut().stream_position()?, rows: self.rows };
+        self.sure = Sure { bytes: self.file.stream_position()?, rows: self.rows };
         Ok(())
     }
 
     fn roll_back(&mut self) -> io::Result<()> {
-        self.file.as_file().set_len(self.sure.bytes)?;
-        self.file.as_file_mut().seek(io::SeekFrom::Start(self.sure.bytes))?;
+        self.file.file().set_len(self.sure.bytes)?;
+        self.file.seek(io::SeekFrom::Start(self.sure.bytes))?;
         self.rows = self.sure.rows;
         Ok(())
     }

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     clock,
-    exit::Exit,
+    exit::{self, Exit},
     progress::{self, Unit},
 };
 
@@ -40,9 +40,9 @@ impl Run<'_> {
                 Ok(file) => report.add(file),
                 Err(error) => {
                     let file = if several { format!("`{}`: ", input.name()) } else { String::new() };
-                    eprintln!("abide: {file}{error:#}");
+                    eprintln!("abide: {file}{}", exit::chain(&error));
                     let stopped = matches!(error.downcast_ref(), Some(ScrubError::CannotTell { .. }));
-                    report.add_failure(&input.name(), format!("{error:#}"), stopped);
+                    report.add_failure(&input.name(), exit::chain(&error), stopped);
                 }
             }
         }

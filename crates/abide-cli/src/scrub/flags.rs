@@ -3,7 +3,7 @@
 use std::{io::Write as _, num::NonZeroUsize, path::PathBuf};
 
 use abide_enforce::Uncovered;
-use abide_formats::Format;
+use abide_formats::{Format, WholeFile};
 use abide_scrub::Report;
 use abide_signals::{ColumnRef, IdArg};
 use anyhow::{Context as _, ensure};
@@ -138,17 +138,9 @@ fn write_whole(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
     if path.exists() && !path.is_file() {
         return std::fs::write(path, bytes);
     }
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => std::path::Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.prefix(".report.").suffix(".part").tempfile_in(directory)?;
+    let mut file = WholeFile::create(path)?;
     file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    file.appear()
 }
 
 fn parse_format(name: &str) -> Result<Format, String> {
