@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test: what it cannot read is a failure")]
 
 mod cases;
+mod crash;
 mod flow;
 mod program;
 mod robust;

@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsStr,
+    io::Write as _,
     path::Path,
     process::{Command, Output, Stdio},
     time::{SystemTime, UNIX_EPOCH},
@@ -37,17 +38,33 @@ pub(crate) struct Ran {
 
 impl Ran {
     pub(crate) fn of(command: &mut Command) -> Self {
-        let Output { status, stdout, stderr } = command.output().expect("the binary was built");
-        Self {
-            exit: status.code(),
-            stdout: String::from_utf8_lossy(&stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&stderr).into_owned(),
-        }
+        command.output().expect("the binary was built").into()
+    }
+
+    /// The same with one line on its standard input.
+    pub(crate) fn given(command: &mut Command, line: &str) -> Self {
+        let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = piped.spawn().expect("the binary was built");
+        let mut stdin = child.stdin.take().expect("piped");
+        // It may have stopped before it read the line, which its exit says better.
+        let _ = writeln!(stdin, "{line}");
+        drop(stdin);
+        child.wait_with_output().expect("it was started").into()
     }
 
     #[track_caller]
     pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(Output { status, stdout, stderr }: Output) -> Self {
+        Self {
+            exit: status.code(),
+            stdout: String::from_utf8_lossy(&stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&stderr).into_owned(),
+        }
     }
 }
 

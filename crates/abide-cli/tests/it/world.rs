@@ -7,6 +7,7 @@ use std::{
     process::Command,
 };
 
+use abide_testkit::S3Server;
 use tempfile::TempDir;
 
 use crate::program::{Ran, clean};
@@ -19,12 +20,27 @@ pub(crate) const PEOPLE: &str = "id,email\nu-1,quiet.otter@example.com\nu-2,loud
 
 pub(crate) struct World {
     directory: TempDir,
+    /// The variables that lead to the store.
+    store: Vec<(&'static str, String)>,
 }
 
 impl World {
     /// A made store with one opt-out in its journal, and `people.csv`.
     pub(crate) fn new() -> Self {
-        let world = Self { directory: tempfile::tempdir().unwrap() };
+        let directory = tempfile::tempdir().unwrap();
+        let store = directory.path().join("store").display().to_string();
+        Self::begin(directory, vec![("ABIDE_STORE", store)])
+    }
+
+    /// The same on a bucket.
+    pub(crate) fn on_bucket(server: &S3Server) -> Self {
+        let mut store = vec![("ABIDE_STORE", format!("{}/store", server.url()))];
+        store.extend(server.env());
+        Self::begin(tempfile::tempdir().unwrap(), store)
+    }
+
+    fn begin(directory: TempDir, store: Vec<(&'static str, String)>) -> Self {
+        let world = Self { directory, store };
         fs::write(world.path("people.csv"), PEOPLE).unwrap();
         world.must(0, &["init"]);
         world.must(0, &["opt-out", "--email", PERSON, "--mechanism", "email.unsubscribe"]);
@@ -43,15 +59,20 @@ impl World {
     pub(crate) fn lead(&self, command: &mut Command) {
         clean(command, self.directory());
         command
-            .env("ABIDE_STORE", self.path("store"))
+            .envs(self.store.iter().map(|(name, value)| (*name, value)))
             .env("ABIDE_SECRET_FILE", self.path("secret"))
             .env("ABIDE_CACHE", self.path("cache"));
     }
 
-    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+    /// The binary, led to this store.
+    pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(crate::program::ABIDE);
         self.lead(&mut command);
-        Ran::of(command.args(arguments))
+        command
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        Ran::of(self.command().args(arguments))
     }
 
     #[track_caller]
@@ -68,7 +89,9 @@ impl World {
     /// The files of the store whose path holds `part`, by name.
     pub(crate) fn objects(&self, part: &str) -> Vec<PathBuf> {
         let mut files = Vec::new();
-        files_below(&self.path("store"), &mut files);
+        if self.path("store").exists() {
+            files_below(&self.path("store"), &mut files);
+        }
         files.retain(|file| file.to_string_lossy().contains(part));
         files.sort();
         files
