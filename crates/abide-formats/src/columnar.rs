@@ -20,6 +20,7 @@ use arrow_ipc::CompressionType;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use crate::batch::Cell;
+use crate::contained::contained;
 use crate::layout::{Layout, Shape};
 use crate::output::{Output, Piece, PieceBody};
 use crate::reader::Options;
@@ -55,6 +56,10 @@ enum Batches {
 
 impl ColumnarReader {
     pub(crate) fn open(file: File, options: &Options) -> Result<(Self, Layout), FormatError> {
+        contained(&options.name, options.format, || Self::open_any(file, options))
+    }
+
+    fn open_any(file: File, options: &Options) -> Result<(Self, Layout), FormatError> {
         if options.format == Format::ArrowFile {
             return Ok(Self::ipc(ipc::Reader::open(file, options)?, options));
         }
@@ -69,7 +74,9 @@ impl ColumnarReader {
         read: Box<dyn Read + Send>,
         options: &Options,
     ) -> Result<(Self, Layout), FormatError> {
-        Ok(Self::ipc(ipc::Reader::from_read(read, options)?, options))
+        contained(&options.name, options.format, || {
+            Ok(Self::ipc(ipc::Reader::from_read(read, options)?, options))
+        })
     }
 
     fn ipc(reader: ipc::Reader, options: &Options) -> (Self, Layout) {
@@ -85,7 +92,7 @@ impl ColumnarReader {
     pub(crate) fn next_chunk(&mut self) -> Result<Option<ColumnarChunk>, FormatError> {
         match &mut self.0 {
             Batches::Parquet(slices) => Ok(slices.next().map(ColumnarChunk::Parquet)),
-            Batches::Ipc(reader) => Ok(reader.next_batch()?.map(ColumnarChunk::Ipc)),
+            Batches::Ipc(reader) => reader.next_batch().map(|batch| batch.map(ColumnarChunk::Ipc)),
         }
     }
 }
@@ -138,6 +145,10 @@ impl ColumnarPlan {
     }
 
     pub(crate) fn parse(&self, layout: &Layout, chunk: ColumnarChunk) -> Result<ColumnarBatch, FormatError> {
+        contained(&layout.name, layout.format, || self.decode(layout, chunk))
+    }
+
+    fn decode(&self, layout: &Layout, chunk: ColumnarChunk) -> Result<ColumnarBatch, FormatError> {
         let (runs, rows) = match chunk {
             ColumnarChunk::Ipc(batch) => {
                 let roots: Vec<ArrayRef> =
@@ -206,15 +217,17 @@ impl ColumnarBatch {
         added: &[&[&str]],
     ) -> Result<Piece, FormatError> {
         let target = output.columnar().expect("the output has the format of the batch");
-        let piece = match (&self.rows, target) {
+        let layout = output.layout();
+        // Of Parquet, the columns that nobody asked for are decoded only here.
+        let piece = contained(&layout.name, layout.format, || match (&self.rows, target) {
             (Rows::Parquet(slice, file), ColumnarOutput::Parquet(encoder)) => {
-                ColumnarPiece::Parquet(parquet_write::select(slice, file, encoder, mask, added)?)
+                Ok(ColumnarPiece::Parquet(parquet_write::select(slice, file, encoder, mask, added)?))
             }
             (Rows::Ipc(batch), ColumnarOutput::Ipc { schema, .. }) => {
-                ColumnarPiece::Ipc(ipc::select(batch, schema, mask, added, output.layout())?)
+                Ok(ColumnarPiece::Ipc(ipc::select(batch, schema, mask, added, layout)?))
             }
             _ => unreachable!("the output has the format of the batch"),
-        };
+        })?;
         Ok(Piece::new(mask, PieceBody::Columnar(piece)))
     }
 }

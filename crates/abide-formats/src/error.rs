@@ -89,6 +89,10 @@ pub enum FormatError {
     Parquet { name: String, format: Format, source: ParquetError },
     #[error("could not read {format} in `{name}`")]
     Arrow { name: String, format: Format, source: ArrowError },
+    #[error(
+        "`{name}` is no sound {format}: its parts contradict each other; get the file again, or rewrite it"
+    )]
+    Damaged { name: String, format: Format },
     #[error("could not write {format}")]
     WriteParquet { format: Format, source: ParquetError },
     #[error("could not write {format}")]

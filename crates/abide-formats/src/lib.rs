@@ -14,6 +14,7 @@
 
 mod batch;
 mod columnar;
+mod contained;
 mod error;
 mod format;
 mod layout;
@@ -25,6 +26,7 @@ mod whole_file;
 mod writer;
 
 pub use batch::{Batch, Cell, RowFault};
+pub use contained::panics_are_contained;
 pub use error::FormatError;
 pub use format::{Compression, Detected, Format, HEAD_BYTES, detect, peek};
 pub use layout::Layout;

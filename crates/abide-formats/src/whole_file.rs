@@ -234,6 +234,7 @@ mod tests {
     /// Nothing of a file that is being written has a name, so nobody has to clean up after a kill.
     #[cfg(target_os = "linux")]
     #[test]
+    #[expect(clippy::print_stderr, reason = "what is not tested is said aloud")]
     fn it_has_no_name_before() {
         let directory = tempfile::tempdir().unwrap();
         let file = WholeFile::create(&directory.path().join("out.csv")).unwrap();

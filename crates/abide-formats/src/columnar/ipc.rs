@@ -13,6 +13,7 @@ use arrow_schema::{ArrowError, SchemaRef};
 use arrow_select::filter::filter_record_batch;
 
 use super::text_column;
+use crate::contained::contained;
 use crate::layout::Layout;
 use crate::reader::Options;
 use crate::{Format, FormatError};
@@ -73,12 +74,18 @@ impl Reader {
     }
 
     pub(crate) fn next_batch(&mut self) -> Result<Option<RecordBatch>, FormatError> {
-        let next = match &mut self.batches {
-            Batches::File(reader) => reader.next(),
-            Batches::Stream(reader) => reader.next(),
-        };
-        let (name, format) = (&self.name, self.format);
-        next.transpose().map_err(|source| FormatError::Arrow { name: name.clone(), format, source })
+        let Self { name, format, batches, .. } = self;
+        contained(name, *format, || {
+            let next = match batches {
+                Batches::File(reader) => reader.next(),
+                Batches::Stream(reader) => reader.next(),
+            };
+            next.transpose().map_err(|source| FormatError::Arrow {
+                name: name.clone(),
+                format: *format,
+                source,
+            })
+        })
     }
 }
 
