@@ -58,6 +58,35 @@ pub(crate) fn bench(arguments: &[&str]) -> Result<()> {
     run(Command::new(target.join("release").join("abide-bench")).args(arguments))
 }
 
+/// Kill −9, more often than the tests do it; the seed is printed first, and ABIDE_CRASH_SEED replays it.
+pub(crate) fn crash(rounds: Option<&str>) -> Result<()> {
+    let server = setup::s3_server()?;
+    let mut command = cargo();
+    command.args(["test", "--locked", "--package", "abide-cli", "--test", "it", "--"]);
+    command.args(["--nocapture", "--test-threads", "1", "crash::"]);
+    run(command.env("ABIDE_TEST_S3", server).env("ABIDE_CRASH_ROUNDS", rounds.unwrap_or("300")))
+}
+
+/// A parser under libFuzzer for ten minutes, or as many seconds as `ABIDE_FUZZ_SECONDS` says.
+pub(crate) fn fuzz(target: &str) -> Result<()> {
+    let fuzzer = setup::cargo_fuzz()?;
+    let corpus = workspace().join("fuzz").join("corpus").join(target);
+    let mut seeds = cargo();
+    seeds.args(["run", "--locked", "--quiet", "--package", "abide-fuzz", "--bin", "seeds", "--", target]);
+    run(seeds.arg(&corpus))?;
+    let seconds = env::var("ABIDE_FUZZ_SECONDS").unwrap_or("600".to_owned());
+    let mut command = Command::new(fuzzer);
+    // Run as `cargo fuzz` would run it; the sanitizer and the coverage are options of the compiler that the stable one
+    // has too, and only asks for this to show.
+    command.args(["fuzz", "run", target, "--features", "coverage"]).env("RUSTC_BOOTSTRAP", "1");
+    command.arg("--target-dir").arg(workspace().join("target").join("fuzz")).arg(&corpus);
+    // A build for this alone: without the optimisation across crates that takes longest, with lines in its traces.
+    command.envs([("CARGO_PROFILE_RELEASE_LTO", "off"), ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")]);
+    command
+        .envs([("CARGO_PROFILE_RELEASE_STRIP", "none"), ("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only")]);
+    run(command.args(["--", &format!("-max_total_time={seconds}"), "-timeout=20", "-rss_limit_mb=4096"]))
+}
+
 /// Runs a command in the workspace with its output passed through; anything but success is an error.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let line = line(command);
@@ -68,7 +97,7 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-fn cargo() -> Command {
+pub(crate) fn cargo() -> Command {
     // The cargo that runs us, so that a toolchain chosen with `cargo +NAME xtask` stays chosen.
     Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))
 }

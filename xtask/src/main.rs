@@ -20,6 +20,8 @@ usage: cargo xtask COMMAND
   test [NAME]   setup, then all tests and doc tests, or those whose name contains NAME
   sim [SEED]    the simulated world of the replica: one seed, or as many as ABIDE_SIM_SEEDS says (100)
   bench [PART]  Abide side by side with what people would use instead; `bench help` tells the parts
+  crash [N]     kill −9 at any moment of whatever writes: N rounds (300) on a directory, a third of them on S3
+  fuzz TARGET   a parser of foreign bytes under libFuzzer, for ABIDE_FUZZ_SECONDS (600); targets are fuzz/fuzz_targets
   ci            what CI runs: check, then test
 ";
 
@@ -35,6 +37,9 @@ fn main() -> ExitCode {
         ["sim"] => cargo::simulate(None),
         ["sim", seed] => cargo::simulate(Some(seed)),
         ["bench", ref arguments @ ..] => cargo::bench(arguments),
+        ["crash"] => cargo::crash(None),
+        ["crash", rounds] => cargo::crash(Some(rounds)),
+        ["fuzz", target] => cargo::fuzz(target),
         ["ci"] => cargo::check().and_then(|()| cargo::test(None)),
         ["help" | "--help" | "-h"] => {
             print!("{MENU}");

@@ -35,6 +35,20 @@ pub(crate) fn s3_server() -> Result<PathBuf> {
     Ok(program)
 }
 
+const FUZZER_VERSION: &str = "0.13.2";
+
+/// Installs the pinned cargo-fuzz beside the S3 server, unless it is there; returns its path.
+pub(crate) fn cargo_fuzz() -> Result<PathBuf> {
+    let tools = cargo::workspace().join("target").join("tools");
+    let program = tools.join("bin").join("cargo-fuzz");
+    if !program.is_file() {
+        let mut install = cargo::cargo();
+        install.args(["install", "--locked", "--quiet", "--version", FUZZER_VERSION, "--root"]);
+        cargo::run(install.arg(&tools).arg("cargo-fuzz"))?;
+    }
+    Ok(program)
+}
+
 fn require_go() -> Result<()> {
     match Command::new("go").arg("version").output() {
         Ok(output) if output.status.success() => Ok(()),

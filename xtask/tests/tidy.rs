@@ -25,6 +25,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("abide-cli", &[ENGINE, "abide-journal abide-replica abide-import abide-scrub"]),
     // Tools. The test kit is everybody's dev-dependency and nobody's dependency.
     ("abide-testkit", &[ENGINE, "abide-journal abide-replica"]),
+    ("abide-fuzz", &[ENGINE, "abide-journal abide-replica"]),
     ("xtask", &[]),
 ];
 const ENGINE: &str = "abide-model abide-rules abide-index abide-formats abide-signals abide-enforce";
