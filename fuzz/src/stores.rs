@@ -90,13 +90,9 @@ pub(crate) fn manifest(data: &[u8]) {
     }
 }
 
-const SEALED: &str = ",\n  \"seal\": \"";
-
 pub(crate) fn manifest_sealed(data: &[u8]) {
-    let end = memmem::rfind(data, SEALED.as_bytes()).unwrap_or(data.len());
-    let text = &data[..end];
-    let seal = hex::encode(WORLD.store.manifest_seal(text));
-    manifest(&[text, SEALED.as_bytes(), seal.as_bytes(), b"\"\n}\n"].concat());
+    let end = memmem::rfind(data, b",\n  \"seal\": \"").unwrap_or(data.len());
+    manifest(&WORLD.store.seal_manifest([&data[..end], b"\n}"].concat()));
 }
 
 pub(crate) fn description(data: &[u8]) {
@@ -142,9 +138,7 @@ pub(crate) fn journal_seeds() -> Vec<Vec<u8>> {
 
 pub(crate) fn manifest_seeds() -> Vec<Vec<u8>> {
     const WHOLE: &str = include_str!("../seeds/manifest.json");
-    let text = WHOLE.rsplit_once("\n}").unwrap().0.as_bytes();
-    let seal = hex::encode(WORLD.store.manifest_seal(text));
-    let sealed = [text, SEALED.as_bytes(), seal.as_bytes(), b"\"\n}\n"].concat();
+    let sealed = WORLD.store.seal_manifest(WHOLE.trim_end().as_bytes().to_vec());
     assert!(Manifest::from_json(&sealed, &WORLD.store).is_ok(), "the seed is a manifest");
     vec![sealed]
 }

@@ -46,12 +46,13 @@ pub struct Head {
     pub link: Link,
 }
 
-/// The keys of the chain and of the seals of objects and manifests, all from the store's secret.
+/// The keys of the chain and of all seals, from the store's secret.
 #[derive(Clone)]
 pub(crate) struct ChainKey {
     links: [u8; 32],
     seals: [u8; 32],
     manifests: [u8; 32],
+    descriptions: [u8; 32],
 }
 
 impl ChainKey {
@@ -61,6 +62,7 @@ impl ChainKey {
             links,
             seals: blake3::derive_key("abide 2026 journal seal", &links),
             manifests: blake3::derive_key("abide 2026 snapshot seal", &links),
+            descriptions: blake3::derive_key("abide 2026 store seal", &links),
         }
     }
 
@@ -88,6 +90,11 @@ impl ChainKey {
     pub(crate) fn manifest_seal(&self, store: StoreId, text: &[u8]) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new_keyed(&self.manifests);
         *hasher.update(&store.0).update(text).finalize().as_bytes()
+    }
+
+    /// The hash of the text of `abide.json`, which names the store itself.
+    pub(crate) fn description_seal(&self, text: &[u8]) -> [u8; 32] {
+        *blake3::keyed_hash(&self.descriptions, text).as_bytes()
     }
 }
 

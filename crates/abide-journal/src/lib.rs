@@ -16,6 +16,7 @@ mod store;
 
 mod chain;
 mod record;
+mod sealed;
 
 mod object;
 

@@ -16,6 +16,7 @@ use object_store::{
 use crate::{
     chain::{ChainKey, from_hex},
     error::StoreError,
+    sealed,
 };
 
 const DESCRIPTION: &str = "abide.json";
@@ -135,7 +136,8 @@ impl Store {
         let location = location(&*objects, prefix);
         let objects = under(objects, prefix);
         let first = Epoch { number: 1, check: secret.check_value(), since: now };
-        let text = description::write(&config, &[abide_model::identifier::NORMALISER_VERSION], &[first]);
+        let normalisers = [abide_model::identifier::NORMALISER_VERSION];
+        let text = description::write(&config, &normalisers, &[first], &ChainKey::new(secret));
         if get(&*objects, DESCRIPTION).await?.is_some() {
             return Err(StoreError::AlreadyAStore { location });
         }
@@ -143,7 +145,7 @@ impl Store {
             return Err(StoreError::JournalWithoutStore { location });
         }
         match create(&*objects, DESCRIPTION, text.clone().into(), Retry::default()).await? {
-            Created::Done => Self::of(objects, location, text.as_bytes(), secret),
+            Created::Done => Self::of(objects, location, &text, secret),
             Created::Another(_) => Err(StoreError::AlreadyAStore { location }),
         }
     }
@@ -172,11 +174,15 @@ impl Store {
         if newest.check != secret.check_value() {
             return Err(StoreError::WrongSecret { location });
         }
+        let chain = ChainKey::new(secret);
+        if !sealed::holds(text, |text| chain.description_seal(text)) {
+            return Err(StoreError::WrongDescription { what: "its seal does not hold" });
+        }
         let inner = Inner {
             objects,
             location,
             epoch: newest.number,
-            chain: ChainKey::new(secret),
+            chain,
             config: description.config,
             normalisers: description.normalisers,
             epochs: description.epochs,
@@ -219,10 +225,14 @@ impl Store {
         &self.inner.objects
     }
 
-    /// The keyed hash that a snapshot's manifest stands under, so that only a holder of the secret can
-    /// write one, and only for this store.
-    pub fn manifest_seal(&self, text: &[u8]) -> [u8; 32] {
-        self.inner.chain.manifest_seal(self.inner.config.id, text)
+    /// Puts a keyed hash at the end of a snapshot's manifest, pretty-printed JSON, so that only a
+    /// holder of the secret can write one, and only for this store.
+    pub fn seal_manifest(&self, text: Vec<u8>) -> Vec<u8> {
+        sealed::close(text, |text| self.inner.chain.manifest_seal(self.inner.config.id, text))
+    }
+
+    pub fn is_sealed_manifest(&self, bytes: &[u8]) -> bool {
+        sealed::holds(bytes, |text| self.inner.chain.manifest_seal(self.inner.config.id, text))
     }
 
     pub(crate) fn chain(&self) -> &ChainKey {

@@ -3,8 +3,6 @@
 //! The parts lie beside it under names of their own; the manifest with their digests, sealed with
 //! the store's secret, is what commits them. The format stands in `docs/formats/snapshot.md`.
 
-mod seal;
-
 use std::collections::BTreeMap;
 
 use abide_journal::{ActivationRecord, Head, Link, Store};
@@ -109,7 +107,7 @@ impl Manifest {
             states: self.states.clone(),
         };
         let text = serde_json::to_vec_pretty(&text).expect("texts and numbers are always JSON");
-        seal::close(text, store)
+        store.seal_manifest(text)
     }
 
     pub fn from_json(bytes: &[u8], store: &Store) -> Result<Self, InvalidManifest> {
@@ -117,7 +115,7 @@ impl Manifest {
         if format > SNAPSHOT_FORMAT {
             return Err(InvalidManifest::Newer { found: format });
         }
-        if !seal::holds(bytes, store) {
+        if !store.is_sealed_manifest(bytes) {
             return Err(InvalidManifest::Changed);
         }
         let text: Text = serde_json::from_slice(bytes)?;

@@ -4,7 +4,11 @@ use abide_model::{Forms, Time, identifier::NORMALISER_VERSION};
 use serde::{Deserialize, Serialize};
 
 use super::{Epoch, StoreConfig, StoreId};
-use crate::{chain::from_hex, error::StoreError};
+use crate::{
+    chain::{ChainKey, from_hex},
+    error::StoreError,
+    sealed,
+};
 
 const FORMAT: u64 = 1;
 
@@ -30,6 +34,9 @@ struct DescriptionJson {
     phone_region: String,
     forms: Vec<String>,
     secrets: Vec<EpochJson>,
+    /// Of the bytes, and checked there.
+    #[serde(default, skip_serializing, rename = "seal")]
+    _seal: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -40,7 +47,13 @@ struct EpochJson {
     since_us: i64,
 }
 
-pub(super) fn write(config: &StoreConfig, normalisers: &[u16], epochs: &[Epoch]) -> String {
+/// Sealed, since a region or a form that changed by accident would be look-ups that miss.
+pub(super) fn write(
+    config: &StoreConfig,
+    normalisers: &[u16],
+    epochs: &[Epoch],
+    chain: &ChainKey,
+) -> Vec<u8> {
     let json = DescriptionJson {
         format: FORMAT,
         store: config.id.to_string(),
@@ -55,10 +68,10 @@ pub(super) fn write(config: &StoreConfig, normalisers: &[u16], epochs: &[Epoch])
                 since_us: epoch.since.as_micros(),
             })
             .collect(),
+        _seal: String::new(),
     };
-    let mut text = serde_json::to_string_pretty(&json).expect("strings and numbers become JSON");
-    text.push('\n');
-    text
+    let text = serde_json::to_vec_pretty(&json).expect("strings and numbers become JSON");
+    sealed::close(text, |text| chain.description_seal(text))
 }
 
 pub(super) fn read(text: &[u8]) -> Result<Description, StoreError> {

@@ -17,9 +17,7 @@ async fn open(objects: Arc<dyn ObjectStore>) -> Result<Store, StoreError> {
 async fn the_description_is_this_text() {
     let (objects, _) = in_memory().await;
     let text = objects.get(&"abide.json".into()).await.unwrap().bytes().await.unwrap();
-    assert_eq!(
-        std::str::from_utf8(&text).unwrap(),
-        r#"{
+    let unsealed = r#"{
   "format": 1,
   "store": "03030303030303030303030303030303",
   "normalisers": [
@@ -35,11 +33,11 @@ async fn the_description_is_this_text() {
       "check": "CHECK",
       "since_us": 1795000000000000
     }
-  ]
-}
-"#
-        .replace("CHECK", &secret().check_value().map(|byte| format!("{byte:02x}")).concat())
-    );
+  ]"#
+    .replace("CHECK", &hex::encode(secret().check_value()));
+    let key = blake3::derive_key("abide 2026 store seal", &*secret().chain_key());
+    let seal = blake3::keyed_hash(&key, unsealed.as_bytes()).to_hex();
+    assert_eq!(std::str::from_utf8(&text).unwrap(), format!("{unsealed},\n  \"seal\": \"{seal}\"\n}}\n"));
     assert_eq!(open(objects).await.unwrap().config(), &store_config());
 }
 
@@ -88,6 +86,7 @@ async fn what_cannot_be_opened_says_why() {
         (description("[1]", "[1,9]"), ErrorKind::Invalid, "normaliser version 9"),
         (description("{", ""), ErrorKind::Damaged, "abide.json is damaged"),
         (description("\"US\"", "\"XX\""), ErrorKind::Damaged, "phone region"),
+        (description("", ""), ErrorKind::Damaged, "its seal does not hold"),
         (description("\"forms\"", "\"form\""), ErrorKind::Damaged, "abide.json is damaged"),
         (description("[1]", "[]"), ErrorKind::Damaged, "abide.json is damaged"),
     ] {
@@ -103,6 +102,23 @@ async fn what_cannot_be_opened_says_why() {
     let other = Secret::from_bytes([8; 32]);
     let error = Store::open(objects, &Path::default(), &other).await.unwrap_err();
     assert!(matches!(error, StoreError::WrongSecret { .. }), "{error:?}");
+}
+
+/// Another region or another form would be look-ups that miss.
+#[tokio::test]
+async fn any_changed_byte_of_the_description_is_found() {
+    let (objects, _) = in_memory().await;
+    let whole = objects.get(&"abide.json".into()).await.unwrap().bytes().await.unwrap();
+    for at in 0..whole.len() {
+        for bit in 0..8 {
+            let mut changed = whole.to_vec();
+            changed[at] ^= 1 << bit;
+            objects.put(&"abide.json".into(), changed.into()).await.unwrap();
+            open(objects.clone()).await.unwrap_err();
+        }
+    }
+    objects.put(&"abide.json".into(), whole.into()).await.unwrap();
+    open(objects).await.unwrap();
 }
 
 /// A journal whose `abide.json` was lost is not made into a new store, with other keys.
