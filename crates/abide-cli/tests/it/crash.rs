@@ -24,7 +24,7 @@ use reader::Reader;
 
 const SEED: u64 = 1;
 /// Enough that every kind of act is killed some times.
-const ROUNDS: u64 = 24;
+const ROUNDS: u64 = 16;
 
 #[test]
 fn killed_on_a_directory() {
