@@ -71,6 +71,15 @@ impl Snapshot {
         self.base.as_ref().map_or(Ok(None), |base| base.state(key))
     }
 
+    /// Everything that was said, identity by identity, in no order.
+    pub fn states(&self) -> impl Iterator<Item = Result<IdentityState, IndexError>> + '_ {
+        let below = self.base.iter().flat_map(|base| base.states());
+        // What the overlay knows too, it knows better.
+        let below = below
+            .filter(|state| !matches!(state, Ok(state) if self.overlay.get(&state.primary.key).is_some()));
+        below.chain(self.overlay.entries().map(|entry| Ok(entry.state.clone())))
+    }
+
     /// Which kinds and forms of identifiers the list holds.
     pub fn held(&self) -> Held {
         let nothing = Held::default();

@@ -62,6 +62,17 @@ pub struct IdentityState {
     pub claims: BTreeMap<Claim, Moments>,
 }
 
+impl Claim {
+    pub fn of(signal: &Signal) -> Self {
+        Self {
+            mechanism: signal.mechanism.clone(),
+            scope: signal.scope.clone(),
+            claimant: signal.claimant.clone(),
+            batch: signal.batch.clone(),
+        }
+    }
+}
+
 impl IdentityState {
     pub fn new(kind: IdentifierKind, primary: TypedKey) -> Self {
         Self { kind, primary, aliases: BTreeSet::new(), domain: None, claims: BTreeMap::new() }
@@ -77,13 +88,7 @@ impl IdentityState {
     pub fn apply(&mut self, signal: &Signal) {
         self.aliases.extend(signal.keys.aliases.iter().filter(|alias| **alias != self.primary));
         self.domain = self.domain.max(signal.keys.domain);
-        let claim = Claim {
-            mechanism: signal.mechanism.clone(),
-            scope: signal.scope.clone(),
-            claimant: signal.claimant.clone(),
-            batch: signal.batch.clone(),
-        };
-        self.claims.entry(claim).or_default().note(signal.direction, signal.at);
+        self.claims.entry(Claim::of(signal)).or_default().note(signal.direction, signal.at);
     }
 
     /// Takes in another state of the same identity: of the same primary, or one of the two primaries
@@ -161,7 +166,7 @@ impl Retractions {
         }
         let mut left = moments;
         if let Some(out) = moments.out
-            && self.windows.iter().any(|window| window.names(state, claim, out))
+            && self.windows.iter().any(|window| window.names(claim, state.domain, out))
         {
             left.out = None;
         }
@@ -170,14 +175,24 @@ impl Retractions {
 }
 
 impl Retraction {
-    fn names(&self, state: &IdentityState, claim: &Claim, out: Time) -> bool {
+    /// Whether it takes a statement back that is about an identity of this e-mail domain.
+    pub fn takes_back(&self, signal: &Signal, domain: Option<Key>) -> bool {
+        match self {
+            Self::Batch(batch) => signal.batch == *batch,
+            Self::Window { .. } => {
+                signal.direction == Direction::Out && self.names(&Claim::of(signal), domain, signal.at)
+            }
+        }
+    }
+
+    fn names(&self, claim: &Claim, of_domain: Option<Key>, out: Time) -> bool {
         match self {
             Self::Batch(batch) => claim.batch == *batch,
             Self::Window { source, mechanism, from, until, domain } => {
                 claim.claimant == *source
                     && claim.mechanism == *mechanism
                     && (*from..*until).contains(&out)
-                    && (domain.is_none() || *domain == state.domain)
+                    && (domain.is_none() || *domain == of_domain)
             }
         }
     }

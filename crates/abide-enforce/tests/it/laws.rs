@@ -5,14 +5,16 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use abide_enforce::{Asked, Judge, Options, Overlay, Panel, Part, Snapshot, Sources, Uncovered, decide};
+use abide_enforce::{
+    Asked, Effect, Judge, Options, Overlay, Panel, Part, Snapshot, Sources, Uncovered, decide,
+};
 use abide_index::{
     BuildConfig,
     list::{List, ListBuilder},
 };
 use abide_model::{
     Action, BatchId, Claimant, Context, Direction, Form, Forms, Held, IdentifierKind, Keyring, Normaliser,
-    Positions, Proof, Retractions, Secret, Signal, Time, Verdict, signal::Statement,
+    Positions, Proof, Retraction, Retractions, Secret, Signal, Time, Verdict, signal::Statement,
 };
 use abide_rules::Ruleset;
 use proptest::{collection::vec, option, prelude::*, sample::select};
@@ -296,4 +298,59 @@ fn a_form_that_comes_later_is_looked_up() {
 /// As many cases as `PROPTEST_CASES` says, else `default`.
 fn cases(default: u32) -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+/// The verdicts on each identifier by itself, for all actions.
+fn is_blocked(snapshot: &Snapshot, kind: IdentifierKind, text: &str, action: &Action) -> bool {
+    let mut asked = Asked::new(Panel(vec![Part { kind, to: false }]), snapshot.held(), false);
+    asked.begin();
+    asked.note(0, normaliser().raw(kind, text).as_ref(), &keyring());
+    let options = Options { now: NOW, ..Options::default() };
+    let judgement = decide(snapshot, &asked, action, &Context::default(), options).unwrap();
+    matches!(judgement.verdict, Verdict::Block { .. })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// What is told of a retraction beforehand is what it then does.
+    #[test]
+    fn the_preview_of_a_retraction_is_its_effect(
+        signals in vec((any_signal(), select(vec!["a", "b", "c"])), 1..12),
+    ) {
+        let everybody: Vec<_> = EMAILS[..3]
+            .iter()
+            .map(|text| (IdentifierKind::Email, *text))
+            .chain(PHONES.map(|text| (IdentifierKind::Phone, text)))
+            .collect();
+        let raw: Vec<_> = everybody
+            .iter()
+            .map(|(kind, text)| keyring().signal_keys(&normaliser().raw(*kind, text).unwrap()))
+            .collect();
+        // One identity each: what was said of a hash is said of the raw identifier here.
+        let signals = signals.into_iter().filter_map(|(signal, batch)| {
+            let keys = raw.iter().find(|keys| keys.primary == signal.keys.primary)?.clone();
+            Some(Signal { keys, batch: batch.parse().unwrap(), ..signal })
+        });
+        let signals: Vec<_> = signals.collect();
+        let what = Retraction::Batch("b".parse().unwrap());
+        let mut after = Retractions::default();
+        after.add(what.clone());
+        let mut taken_back = Overlay::default();
+        signals.iter().for_each(|signal| taken_back.apply(signal, None, &after).unwrap());
+        let before = snapshot(in_memory(&signals, None), None);
+        let effect = Effect::of(&before, &what, &mut |_| ()).unwrap();
+        let after = snapshot(taken_back, None);
+        for action in RULES.actions() {
+            let turned = |from: &Snapshot, to: &Snapshot| {
+                let turned = |(kind, text): &&(IdentifierKind, &str)| {
+                    is_blocked(from, *kind, text, &action.name) && !is_blocked(to, *kind, text, &action.name)
+                };
+                everybody.iter().filter(turned).count() as u64
+            };
+            let told = effect.actions.iter().find(|(name, _)| **name == *action.name.as_str());
+            let told = told.map(|(_, change)| (change.freed, change.blocked)).unwrap_or_default();
+            prop_assert_eq!(told, (turned(&before, &after), turned(&after, &before)), "{}", action.name);
+        }
+    }
 }
