@@ -2,19 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use abide_journal::{Reader, Record};
+use abide_journal::{Record, Store};
 use abide_model::{
-    Direction, IdentityState, Key, Signal,
+    Claim, Direction, IdentityState, Key, Retractions, Signal, Token,
     facts::{Judged, Standing, judge},
 };
 use anyhow::Context as _;
 use serde_json::json;
 
 use crate::{
-    clock,
-    exit::Exit,
-    identifiers::IdentifierFlags,
-    progress::{self, Unit},
+    batches::TakenBack, clock, exit::Exit, identifiers::IdentifierFlags, imports, journal,
     store_flags::StoreFlags,
 };
 
@@ -56,61 +53,75 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
         }
     }
     let ours: BTreeSet<Key> = states.iter().flat_map(IdentityState::keys).map(|typed| typed.key).collect();
-    let statements =
-        if ours.is_empty() { Vec::new() } else { statements_about(&opened.store, &ours).await? };
-    let standing: Vec<Judged> = states.iter().flat_map(|state| judge(state, &snapshot.retractions)).collect();
+    let found = if ours.is_empty() { None } else { Some(read_journal(&opened.store, &ours).await?) };
+    let statements = found.map(|found| found.told(&states, &snapshot.retractions)).unwrap_or_default();
 
     if args.json {
-        let lines: Vec<_> = statements.iter().map(|told| to_json(told, &standing)).collect();
+        let lines: Vec<_> = statements.iter().map(to_json).collect();
         println!("{}", json!({ "statements": lines }));
     } else if statements.is_empty() {
         println!("Nothing was ever said about this person here.");
     } else {
-        statements.iter().for_each(|told| print(told, &standing));
+        statements.iter().for_each(print);
     }
     Ok(Exit::Clean)
 }
 
-/// A statement and where it stands in the journal.
+/// A statement, where it stands in the journal, and what it has come to.
 struct Told {
-    token: String,
+    token: Token,
     signal: Signal,
+    stands: String,
 }
 
-async fn statements_about(store: &abide_journal::Store, keys: &BTreeSet<Key>) -> anyhow::Result<Vec<Told>> {
-    let reader = Reader::new(store);
-    let mut objects = Vec::new();
-    for origin in reader.origins().await? {
-        objects.extend(reader.objects(&origin).await?);
-    }
-    let bar = progress::bar(
-        "reading the journal",
-        Unit::Bytes,
-        Some(objects.iter().map(|object| object.bytes).sum()),
-    );
-    let mut told = Vec::new();
-    for entry in objects {
-        let object = reader
-            .read(&entry.name)
-            .await?
-            .with_context(|| format!("journal object `{}` is missing", entry.name))?;
-        for record in object.records() {
-            if let (position, Record::Signal(signal)) = record?
-                && keys.contains(&signal.keys.primary.key)
-            {
-                told.push(Told { token: format!("{}:{position}", entry.name.origin), signal });
+/// What the journal says about some keys, and what was taken back.
+struct Found {
+    statements: Vec<(Token, Signal)>,
+    taken_back: Vec<TakenBack>,
+}
+
+async fn read_journal(store: &Store, keys: &BTreeSet<Key>) -> anyhow::Result<Found> {
+    let mut found = Found { statements: Vec::new(), taken_back: Vec::new() };
+    journal::walk(store, |token, record| {
+        match record {
+            Record::Signal(signal) if keys.contains(&signal.keys.primary.key) => {
+                found.statements.push((token, signal));
             }
+            Record::Retraction(record) => found.taken_back.push(TakenBack { record, token }),
+            _ => {}
         }
-        bar.inc(entry.bytes);
-    }
-    bar.finish_and_clear();
-    told.sort_by_key(|told| told.signal.at);
-    Ok(told)
+        Ok(())
+    })
+    .await?;
+    found.statements.sort_by_key(|(_, signal)| signal.at);
+    Ok(found)
 }
 
-/// How the claim that a statement belongs to stands now.
-fn standing_of(told: &Told, standing: &[Judged]) -> String {
-    let signal = &told.signal;
+impl Found {
+    fn told(self, states: &[IdentityState], retractions: &Retractions) -> Vec<Told> {
+        let judged: Vec<Vec<Judged>> = states.iter().map(|state| judge(state, retractions)).collect();
+        let tell = |(token, signal): (Token, Signal)| {
+            let own = states
+                .iter()
+                .position(|state| state.keys().any(|known| known.key == signal.keys.primary.key));
+            let own = own.expect("only statements of these states were looked for");
+            let stands = standing_of(&signal, &states[own], &self.taken_back, &judged[own]);
+            Told { token, signal, stands }
+        };
+        self.statements.into_iter().map(tell).collect()
+    }
+}
+
+/// What a statement has come to.
+fn standing_of(
+    signal: &Signal,
+    state: &IdentityState,
+    taken_back: &[TakenBack],
+    standing: &[Judged],
+) -> String {
+    if let Some(taken) = taken_back.iter().find(|taken| taken.record.what.takes_back(signal, state.domain)) {
+        return format!("taken back {}", imports::why(taken));
+    }
     let claim = standing.iter().find(|judged| {
         judged.fact.direction == signal.direction
             && judged.fact.mechanism == signal.mechanism
@@ -118,7 +129,11 @@ fn standing_of(told: &Told, standing: &[Judged]) -> String {
             && judged.fact.claimant == signal.claimant
     });
     match claim {
-        None => "taken back, or of an import that was never completed".to_owned(),
+        // The list holds all of a batch or, while it is not completed, nothing.
+        _ if !state.claims.contains_key(&Claim::of(signal)) => {
+            "without effect: its import was never completed".to_owned()
+        }
+        None => "a later statement of its batch, which hid it, was taken back".to_owned(),
         Some(judged) if judged.at > signal.at => format!("repeated at {}", judged.at),
         Some(judged) => match judged.standing {
             Standing::InForce => "in force".to_owned(),
@@ -133,8 +148,8 @@ fn standing_of(told: &Told, standing: &[Judged]) -> String {
     }
 }
 
-fn print(told: &Told, standing: &[Judged]) {
-    let signal = &told.signal;
+fn print(told: &Told) {
+    let Told { token, signal, stands } = told;
     let stated = if signal.stated_at.is_some() { "" } else { " (undated)" };
     println!(
         "{}{stated}  {} by {} for {}, said by {}",
@@ -144,18 +159,17 @@ fn print(told: &Told, standing: &[Judged]) {
         signal.scope,
         signal.claimant
     );
-    println!("    {}", standing_of(told, standing));
+    println!("    {stands}");
     let recorded = signal.recorded_by.as_deref().map(|by| format!(", recorded by {by}")).unwrap_or_default();
     let proof = signal.proof.map(|proof| format!(", proof {}", proof.as_str())).unwrap_or_default();
     println!(
-        "    {} at {}, batch {}, received {}{recorded}{proof}",
-        signal.keys.kind, told.token, signal.batch, signal.received_at
+        "    {} at {token}, batch {}, received {}{recorded}{proof}",
+        signal.keys.kind, signal.batch, signal.received_at
     );
 }
 
-fn to_json(told: &Told, standing: &[Judged]) -> serde_json::Value {
-    let signal = &told.signal;
-    let stands = standing_of(told, standing);
+fn to_json(told: &Told) -> serde_json::Value {
+    let Told { token, signal, stands } = told;
     json!({
         "at": signal.at.to_string(),
         "stated_at": signal.stated_at.map(|at| at.to_string()),
@@ -167,7 +181,7 @@ fn to_json(told: &Told, standing: &[Judged]) -> serde_json::Value {
         "kind": signal.keys.kind.as_str(),
         "form": signal.keys.primary.form.as_str(),
         "batch": signal.batch.as_str(),
-        "token": told.token,
+        "token": token.to_string(),
         "proof": signal.proof.map(abide_model::Proof::as_str),
         "recorded_by": signal.recorded_by.as_deref(),
         "in_force": stands == "in force",

@@ -3,9 +3,11 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the place that prints")]
 
+mod batches;
 mod clock;
 mod exit;
 mod identifiers;
+mod journal;
 mod progress;
 mod statement;
 mod store_flags;
@@ -15,10 +17,12 @@ mod compact;
 mod export;
 mod history;
 mod import;
+mod imports;
 mod init;
 mod mechanisms;
 mod opt_in;
 mod opt_out;
+mod retract;
 mod scrub;
 mod segment;
 mod status;
@@ -49,6 +53,8 @@ struct Cli {
 enum Command {
     Init(init::Args),
     Import(import::Args),
+    Imports(imports::Args),
+    Retract(retract::Args),
     OptOut(opt_out::Args),
     OptIn(opt_in::Args),
     Check(check::Args),
@@ -88,6 +94,8 @@ fn run(command: Command) -> anyhow::Result<Exit> {
         match command {
             Command::Init(args) => init::run(args).await,
             Command::Import(args) => Box::pin(import::run(args)).await,
+            Command::Imports(args) => imports::run(args).await,
+            Command::Retract(args) => Box::pin(retract::run(args)).await,
             Command::OptOut(args) => opt_out::run(args).await,
             Command::OptIn(args) => opt_in::run(args).await,
             Command::Check(args) => check::run(args).await,

@@ -61,8 +61,12 @@ impl StoreFlags {
         let id = Store::id_of(objects.clone(), &prefix).await?;
         let secret = self.secret(id)?;
         let store = Store::open(objects, &prefix, &secret).await?;
+        self.opened(store, &secret)
+    }
+
+    pub(crate) fn opened(&self, store: Store, secret: &Secret) -> anyhow::Result<Opened> {
         Ok(Opened {
-            keyring: Keyring::new(&secret, store.config().forms),
+            keyring: Keyring::new(secret, store.config().forms),
             normaliser: Normaliser::new(store.config().phone_region),
             rules: Arc::new(Ruleset::built_in()?),
             store,
@@ -76,7 +80,7 @@ impl StoreFlags {
         {
             return text.parse().context("could not read the secret in ABIDE_SECRET");
         }
-        let path = self.secret_file.clone().map_or_else(|| default_secret_file(id), Ok)?;
+        let path = self.secret_path(id)?;
         let text = fs::read_to_string(&path).with_context(|| {
             format!("could not read the store's secret from `{}`; restore it from its backup and name it with --secret-file", path.display())
         })?;
@@ -87,6 +91,11 @@ impl StoreFlags {
             path.display()
         );
         text.parse().with_context(|| format!("could not read the secret in `{}`", path.display()))
+    }
+
+    /// The secret's file, unless ABIDE_SECRET holds it.
+    pub(crate) fn secret_path(&self, id: StoreId) -> anyhow::Result<PathBuf> {
+        self.secret_file.clone().map_or_else(|| default_secret_file(id), Ok)
     }
 
     pub(crate) fn cache_dir(&self) -> anyhow::Result<PathBuf> {
@@ -105,9 +114,13 @@ impl Opened {
 
     /// The list, read up to its end.
     pub(crate) async fn replica(&self, now: Time) -> anyhow::Result<Replica> {
-        let dir = self.flags.cache_dir()?.join(self.store.id().to_string());
-        let config = ReplicaConfig::new(&dir);
+        let config = ReplicaConfig::new(&self.cache_dir()?);
         Ok(Replica::open(&self.store, self.rules.clone(), config, now).await?)
+    }
+
+    /// Where this machine keeps its copy of this store's list.
+    pub(crate) fn cache_dir(&self) -> anyhow::Result<PathBuf> {
+        Ok(self.flags.cache_dir()?.join(self.store.id().to_string()))
     }
 
     pub(crate) async fn writer(&self, now: Time) -> anyhow::Result<Writer> {

@@ -6,5 +6,6 @@ mod cases;
 mod crash;
 mod flow;
 mod program;
+mod retract;
 mod robust;
 mod world;

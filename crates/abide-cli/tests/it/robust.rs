@@ -298,6 +298,11 @@ fn usage_that_makes_no_sense_exits_with_3() {
         &["opt-out", "--email", PERSON, "--mechanism", "email.unsubscribe", "--at", "yesterday"],
         &["opt-out", "--email", PERSON, "--mechanism", "email.unsubscribe", "--at", "2999-01-01T00:00:00Z"],
         &["opt-in", "--email", PERSON, "--mechanism", "email.unsubscribe", "--proof", "hearsay"],
+        &["retract", "--reason", "wrong file"],
+        &["retract", "import-20260101t000000z-00000000", "--reason", "wrong file", "--yes"],
+        &["retract", "live-20260101"],
+        &["retract", "live-20260101", "--reason", " ", "--yes"],
+        &["retract", "--source", "ses", "--mechanism", "email.bounce.hard", "--reason", "outage", "--yes"],
         &["init"],
     ] {
         let before = world.objects("");
@@ -315,8 +320,8 @@ fn every_command_explains_itself() {
     let general = run(directory.path(), ["--help"]);
     assert_eq!(general.exit, Some(0), "{general:?}");
     for command in [
-        "init", "import", "opt-out", "opt-in", "check", "scrub", "validate", "segment", "history", "status",
-        "compact", "verify", "export",
+        "init", "import", "imports", "retract", "opt-out", "opt-in", "check", "scrub", "validate", "segment",
+        "history", "status", "compact", "verify", "export",
     ] {
         assert!(general.stdout.contains(&format!("\n  {command} ")), "{command} is not in --help");
         let help = run(directory.path(), [command, "--help"]);
