@@ -14,6 +14,7 @@ mod store_flags;
 
 mod check;
 mod compact;
+mod doctor;
 mod export;
 mod history;
 mod import;
@@ -65,6 +66,7 @@ enum Command {
     Status(status::Args),
     Compact(compact::Args),
     Verify(verify::Args),
+    Doctor(doctor::Args),
     Export(export::Args),
     Mechanisms(mechanisms::Args),
 }
@@ -106,6 +108,7 @@ fn run(command: Command) -> anyhow::Result<Exit> {
             Command::Status(args) => status::run(args).await,
             Command::Compact(args) => compact::run(args).await,
             Command::Verify(args) => verify::run(args).await,
+            Command::Doctor(args) => doctor::run(args).await,
             Command::Export(args) => export::run(args).await,
             Command::Mechanisms(args) => Ok(mechanisms::run(&args)),
         }

@@ -4,6 +4,7 @@
 
 mod cases;
 mod crash;
+mod doctor;
 mod flow;
 mod program;
 mod retract;
