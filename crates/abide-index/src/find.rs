@@ -13,9 +13,9 @@ use crate::image::{Image, damaged};
 use crate::index::SetId;
 use crate::line::{Entry, Line, OverflowEntry, Place};
 
-/// Keys in flight at once in a batch: enough for all the misses that a core can wait for, few enough
-/// that their lines are still in the first-level cache when they are read.
-const BATCH: usize = 32;
+/// Keys in flight at once in a batch: enough that of the few that are found there are still as many as
+/// a core can wait for, few enough that all lines are still in the first-level cache when they are read.
+const BATCH: usize = 256;
 
 /// The hot part of an open index.
 #[derive(Clone, Copy)]
@@ -79,18 +79,19 @@ impl<'a> Hot<'a> {
     #[inline]
     fn find_batch(self, keys: &[[u8; 16]], answers: &mut [Option<SetId>]) -> Result<(), IndexError> {
         let mut places = [(Place::default(), 0); BATCH];
-        let mut touched = 0;
         for ((place, number), key) in places.iter_mut().zip(keys) {
             *place = Place::of(key);
             *number = self.line_of(*place);
-            self.ensure_line(*number)?;
-            touched |= self.lines[*number].base;
         }
+        let places = &places[..keys.len()];
+        // Nothing but loads, so that as many as can be are under way.
+        let touched = places.iter().fold(0, |touched, (_, number)| touched | self.lines[*number].base);
         black_box(touched);
 
         let mut waiting = [(0, 0); BATCH];
         let mut waits = 0;
-        for (i, (place, number)) in places[..keys.len()].iter().enumerate() {
+        for (i, (place, number)) in places.iter().enumerate() {
+            self.ensure_line(*number)?;
             let line = &self.lines[*number];
             let candidates = line.matches(place.tag());
             if candidates == 0 && !line.has_overflow() {
@@ -103,11 +104,15 @@ impl<'a> Hot<'a> {
             };
             waiting[waits] = (i, slot);
             waits += 1;
-            touched |= self.entries.get(slot).map_or(0, |entry| entry.set);
         }
+        let waiting = &waiting[..waits];
+        let touched = waiting
+            .iter()
+            .filter_map(|(_, slot)| self.entries.get(*slot))
+            .fold(0, |touched, entry| touched | entry.set);
         black_box(touched);
 
-        for &(i, slot) in &waiting[..waits] {
+        for &(i, slot) in waiting {
             if slot == SEARCH {
                 answers[i] = self.find(&keys[i])?;
             } else if self.entry(slot)?.check() == places[i].0.check() {
