@@ -32,7 +32,8 @@ pub(crate) fn delimiter(head: &[u8]) -> Option<u8> {
     best.map(|(delimiter, _)| delimiter)
 }
 
-/// Whether the first record holds names: none is empty, repeated, a number or an address, unlike what may follow.
+/// Whether the first record holds names: none is empty, a number or an address, unlike what may follow. A name may
+/// come twice, as in exports that give every list a column `Email`.
 pub(crate) fn looks_like_header(head: &[u8], format: Format) -> bool {
     let (dialect, delimiter) = match format {
         Format::Delimited { delimiter } => (Dialect::delimited(delimiter), Some(delimiter)),
@@ -51,10 +52,7 @@ pub(crate) fn looks_like_header(head: &[u8], format: Format) -> bool {
             // A digest or an identifier of a device looks like a word.
             && !(text.len() >= 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-'))
     };
-    let mut sorted = names.clone();
-    sorted.sort_unstable();
-    sorted.dedup();
-    names.iter().all(name_like) && sorted.len() == names.len()
+    names.iter().all(name_like)
 }
 
 /// The first records, the last one left out where the head may have cut it.
