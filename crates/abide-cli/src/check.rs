@@ -68,10 +68,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
 
     let panel = Panel(given.iter().map(|given| Part { kind: given.kind, to: false }).collect());
     let uncovered = if args.uncovered == "accept" { Uncovered::Accept } else { Uncovered::CannotTell };
-    let mut asked = Asked::new(panel, snapshot.held(), true);
+    let mut asked = Asked::new(panel, snapshot.held(), opened.keyring.clone(), true);
     asked.begin();
     for (part, given) in given.iter().enumerate() {
-        asked.note(part, given.read.as_ref(), &opened.keyring);
+        asked.note(part, given.read.as_ref());
     }
     let options = Options { strict: args.strict, uncovered, list_age_max_micros: None, now };
     let mut judge = Judge::new(&snapshot, options);

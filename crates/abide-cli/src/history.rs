@@ -41,9 +41,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     let identifiers = args.identifiers.read_all(&opened.normaliser)?;
     let snapshot = opened.replica(now).await?.snapshot();
 
-    let held = snapshot.held();
+    let forms = snapshot.held().forms();
     let mut keys = Vec::new();
-    identifiers.iter().for_each(|identifier| opened.keyring.lookup_keys(identifier, &held, &mut keys));
+    identifiers.iter().for_each(|identifier| opened.keyring.lookup_keys(identifier, &forms, &mut keys));
     let mut states: Vec<IdentityState> = Vec::new();
     for key in &keys {
         if let Some(state) = snapshot.state(key).context("could not read the list")?

@@ -14,7 +14,7 @@ use abide_scrub::Task;
 
 use crate::{clock, exit::Exit};
 use files::Run;
-use flags::{FileFlags, JudgeFlags, ReportFlags};
+use flags::{FileFlags, JudgeFlags, OutputFlags, ReportFlags};
 use inputs::Inputs;
 use list::ListFlags;
 use places::Places;
@@ -39,10 +39,8 @@ pub(crate) struct Args {
     #[arg(long)]
     action: Action,
 
-    /// Where the rows go that may stay: a file, - for standard output, or for several files a
-    /// directory, in which they keep their names.
-    #[arg(short, long, value_name = "PATH")]
-    output: String,
+    #[command(flatten)]
+    output: OutputFlags,
 
     /// Where the rows go that are blocked: a file in the format of the input, or for several files a directory. A .csv
     /// file takes the rows of several files, or of other formats than CSV, as a table with the columns file and row.
@@ -73,7 +71,13 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     let now = clock::now();
     let inputs = Inputs::find(&args.files.files)?;
-    let places = Places::new(Some(&args.output), args.blocked.as_deref(), args.unjudged.as_deref(), &inputs)?;
+    let places = Places::new(
+        Some(&args.output.output),
+        args.blocked.as_deref(),
+        args.unjudged.as_deref(),
+        args.output.durability(),
+        &inputs,
+    )?;
     args.report.check(places.takes_stdout())?;
     let list = args.list.open(now).await?;
     let run = Run {

@@ -8,7 +8,7 @@ use crate::{
     exit::Exit,
     scrub::{
         files::Run,
-        flags::{FileFlags, JudgeFlags, ReportFlags},
+        flags::{FileFlags, JudgeFlags, OutputFlags, ReportFlags},
         inputs::Inputs,
         list::ListFlags,
         places::Places,
@@ -32,9 +32,8 @@ pub(crate) struct Args {
     #[arg(long, required = true, value_delimiter = ',', value_name = "ACTION,…")]
     actions: Vec<Action>,
 
-    /// Where the labelled rows go: a file, - for standard output, or for several files a directory.
-    #[arg(short, long, value_name = "PATH")]
-    output: String,
+    #[command(flatten)]
+    output: OutputFlags,
 
     #[command(flatten)]
     files: FileFlags,
@@ -52,7 +51,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     let now = clock::now();
     let inputs = Inputs::find(&args.files.files)?;
-    let places = Places::new(Some(&args.output), None, None, &inputs)?;
+    let places = Places::new(Some(&args.output.output), None, None, args.output.durability(), &inputs)?;
     args.report.check(places.takes_stdout())?;
     let list = args.list.open(now).await?;
     let run = Run {

@@ -1,6 +1,8 @@
 //! The question: which identifiers people come with, and what could be read of them.
 
-use abide_model::{Form, Held, Identifier, IdentifierKind, InvalidIdentifier, Key, Keyring};
+use abide_model::{
+    Form, Held, HeldForms, Identifier, IdentifierKind, InvalidIdentifier, Key, Keyring, Unsealed,
+};
 
 /// One of the identifiers that each person of a run comes with: a flag of the command line, a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,9 +49,11 @@ pub enum Legibility {
 pub struct Asked {
     pub(crate) panel: Panel,
     held: Held,
+    forms: HeldForms,
     /// Whether hashed identifiers are marked that do not reach every statement.
     mark_uncovered: bool,
-    pub(crate) keys: Vec<Key>,
+    keyring: Keyring,
+    unsealed: Unsealed,
     /// For each key, the person and the part that it came from.
     pub(crate) owners: Vec<(u32, u8)>,
     /// For each person, one entry a part.
@@ -58,12 +62,14 @@ pub struct Asked {
 }
 
 impl Asked {
-    pub fn new(panel: Panel, held: Held, mark_uncovered: bool) -> Self {
+    pub fn new(panel: Panel, held: Held, keyring: Keyring, mark_uncovered: bool) -> Self {
         Self {
             panel,
+            forms: held.forms(),
             held,
             mark_uncovered,
-            keys: Vec::new(),
+            keyring,
+            unsealed: Unsealed::default(),
             owners: Vec::new(),
             legibility: Vec::new(),
             people: 0,
@@ -71,7 +77,7 @@ impl Asked {
     }
 
     pub fn clear(&mut self) {
-        self.keys.clear();
+        self.unsealed.clear();
         self.owners.clear();
         self.legibility.clear();
         self.people = 0;
@@ -96,20 +102,26 @@ impl Asked {
     }
 
     /// Notes what was read of a part of the person begun last.
-    pub fn note(&mut self, part: usize, read: Result<&Identifier, &InvalidIdentifier>, keyring: &Keyring) {
+    pub fn note(&mut self, part: usize, read: Result<&Identifier, &InvalidIdentifier>) {
         let person = self.people - 1;
         let legibility = match read {
             Err(invalid) if invalid.is_absent() => Legibility::Absent,
             Err(_) => Legibility::Unreadable,
             Ok(identifier) => {
-                keyring.lookup_keys(identifier, &self.held, &mut self.keys);
+                self.keyring.prepare_lookup(identifier, &self.forms, &mut self.unsealed);
                 let owner = (person, u8::try_from(part).expect("a panel has few parts"));
-                self.owners.resize(self.keys.len(), owner);
+                self.owners.resize(self.unsealed.len(), owner);
                 if self.misses_statements(identifier) { Legibility::Uncovered } else { Legibility::Readable }
             }
         };
         let at = person as usize * self.panel.0.len() + part;
         self.legibility[at] = legibility;
+    }
+
+    /// The keys of everybody, in place of what `keys` held.
+    pub(crate) fn seal_into(&self, keys: &mut Vec<Key>) {
+        keys.clear();
+        self.keyring.seal(&self.unsealed, keys);
     }
 
     fn misses_statements(&self, identifier: &Identifier) -> bool {

@@ -4,7 +4,7 @@ use std::{collections::HashMap, ptr, sync::Arc};
 
 use abide_index::IndexError;
 use abide_model::{
-    Action, Context, Destination, FactSet, Time, Uncertain, Verdict,
+    Action, Context, Destination, FactSet, Key, Time, Uncertain, Verdict,
     facts::{Effective, Found},
 };
 
@@ -63,6 +63,7 @@ pub fn decide(
 pub struct Judge<'s> {
     snapshot: &'s Snapshot,
     options: Options,
+    keys: Vec<Key>,
     scratch: Scratch,
     verdicts: HashMap<Case, Arc<Judgement>>,
     segments: HashMap<Case, Segments>,
@@ -100,6 +101,7 @@ impl<'s> Judge<'s> {
         Self {
             snapshot,
             options,
+            keys: Vec::new(),
             scratch: Scratch::default(),
             verdicts: HashMap::new(),
             segments: HashMap::new(),
@@ -117,7 +119,8 @@ impl<'s> Judge<'s> {
     /// Looks everybody's keys up.
     pub fn look_up(&mut self, asked: &Asked) -> Result<Known<'s>, IndexError> {
         let mut found = Vec::new();
-        self.snapshot.find_many(&asked.keys, &mut self.scratch, |at, facts| {
+        asked.seal_into(&mut self.keys);
+        self.snapshot.find_many(&self.keys, &mut self.scratch, |at, facts| {
             if !facts.is_empty() {
                 let (person, part) = asked.owners[at];
                 found.push((person, part, facts));

@@ -55,11 +55,17 @@ impl WholeFile {
     /// Makes what was written durable and gives it its name, instead of a file that has it now.
     pub fn appear(self) -> io::Result<()> {
         self.file.sync_all()?;
+        let path = self.path.clone();
+        self.appear_unsynced()?;
+        sync_directory(directory_of(&path))
+    }
+
+    /// Gives it its name, whole for whoever looks, but not proof against a failure of the power.
+    pub fn appear_unsynced(self) -> io::Result<()> {
         match self.hidden {
-            Some(hidden) => hidden.persist(&self.path).map_err(|error| error.error)?,
-            None => nameless::put(&self.file, &self.path)?,
+            Some(hidden) => Ok(hidden.persist(&self.path).map_err(|error| error.error)?),
+            None => nameless::put(&self.file, &self.path),
         }
-        sync_directory(directory_of(&self.path))
     }
 
     /// The same, unless a file has the name already.

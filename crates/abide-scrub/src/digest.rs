@@ -1,4 +1,4 @@
-//! SHA-256 of what streams by.
+//! BLAKE3 of what streams by: as good as evidence as SHA-256, and several times as fast.
 
 use std::{
     fs::File,
@@ -10,18 +10,16 @@ use std::{
     },
 };
 
-use sha2::{Digest as _, Sha256};
-
-/// How much there was, and its SHA-256 in hex.
+/// How much there was, and its BLAKE3 in hex.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Digested {
     pub(crate) bytes: u64,
-    pub(crate) sha256: String,
+    pub(crate) blake3: String,
 }
 
 impl Digested {
-    fn new(bytes: u64, state: Sha256) -> Self {
-        Self { bytes, sha256: hex::encode(state.finalize()) }
+    fn new(bytes: u64, state: &blake3::Hasher) -> Self {
+        Self { bytes, blake3: state.finalize().to_hex().to_string() }
     }
 }
 
@@ -34,7 +32,7 @@ pub(crate) struct DigestingRead<R> {
 /// What went through a [`DigestingRead`] so far.
 #[derive(Clone, Default)]
 pub(crate) struct Seen {
-    state: Arc<Mutex<Sha256>>,
+    state: Arc<Mutex<blake3::Hasher>>,
     bytes: Arc<AtomicU64>,
 }
 
@@ -51,8 +49,7 @@ impl Seen {
     }
 
     pub(crate) fn digested(&self) -> Digested {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Digested::new(self.bytes(), state)
+        Digested::new(self.bytes(), &self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -68,17 +65,17 @@ impl<R: Read> Read for DigestingRead<R> {
 /// Digests what is written through it.
 pub(crate) struct DigestingWrite<W> {
     inner: W,
-    state: Sha256,
+    state: blake3::Hasher,
     bytes: u64,
 }
 
 impl<W: Write> DigestingWrite<W> {
     pub(crate) fn new(inner: W) -> Self {
-        Self { inner, state: Sha256::new(), bytes: 0 }
+        Self { inner, state: blake3::Hasher::new(), bytes: 0 }
     }
 
     pub(crate) fn into_parts(self) -> (W, Digested) {
-        (self.inner, Digested::new(self.bytes, self.state))
+        (self.inner, Digested::new(self.bytes, &self.state))
     }
 }
 
@@ -103,11 +100,11 @@ pub(crate) fn of_file(path: &Path, stop: &AtomicBool) -> io::Result<Option<Diges
 /// Digests a file from where it stands to its end.
 pub(crate) fn of_rest(file: &mut impl Read, stop: &AtomicBool) -> io::Result<Option<Digested>> {
     const STEP: usize = 1024 * 1024;
-    let (mut state, mut total) = (Sha256::new(), 0);
+    let (mut state, mut total) = (blake3::Hasher::new(), 0);
     let mut buffer = vec![0; STEP];
     while !stop.load(Ordering::Relaxed) {
         match file.read(&mut buffer) {
-            Ok(0) => return Ok(Some(Digested::new(total, state))),
+            Ok(0) => return Ok(Some(Digested::new(total, &state))),
             Ok(got) => {
                 state.update(&buffer[..got]);
                 total += got as u64;

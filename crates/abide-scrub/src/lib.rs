@@ -34,7 +34,7 @@ mod report;
 pub use error::ScrubError;
 pub use input::{Input, Source};
 pub use job::{ContextColumn, Job, PersonColumn, Task};
-pub use output::{Outputs, Target};
+pub use output::{Durability, Outputs, Target};
 pub use pipeline::{Means, run};
 pub use progress::{Progress, Quiet};
 pub use ready::NotCovered;

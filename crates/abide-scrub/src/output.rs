@@ -27,6 +27,18 @@ pub struct Outputs {
     pub blocked: Option<Target>,
     /// The rows that cannot be judged, whatever else becomes of them.
     pub unjudged: Option<Target>,
+    pub durability: Durability,
+}
+
+/// What holds of an output once it is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// It is whole for whoever looks. A failure of the machine's power may take rows from it that were not yet on the
+    /// disk; never does one appear that was blocked, and the report's digest tells.
+    #[default]
+    Visible,
+    /// It is on the disk.
+    Synced,
 }
 
 pub enum Target {
@@ -177,10 +189,10 @@ impl Open {
         }
     }
 
-    /// Writes what is left and makes it durable. A sheet has more to come.
-    pub(crate) fn finish(self) -> Result<Option<Whole>, ScrubError> {
+    /// Writes what is left. A sheet has more to come.
+    pub(crate) fn finish(self, durability: Durability) -> Result<Option<Whole>, ScrubError> {
         match self {
-            Self::File(open) => open.finish().map(Some),
+            Self::File(open) => open.finish(durability).map(Some),
             Self::Sheet { sheet, .. } => sheet.commit().map(|()| None),
         }
     }
@@ -190,6 +202,7 @@ impl Open {
 pub(crate) struct Whole {
     pub(crate) report: OutputReport,
     sink: Sink,
+    durability: Durability,
 }
 
 enum Sink {
@@ -221,7 +234,7 @@ impl OpenFile {
         self.writer.write(piece).map_err(|source| ScrubError::WriteOutput { name: self.name.clone(), source })
     }
 
-    fn finish(self) -> Result<Whole, ScrubError> {
+    fn finish(self, durability: Durability) -> Result<Whole, ScrubError> {
         let rows = self.writer.rows();
         let sink = self
             .writer
@@ -230,15 +243,19 @@ impl OpenFile {
         let (buffered, digested) = sink.into_parts();
         let failed = |source| ScrubError::SaveOutput { name: self.name.clone(), source };
         let mut sink = buffered.into_inner().map_err(|error| failed(error.into_error()))?;
-        sink.sync().map_err(failed)?;
+        match durability {
+            Durability::Visible => sink.flush(),
+            Durability::Synced => sink.sync(),
+        }
+        .map_err(failed)?;
         let report = OutputReport {
             role: self.role,
             name: self.name.clone(),
             rows,
             bytes: digested.bytes,
-            sha256: digested.sha256,
+            blake3: digested.blake3,
         };
-        Ok(Whole { report, sink })
+        Ok(Whole { report, sink, durability })
     }
 }
 
@@ -247,7 +264,11 @@ impl Whole {
     pub(crate) fn appear(self) -> Result<OutputReport, ScrubError> {
         if let Sink::Whole(file) = self.sink {
             let failed = |source| ScrubError::SaveOutput { name: self.report.name.clone(), source };
-            file.appear().map_err(failed)?;
+            match self.durability {
+                Durability::Visible => file.appear_unsynced(),
+                Durability::Synced => file.appear(),
+            }
+            .map_err(failed)?;
         }
         Ok(self.report)
     }

@@ -10,7 +10,6 @@ use crate::ready::Ready;
 /// Collects the keys of many rows. Its buffers are used again and again, so that a row costs no allocation.
 pub(crate) struct People<'a> {
     roles: &'a [IdRole],
-    keyring: &'a Keyring,
     normaliser: &'a Normaliser,
     asked: Asked,
     identifier: Identifier,
@@ -32,12 +31,11 @@ impl Fingerprint {
 }
 
 impl<'a> People<'a> {
-    pub(crate) fn new(ready: &'a Ready, keyring: &'a Keyring, normaliser: &'a Normaliser) -> Self {
+    pub(crate) fn new(ready: &'a Ready, keyring: &Keyring, normaliser: &'a Normaliser) -> Self {
         Self {
             roles: &ready.roles,
-            keyring,
             normaliser,
-            asked: ready.asked(),
+            asked: ready.asked(keyring),
             identifier: Identifier::blank(),
             fingerprints: Vec::new(),
         }
@@ -99,13 +97,13 @@ impl<'a> People<'a> {
         } else {
             self.normaliser.raw_into(role.kind, &role.spelled(text), &mut self.identifier)?;
         }
-        self.asked.note(part, Ok(&self.identifier), self.keyring);
+        self.asked.note(part, Ok(&self.identifier));
         self.fingerprint_now().note(part, Fingerprint::READABLE);
         Ok(())
     }
 
     fn note_unreadable(&mut self, part: usize, invalid: InvalidIdentifier) {
-        self.asked.note(part, Err(&invalid), self.keyring);
+        self.asked.note(part, Err(&invalid));
         self.fingerprint_now().note(part, Fingerprint::UNREADABLE);
     }
 

@@ -42,6 +42,7 @@ pub struct Means<'a> {
 /// Does one file. The outputs are there when this returns well, and otherwise they are not.
 pub fn run(input: Input, outputs: Outputs, job: &Job, means: Means<'_>) -> Result<FileReport, ScrubError> {
     outputs.check(input.path())?;
+    let durability = outputs.durability;
     let name = input.name().to_owned();
     let Opened { reader, evidence } = input.open()?;
     let layout = reader.layout().clone();
@@ -58,7 +59,10 @@ pub fn run(input: Input, outputs: Outputs, job: &Job, means: Means<'_>) -> Resul
     let (counts, aside) = flow.run(reader, &evidence, &mut open, means.progress)?;
     let digested = evidence.digested(&name, aside)?;
     // The rows that stay come last, so that where they are all else is too.
-    let whole = open.into_iter().map(Open::finish).collect::<Result<Vec<Option<Whole>>, ScrubError>>()?;
+    let whole = open
+        .into_iter()
+        .map(|open| open.finish(durability))
+        .collect::<Result<Vec<Option<Whole>>, ScrubError>>()?;
     let outputs = whole.into_iter().flatten().map(Whole::appear).collect::<Result<Vec<_>, ScrubError>>()?;
     Ok(FileReport::new(&name, &layout, digested, outputs, job, &ready, &counts))
 }

@@ -9,7 +9,7 @@ use crate::{
 };
 use abide_enforce::{Asked, Options, Panel, Part, Snapshot, Uncovered};
 use abide_formats::{Column, Layout, Plan};
-use abide_model::{Action, Context, Form, Held, IdentifierKind, OnCannotTell};
+use abide_model::{Action, Context, Form, Held, IdentifierKind, Keyring, OnCannotTell};
 use abide_rules::InvalidContext;
 use abide_signals::IdRole;
 
@@ -91,9 +91,9 @@ impl Ready {
         first..first + self.sheet_names.len()
     }
 
-    pub(crate) fn asked(&self) -> Asked {
+    pub(crate) fn asked(&self, keyring: &Keyring) -> Asked {
         let mark_uncovered = self.options.uncovered == Uncovered::CannotTell;
-        Asked::new(self.panel.clone(), self.held.clone(), mark_uncovered)
+        Asked::new(self.panel.clone(), self.held.clone(), keyring.clone(), mark_uncovered)
     }
 }
 

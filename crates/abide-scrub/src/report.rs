@@ -93,7 +93,7 @@ pub struct InputReport {
     pub data_format: String,
     pub rows: u64,
     pub bytes: u64,
-    pub sha256: String,
+    pub blake3: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -102,7 +102,7 @@ pub struct OutputReport {
     pub name: String,
     pub rows: u64,
     pub bytes: u64,
-    pub sha256: String,
+    pub blake3: String,
 }
 
 /// What an output holds.
@@ -284,7 +284,7 @@ impl FileReport {
                 data_format: layout.format().to_string(),
                 rows: counts.rows,
                 bytes: digested.bytes,
-                sha256: digested.sha256,
+                blake3: digested.blake3,
             },
             outputs,
             people: job.people.iter().map(ColumnReport::of).collect(),

@@ -64,7 +64,7 @@ impl Sheet {
         let rows = inner.rows;
         let empty = WholeFile::create(&inner.path).map_err(failed)?;
         std::mem::replace(&mut inner.file, empty).appear().map_err(failed)?;
-        Ok(OutputReport { role, name: name.clone(), rows, bytes: digested.bytes, sha256: digested.sha256 })
+        Ok(OutputReport { role, name: name.clone(), rows, bytes: digested.bytes, blake3: digested.blake3 })
     }
 
     pub(crate) fn path(&self) -> PathBuf {

@@ -4,7 +4,7 @@ use std::{io::Write as _, num::NonZeroUsize, path::PathBuf};
 
 use abide_enforce::Uncovered;
 use abide_formats::{Format, WholeFile};
-use abide_scrub::Report;
+use abide_scrub::{Durability, Report};
 use abide_signals::{ColumnRef, IdArg};
 use anyhow::{Context as _, ensure};
 
@@ -49,6 +49,25 @@ impl FileFlags {
 
     pub(crate) fn has_header(&self) -> Option<bool> {
         if self.header { Some(true) } else { self.no_header.then_some(false) }
+    }
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct OutputFlags {
+    /// Where the rows go: a file, - for standard output, or for several files a directory, in which
+    /// they keep their names.
+    #[arg(short, long, value_name = "PATH")]
+    pub(crate) output: String,
+
+    /// Have the outputs on the disk before saying that they are there, so that not even a failure of
+    /// the power takes anything from them.
+    #[arg(long)]
+    sync: bool,
+}
+
+impl OutputFlags {
+    pub(crate) fn durability(&self) -> Durability {
+        if self.sync { Durability::Synced } else { Durability::Visible }
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use abide_scrub::{Outputs, Report, Role, Sheet, Target};
+use abide_scrub::{Durability, Outputs, Report, Role, Sheet, Target};
 use anyhow::{Context as _, bail, ensure};
 
 use super::inputs::{Inputs, Named};
@@ -15,6 +15,7 @@ pub(crate) struct Places {
     kept: Option<Place>,
     blocked: Option<Place>,
     unjudged: Option<Place>,
+    durability: Durability,
 }
 
 #[derive(Debug)]
@@ -28,18 +29,20 @@ enum Place {
 
 impl Places {
     pub(crate) fn nowhere() -> Self {
-        Self { kept: None, blocked: None, unjudged: None }
+        Self { kept: None, blocked: None, unjudged: None, durability: Durability::Visible }
     }
 
     pub(crate) fn new(
         kept: Option<&str>,
         blocked: Option<&str>,
         unjudged: Option<&str>,
+        durability: Durability,
         inputs: &Inputs,
     ) -> anyhow::Result<Self> {
         let place = |named: Option<&str>| named.map(|named| Place::new(named, inputs)).transpose();
         let side = |named: Option<&str>| named.map(|named| Place::aside(named, inputs)).transpose();
-        let places = Self { kept: place(kept)?, blocked: side(blocked)?, unjudged: side(unjudged)? };
+        let places =
+            Self { kept: place(kept)?, blocked: side(blocked)?, unjudged: side(unjudged)?, durability };
         let all = [&places.kept, &places.blocked, &places.unjudged];
         let stdout = all.into_iter().flatten().filter(|place| matches!(place, Place::Stdout)).count();
         ensure!(stdout <= 1, "only one output can go to standard output");
@@ -66,7 +69,12 @@ impl Places {
 
     pub(crate) fn outputs(&self, input: &Named) -> Outputs {
         let target = |place: &Option<Place>| place.as_ref().map(|place| place.target(input));
-        Outputs { kept: target(&self.kept), blocked: target(&self.blocked), unjudged: target(&self.unjudged) }
+        Outputs {
+            kept: target(&self.kept),
+            blocked: target(&self.blocked),
+            unjudged: target(&self.unjudged),
+            durability: self.durability,
+        }
     }
 }
 

@@ -185,7 +185,7 @@ fn files(flow: &Flow) {
     let clean = flow.json(0, "validate clean.csv --action contact.phone");
     assert_eq!(tally(&clean), [237, 237, 0, 0]);
     // The same bytes by another way: what one report says went out is what the other says came in.
-    assert_eq!(clean["files"][0]["input"]["sha256"], report["files"][0]["outputs"][0]["sha256"]);
+    assert_eq!(clean["files"][0]["input"]["blake3"], report["files"][0]["outputs"][0]["blake3"]);
 
     let labelled =
         flow.json(0, "segment customers.csv --actions contact.email,contact.sms,target.ad -o labelled.csv");

@@ -143,10 +143,11 @@ fn any_options() -> impl Strategy<Value = Options> {
 
 fn asked(question: &Question, held: &Held) -> Asked {
     let part = |((kind, ..), to): &(Text, bool)| Part { kind: *kind, to: *to };
-    let mut asked = Asked::new(Panel(question.parts.iter().map(part).collect()), held.clone(), true);
+    let mut asked =
+        Asked::new(Panel(question.parts.iter().map(part).collect()), held.clone(), keyring(), true);
     asked.begin();
     for (at, (text, _)) in question.parts.iter().enumerate() {
-        asked.note(at, read(*text).as_ref(), &keyring());
+        asked.note(at, read(*text).as_ref());
     }
     asked
 }
@@ -220,15 +221,15 @@ proptest! {
         let note = |asked: &mut Asked, person: &[Text]| {
             asked.begin();
             for text in person {
-                asked.note(usize::from(text.0 == IdentifierKind::Phone), read(*text).as_ref(), &keyring());
+                asked.note(usize::from(text.0 == IdentifierKind::Phone), read(*text).as_ref());
             }
         };
-        let mut together = Asked::new(panel.clone(), snapshot.held(), true);
+        let mut together = Asked::new(panel.clone(), snapshot.held(), keyring(), true);
         people.iter().for_each(|person| note(&mut together, person));
         let mut judge = Judge::new(&snapshot, options);
         let known = judge.look_up(&together).unwrap();
         for (at, person) in people.iter().enumerate() {
-            let mut alone = Asked::new(panel.clone(), snapshot.held(), true);
+            let mut alone = Asked::new(panel.clone(), snapshot.held(), keyring(), true);
             note(&mut alone, person);
             prop_assert_eq!(
                 judge.verdict(&together, &known, at, &action, &context),
@@ -248,10 +249,10 @@ fn a_judge_may_be_asked_with_another_panel() {
     let mut judge = Judge::new(&snapshot, Options { now: NOW, ..Options::default() });
     let mut verdict = |to: [bool; 2]| {
         let panel = Panel(to.map(|to| Part { kind: IdentifierKind::Email, to }).to_vec());
-        let mut asked = Asked::new(panel, snapshot.held(), true);
+        let mut asked = Asked::new(panel, snapshot.held(), keyring(), true);
         asked.begin();
         for (at, text) in ["ann@example.com", "ben@example.com"].into_iter().enumerate() {
-            asked.note(at, read((IdentifierKind::Email, text, false)).as_ref(), &keyring());
+            asked.note(at, read((IdentifierKind::Email, text, false)).as_ref());
         }
         let known = judge.look_up(&asked).unwrap();
         let action = "contact.email".parse().unwrap();

@@ -169,7 +169,7 @@ impl World {
         let identifier = Self::normaliser().raw(kind, text).unwrap();
         let snapshot = self.replica().await.snapshot();
         let mut keys = Vec::new();
-        self.keyring.lookup_keys(&identifier, &snapshot.held(), &mut keys);
+        self.keyring.lookup_keys(&identifier, &snapshot.held().forms(), &mut keys);
         let mut facts: Vec<String> = keys
             .iter()
             .filter_map(|key| snapshot.find(key).unwrap())

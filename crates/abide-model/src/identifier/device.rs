@@ -63,7 +63,7 @@ fn uuid_digits(text: &str) -> Option<[u8; 32]> {
 /// NFC, the case kept: two users may differ in case only.
 pub(super) fn normalise_user_id(text: &str, texts: &mut Texts) -> Result<(), InvalidIdentifier> {
     check_plain(IdentifierKind::UserId, text)?;
-    if is_nfc_quick(text.chars()) == IsNormalized::Yes {
+    if text.is_ascii() || is_nfc_quick(text.chars()) == IsNormalized::Yes {
         texts.push(text);
     } else {
         texts.push(text.nfc().collect::<String>().trim());
@@ -129,7 +129,8 @@ fn check_plain(kind: IdentifierKind, text: &str) -> Result<(), InvalidIdentifier
     if text.len() > TEXT_BYTES_MAX {
         return Err(InvalidIdentifier::Malformed { kind, why: "longer than 4096 bytes" });
     }
-    if text.chars().any(char::is_control) {
+    let is_printable = |byte: &u8| matches!(byte, b' '..=b'~');
+    if !text.as_bytes().iter().all(is_printable) && text.chars().any(char::is_control) {
         return Err(InvalidIdentifier::Malformed { kind, why: "a control character in it" });
     }
     Ok(())

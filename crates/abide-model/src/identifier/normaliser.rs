@@ -90,6 +90,12 @@ impl Normaliser {
 
 /// White space, and the byte order mark that the first field of a file may begin with.
 fn trim(text: &str) -> &str {
+    if let [first, .., last] = text.as_bytes()
+        && first.is_ascii_graphic()
+        && last.is_ascii_graphic()
+    {
+        return text;
+    }
     text.trim_matches(|c: char| c.is_whitespace() || c == '\u{FEFF}')
 }
 

@@ -80,7 +80,7 @@ impl<'a> Story<'a> {
             self.identities.iter().map(|state| FactSet::in_force(state, &self.retractions)).collect();
         let found = subject.iter().flat_map(|identifier| {
             let mut keys = Vec::new();
-            self.keyring.lookup_keys(identifier, &held, &mut keys);
+            self.keyring.lookup_keys(identifier, &held.forms(), &mut keys);
             let is_theirs = move |state: &IdentityState| state.keys().any(|key| keys.contains(&key.key));
             self.identities.iter().zip(&facts).filter(move |(state, _)| is_theirs(state)).map(
                 move |(state, facts)| Found {

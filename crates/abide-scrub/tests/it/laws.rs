@@ -57,11 +57,11 @@ fn job(on_cannot_tell: OnCannotTell) -> Job {
 /// One question at a time, without anything that is clever about files.
 fn verdict(world: &World, row: &Row) -> Verdict {
     let panel = [IdentifierKind::Email, IdentifierKind::Phone].map(|kind| Part { kind, to: false });
-    let mut asked = Asked::new(Panel(panel.to_vec()), world.snapshot.held(), false);
+    let mut asked = Asked::new(Panel(panel.to_vec()), world.snapshot.held(), world.keyring.clone(), false);
     asked.begin();
     for (part, text) in [&row.email, &row.phone].into_iter().enumerate() {
         let read = world.normaliser.raw(panel[part].kind, text);
-        asked.note(part, read.as_ref(), &world.keyring);
+        asked.note(part, read.as_ref());
     }
     let mut context = Context::default();
     if !row.brand.is_empty() {

@@ -15,8 +15,8 @@ use abide_model::{
 };
 use abide_rules::Ruleset;
 use abide_scrub::{
-    ContextColumn, FileReport, Input, Job, Means, Outputs, PersonColumn, Quiet, ScrubError, Source, Target,
-    Task, run,
+    ContextColumn, Durability, FileReport, Input, Job, Means, Outputs, PersonColumn, Quiet, ScrubError,
+    Source, Target, Task, run,
 };
 use abide_signals::IdRole;
 use tempfile::TempDir;
@@ -115,7 +115,12 @@ impl World {
 
     pub(crate) fn outputs(&self) -> Outputs {
         let file = |name: &str| Some(Target::File(self.path(name)));
-        Outputs { kept: file("kept"), blocked: file("blocked"), unjudged: file("unjudged") }
+        Outputs {
+            kept: file("kept"),
+            blocked: file("blocked"),
+            unjudged: file("unjudged"),
+            durability: Durability::Synced,
+        }
     }
 }
 

@@ -43,10 +43,10 @@ impl EnforcementPoint for Decide {
 impl Decide {
     fn answer(&self, told: &ToldCase, snapshot: &Snapshot, check: &CaseCheck) -> Answer {
         let parts = check.subject.iter().map(|identifier| Part { kind: identifier.kind, to: false });
-        let mut asked = Asked::new(Panel(parts.collect()), snapshot.held(), true);
+        let mut asked = Asked::new(Panel(parts.collect()), snapshot.held(), told.keyring.clone(), true);
         asked.begin();
         for (part, identifier) in check.subject.iter().enumerate() {
-            asked.note(part, identifier.read(&told.normaliser).as_ref(), &told.keyring);
+            asked.note(part, identifier.read(&told.normaliser).as_ref());
         }
         let options = Options { uncovered: Uncovered::CannotTell, now: self.now, ..Options::default() };
         match decide(snapshot, &asked, &check.action, &check.context, options) {
