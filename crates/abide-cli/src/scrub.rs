@@ -3,6 +3,7 @@
 pub(crate) mod columns;
 pub(crate) mod files;
 pub(crate) mod flags;
+mod forms;
 pub(crate) mod inputs;
 pub(crate) mod list;
 pub(crate) mod places;
@@ -79,7 +80,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
         &inputs,
     )?;
     args.report.check(places.takes_stdout())?;
-    let list = args.list.open(now).await?;
+    let list = args.list.open(&inputs, &args.files, now).await?;
     let run = Run {
         task: Task::Scrub { action: args.action },
         files: &args.files,

@@ -53,7 +53,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     let inputs = Inputs::find(&args.files.files)?;
     let places = Places::new(Some(&args.output.output), None, None, args.output.durability(), &inputs)?;
     args.report.check(places.takes_stdout())?;
-    let list = args.list.open(now).await?;
+    let list = args.list.open(&inputs, &args.files, now).await?;
     let run = Run {
         task: Task::Segment { actions: args.actions },
         files: &args.files,

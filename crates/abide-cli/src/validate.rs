@@ -46,7 +46,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     let now = clock::now();
     let inputs = Inputs::find(&args.files.files)?;
-    let list = args.list.open(now).await?;
+    let list = args.list.open(&inputs, &args.files, now).await?;
     let run = Run {
         task: Task::Validate { action: args.action },
         files: &args.files,

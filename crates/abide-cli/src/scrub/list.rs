@@ -5,10 +5,11 @@ use std::{path::Path, sync::Arc};
 use abide_enforce::Snapshot;
 use abide_formats::Limits;
 use abide_import::{Hints, ListReader, ReaderConfig};
-use abide_model::{Forms, Keyring, Normaliser, PhoneRegion, Secret, Time};
+use abide_model::{Keyring, Normaliser, PhoneRegion, Secret, Time};
 use abide_rules::Ruleset;
 use abide_signals::{FlagArg, IdArg};
 
+use super::{flags::FileFlags, forms, inputs::Inputs};
 use crate::{
     clock,
     import::{Bar, list_files, threads},
@@ -57,13 +58,19 @@ pub(crate) struct TheList {
 const MEMORY_MAX_BYTES: usize = 256 * 1024 * 1024;
 
 impl ListFlags {
-    pub(crate) async fn open(&self, now: Time) -> anyhow::Result<TheList> {
+    /// The list that `inputs` are judged by.
+    pub(crate) async fn open(
+        &self,
+        inputs: &Inputs,
+        files: &FileFlags,
+        now: Time,
+    ) -> anyhow::Result<TheList> {
         if self.against.is_empty() {
             return self.open_store(now).await;
         }
-        // The keys live as long as this process, and so does their secret. Every form is derived, so that hashed data
-        // is matched with a raw list.
-        let keyring = Keyring::new(&Secret::from_bytes(clock::random()?), Forms { md5: true, sha1: true });
+        // The keys live as long as this process, and so does their secret.
+        let forms = forms::needed(inputs, files, self.phone_region);
+        let keyring = Keyring::new(&Secret::from_bytes(clock::random()?), forms);
         let hints = Hints {
             ids: self.against_id.clone(),
             flags: self.against_flag.clone(),
