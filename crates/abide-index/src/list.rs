@@ -4,8 +4,10 @@
 //! each, the facts in force (the hot part, interned) and the whole state (the cold part).
 //! [`List`] gives them back.
 
+mod alike;
 mod bytes;
 mod codec;
+mod record;
 mod words;
 
 use std::{
@@ -19,8 +21,10 @@ use abide_model::{FactSet, Form, Held, IdentifierKind, IdentityState, Key, Retra
 use bytemuck::TransparentWrapper;
 use serde::{Deserialize, Serialize};
 
+pub use record::{Encoder, NumberedClaim, Record, RecordHead};
 pub use words::Words;
 
+use alike::Alikes;
 use bytes::Input;
 
 use crate::{
@@ -132,6 +136,11 @@ impl List {
         self.index.identities().map(|view| Ok(Stored { list: self, view: view? }))
     }
 
+    /// The words of its records, by number.
+    pub fn words(&self) -> &Words {
+        &self.words
+    }
+
     pub fn held(&self) -> &Held {
         &self.held
     }
@@ -176,7 +185,13 @@ impl Stored<'_> {
     }
 
     pub fn state(&self) -> Result<IdentityState, IndexError> {
-        codec::read_state(self.primary(), self.view.aliases, self.view.state, &self.list.words)
+        self.record().decode(&self.list.words)
+    }
+}
+
+impl<'l> Stored<'l> {
+    pub fn record(&self) -> Record<'l> {
+        Record { primary: self.primary(), aliases: self.view.aliases, state: self.view.state }
     }
 }
 
@@ -188,11 +203,16 @@ pub struct ListBuilder {
     held: Held,
     retractions: Retractions,
     set: Vec<u8>,
+    /// The last state that was pushed, encoded.
+    primary: Key,
+    aliases: Vec<[u8; 16]>,
     state: Vec<u8>,
     /// How many identities have which facts, for reports.
     set_counts: HashMap<FactSet, u64>,
     /// The same for those taken over as they were stored, by their set's number in the list below.
     stored_counts: Vec<u64>,
+    /// What is known of records that are alike.
+    alikes: Alikes,
 }
 
 /// How many identities stand under the same facts.
@@ -202,26 +222,30 @@ impl ListBuilder {
     /// Begins a list that [`ListBuilder::finish`] will put at `path`. What retractions name counts no
     /// more in its facts, but stays in its states.
     pub fn create(path: &Path, config: BuildConfig, retractions: Retractions) -> Result<Self, BuildError> {
-        Self::create_after(None, path, config, retractions)
+        Self::create_after(None, Words::default(), path, config, retractions)
     }
 
-    /// [`ListBuilder::create`] for a list that takes identities over from `below` as they are stored.
+    /// [`ListBuilder::create`] for a list that takes identities over from `below` as they are stored,
+    /// and records that were encoded with `words`, which begin with those of `below`.
     pub fn create_after(
         below: Option<&List>,
+        words: Words,
         path: &Path,
         config: BuildConfig,
         retractions: Retractions,
     ) -> Result<Self, BuildError> {
         Ok(Self {
             builder: IndexBuilder::create(path, config)?,
-            // Words keep their numbers, so that what refers to them can be copied.
-            words: below.map(|below| below.words.clone()).unwrap_or_default(),
+            words,
             held: Held::default(),
             retractions,
             set: Vec::new(),
+            primary: Key([0; 16]),
+            aliases: Vec::new(),
             state: Vec::new(),
             set_counts: HashMap::new(),
             stored_counts: vec![0; below.map_or(0, |below| below.sets.len())],
+            alikes: Alikes::default(),
         })
     }
 
@@ -234,10 +258,12 @@ impl ListBuilder {
         }
         self.state.clear();
         codec::write_state(state, &mut self.words, &mut self.state);
-        let aliases: Vec<[u8; 16]> = state.aliases.iter().map(|alias| alias.key.0).collect();
+        self.primary = state.primary.key;
+        self.aliases.clear();
+        self.aliases.extend(state.aliases.iter().map(|alias| alias.key.0));
         self.builder.push(Identity {
             primary: state.primary.key.0,
-            aliases: &aliases,
+            aliases: &self.aliases,
             set: &self.set,
             state: &self.state,
         })?;
@@ -248,6 +274,32 @@ impl ListBuilder {
         } else {
             self.set_counts.insert(facts, 1);
         }
+        Ok(())
+    }
+
+    /// The record that the last [`ListBuilder::push`] made of its state.
+    pub fn pushed(&self) -> Record<'_> {
+        Record { primary: self.primary, aliases: &self.aliases, state: &self.state }
+    }
+
+    /// [`ListBuilder::push`] for a record that was encoded with the words that [`ListBuilder::create_after`]
+    /// was given.
+    pub fn push_record(&mut self, record: &Record<'_>) -> Result<(), BuildError> {
+        let alike = record.alike().map_err(BuildError::ReadBack)?;
+        let Some(before_time) = alike.filter(|_| !self.retractions.names_times()) else {
+            return self.push(&record.decode(&self.words).map_err(BuildError::ReadBack)?);
+        };
+        if let Some(alike) = self.alikes.of(record, before_time) {
+            return self.builder.push(Identity {
+                primary: record.primary.0,
+                aliases: record.aliases,
+                set: &alike.set,
+                state: record.state,
+            });
+        }
+        let state = record.decode(&self.words).map_err(BuildError::ReadBack)?;
+        self.push(&state)?;
+        self.alikes.learn(record, before_time, &state, &self.set, &self.retractions);
         Ok(())
     }
 
@@ -270,16 +322,26 @@ impl ListBuilder {
         Ok(())
     }
 
-    pub fn held(&self) -> &Held {
-        &self.held
+    /// The words of its records, by number.
+    pub fn words(&self) -> &Words {
+        &self.words
+    }
+
+    /// What it holds so far.
+    pub fn held(&self) -> Held {
+        let mut held = self.held.clone();
+        self.alikes.add_to_held(&mut held);
+        held
     }
 
     /// Writes the list out, complete or not at all. `below` is the list that
     /// [`ListBuilder::create_after`] was given.
     pub fn finish(mut self, below: Option<&List>) -> Result<(Summary, SetCounts), BuildError> {
-        self.builder.set_metadata(metadata(self.words, &self.held));
+        let held = self.held();
+        self.builder.set_metadata(metadata(self.words, &held));
         let summary = self.builder.finish()?;
         let mut counts: SetCounts = self.set_counts.into_iter().collect();
+        self.alikes.add_to_counts(&mut counts);
         for (set, count) in (0..).zip(self.stored_counts).filter(|(_, count)| *count > 0) {
             let below = below.expect("it was given one to take identities over from");
             let facts = below.facts(SetId::new(set)).map_err(BuildError::ReadBack)?;
@@ -287,16 +349,6 @@ impl ListBuilder {
         }
         Ok((summary, counts))
     }
-}
-
-/// Appends a state with its keys, for scratch files outside an index: [`decode_state`] reads it back
-/// with the same words.
-pub fn encode_state(state: &IdentityState, words: &mut Words, into: &mut Vec<u8>) {
-    codec::write_whole(state, words, into);
-}
-
-pub fn decode_state(bytes: &[u8], words: &Words) -> Result<IdentityState, IndexError> {
-    codec::read_whole(bytes, words)
 }
 
 fn metadata(words: Words, held: &Held) -> Vec<u8> {

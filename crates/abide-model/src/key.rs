@@ -295,10 +295,15 @@ impl Held {
     }
 
     pub fn merge(&mut self, other: &Self) {
+        self.merge_times(other, 1);
+    }
+
+    /// What `other` holds, so many times.
+    pub fn merge_times(&mut self, other: &Self, times: u64) {
         for (what, count) in &other.0 {
             let held = self.0.entry(*what).or_default();
-            held.primaries += count.primaries;
-            held.aliased += count.aliased;
+            held.primaries += times * count.primaries;
+            held.aliased += times * count.aliased;
         }
     }
 

@@ -155,6 +155,11 @@ impl Retractions {
         self.batches.is_empty() && self.windows.is_empty()
     }
 
+    /// Whether one of them names times, so that of two alike statements one may count and the other not.
+    pub fn names_times(&self) -> bool {
+        !self.windows.is_empty()
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = Retraction> {
         self.batches.iter().cloned().map(Retraction::Batch).chain(self.windows.iter().cloned())
     }

@@ -10,21 +10,22 @@ use std::{collections::BTreeSet, io, path::Path};
 
 use abide_index::{
     IndexError,
-    list::{List, Words, decode_state, encode_state},
+    list::{Encoder, List, Record, Words},
 };
-use abide_model::{IdentityState, Key};
+use abide_model::{IdentityState, Key, Signal};
 
 use crate::sorter::{Sorted, Sorter};
 
 /// Collects new states, in any order, in bounded memory.
 #[derive(Debug)]
 pub struct Delta {
-    words: Words,
+    encoder: Encoder,
     /// States by their own primary key.
     states: Sorter,
     /// Primary keys by the alias that leads to them.
     edges: Sorter,
-    resolved: Sorter,
+    /// For states that belong to another primary than their own.
+    moved: Sorter,
     buffer: Vec<u8>,
     len: u64,
 }
@@ -38,13 +39,16 @@ pub enum DeltaError {
 }
 
 impl Delta {
-    pub fn new(scratch_dir: &Path, memory_max_bytes: usize) -> Self {
-        let sorter = || Sorter::new(scratch_dir, memory_max_bytes / 3);
+    /// What it collects is to be merged with `below`, and with nothing else.
+    pub fn new(below: Option<&List>, scratch_dir: &Path, memory_max_bytes: usize) -> Self {
+        // Most of what comes has no alias, and what has one seldom moves.
+        let sorter = |share| Sorter::new(scratch_dir, memory_max_bytes / share);
         Self {
-            words: Words::default(),
-            states: sorter(),
-            edges: sorter(),
-            resolved: sorter(),
+            // Words keep their numbers, so that records of the index and new ones read alike.
+            encoder: Encoder::new(below.map(|below| below.words().clone()).unwrap_or_default()),
+            states: sorter(2),
+            edges: sorter(4),
+            moved: sorter(4),
             buffer: Vec::new(),
             len: 0,
         }
@@ -52,10 +56,23 @@ impl Delta {
 
     pub fn add(&mut self, state: &IdentityState) -> Result<(), DeltaError> {
         self.buffer.clear();
-        encode_state(state, &mut self.words, &mut self.buffer);
-        self.states.push(state.primary.key, &self.buffer).map_err(DeltaError::Scratch)?;
-        for alias in &state.aliases {
-            self.edges.push(alias.key, &state.primary.key.0).map_err(DeltaError::Scratch)?;
+        self.encoder.state(state, &mut self.buffer);
+        self.push(state.primary.key, state.aliases.iter().map(|alias| alias.key))
+    }
+
+    /// Adds the state that one signal makes.
+    pub fn add_signal(&mut self, signal: &Signal) -> Result<(), DeltaError> {
+        let keys = &signal.keys;
+        self.buffer.clear();
+        self.encoder.signal(signal, &mut self.buffer);
+        let aliases = keys.aliases.iter().filter(|alias| **alias != keys.primary);
+        self.push(keys.primary.key, aliases.map(|alias| alias.key))
+    }
+
+    fn push(&mut self, primary: Key, aliases: impl Iterator<Item = Key>) -> Result<(), DeltaError> {
+        self.states.push(primary, &self.buffer).map_err(DeltaError::Scratch)?;
+        for alias in aliases {
+            self.edges.push(alias, &primary.0).map_err(DeltaError::Scratch)?;
         }
         self.len += 1;
         Ok(())
@@ -72,31 +89,36 @@ impl Delta {
 
     /// Brings each state under the primary that it belongs to in the end.
     pub fn resolve(self, below: Option<&List>) -> Result<Resolved, DeltaError> {
-        let edges = self.edges.finish().map_err(DeltaError::Scratch)?;
+        let has_edges = !self.edges.is_empty();
+        let is_linked = below.is_some_and(|list| list.len_keys() > list.len_identities());
+        let mut states = self.states.finish().map_err(DeltaError::Scratch)?;
         let mut resolver = Resolver {
             below,
-            edges,
+            edges: self.edges.finish().map_err(DeltaError::Scratch)?,
             edge: None,
-            words: self.words,
-            resolved: self.resolved,
+            encoder: self.encoder,
+            moved: self.moved,
+            has_moved: Marks::default(),
             buffer: self.buffer,
             absorbed: BTreeSet::new(),
         };
-        resolver.next_edge()?;
-        for record in self.states.finish().map_err(DeltaError::Scratch)? {
-            let (key, bytes) = record.map_err(DeltaError::Scratch)?;
-            let root = resolver.root_of(key)?;
-            resolver.resolved.push(root, &bytes).map_err(DeltaError::Scratch)?;
+        // Where nothing is an alias of anything, all stay where they are.
+        if has_edges || is_linked {
+            resolver.walk(&mut states)?;
+            states.rewind().map_err(DeltaError::Scratch)?;
         }
-        while resolver.edge.is_some() {
-            resolver.next_edge()?;
-        }
-        Ok(Resolved {
-            words: resolver.words,
-            sorted: resolver.resolved.finish().map_err(DeltaError::Scratch)?,
-            ahead: None,
+        let mut resolved = Resolved {
+            words: resolver.encoder.into_words(),
+            stay: Stay { states, has_moved: resolver.has_moved, number: 0 },
+            moved: resolver.moved.finish().map_err(DeltaError::Scratch)?,
+            next_stay: Ahead::default(),
+            next_moved: Ahead::default(),
+            current: Vec::new(),
             absorbed: resolver.absorbed,
-        })
+        };
+        resolved.read_stay()?;
+        resolved.read_moved()?;
+        Ok(resolved)
     }
 }
 
@@ -106,13 +128,29 @@ struct Resolver<'a> {
     edges: Sorted,
     /// The edge that the walk stands at: an alias and its primary.
     edge: Option<(Key, Key)>,
-    words: Words,
-    resolved: Sorter,
+    encoder: Encoder,
+    moved: Sorter,
+    has_moved: Marks,
     buffer: Vec<u8>,
     absorbed: BTreeSet<u32>,
 }
 
 impl Resolver<'_> {
+    fn walk(&mut self, states: &mut Sorted) -> Result<(), DeltaError> {
+        self.next_edge()?;
+        while let Some((key, bytes)) = states.next().map_err(DeltaError::Scratch)? {
+            let root = self.root_of(key)?;
+            self.has_moved.push(root != key);
+            if root != key {
+                self.moved.push(root, bytes).map_err(DeltaError::Scratch)?;
+            }
+        }
+        while self.edge.is_some() {
+            self.next_edge()?;
+        }
+        Ok(())
+    }
+
     /// The primary that a state's own key belongs to in the end.
     fn root_of(&mut self, key: Key) -> Result<Key, DeltaError> {
         while self.edge.is_some_and(|(alias, _)| alias < key) {
@@ -128,11 +166,10 @@ impl Resolver<'_> {
     }
 
     fn next_edge(&mut self) -> Result<(), DeltaError> {
-        let Some(record) = self.edges.next() else {
+        let Some((alias, primary)) = self.edges.next().map_err(DeltaError::Scratch)? else {
             self.edge = None;
             return Ok(());
         };
-        let (alias, primary) = record.map_err(DeltaError::Scratch)?;
         let primary = Key(primary.try_into().expect("an edge holds one key"));
         self.edge = Some((alias, primary));
         self.absorb(alias, primary)
@@ -149,19 +186,88 @@ impl Resolver<'_> {
         let ordinal = list.ordinal(&alias).map_err(DeltaError::List)?.expect("its key was just found");
         if self.absorbed.insert(ordinal) {
             self.buffer.clear();
-            encode_state(&held, &mut self.words, &mut self.buffer);
-            self.resolved.push(primary, &self.buffer).map_err(DeltaError::Scratch)?;
+            self.encoder.state(&held, &mut self.buffer);
+            self.moved.push(primary, &self.buffer).map_err(DeltaError::Scratch)?;
         }
         Ok(())
     }
 }
 
-/// New states by the primary that they belong to, those of one identity merged.
+/// A bit for each record, in their order.
+#[derive(Debug, Default)]
+struct Marks {
+    words: Vec<u64>,
+    len: usize,
+}
+
+impl Marks {
+    fn push(&mut self, mark: bool) {
+        if self.len.is_multiple_of(64) {
+            self.words.push(0);
+        }
+        *self.words.last_mut().expect("one was just pushed") |= u64::from(mark) << (self.len % 64);
+        self.len += 1;
+    }
+
+    /// None are set beyond the last that was pushed.
+    fn get(&self, at: usize) -> bool {
+        self.words.get(at / 64).is_some_and(|word| word >> (at % 64) & 1 == 1)
+    }
+}
+
+/// New states by the primary that they belong to, those of one identity together.
 pub struct Resolved {
     words: Words,
-    sorted: Sorted,
-    ahead: Option<(Key, IdentityState)>,
+    stay: Stay,
+    moved: Sorted,
+    next_stay: Ahead,
+    next_moved: Ahead,
+    /// The record that was handed out last.
+    current: Vec<u8>,
     absorbed: BTreeSet<u32>,
+}
+
+/// The states that stay under their own primary key.
+struct Stay {
+    states: Sorted,
+    has_moved: Marks,
+    /// Of the next state.
+    number: usize,
+}
+
+impl Stay {
+    fn next(&mut self) -> io::Result<Option<(Key, &[u8])>> {
+        while self.has_moved.get(self.number) {
+            self.states.next()?;
+            self.number += 1;
+        }
+        self.number += 1;
+        self.states.next()
+    }
+}
+
+/// A record that was read ahead, under the primary that it belongs to in the end.
+#[derive(Debug, Default)]
+struct Ahead {
+    root: Option<Key>,
+    bytes: Vec<u8>,
+}
+
+impl Ahead {
+    fn set(&mut self, record: Option<(Key, &[u8])>) {
+        self.root = record.map(|(root, _)| root);
+        self.bytes.clear();
+        self.bytes.extend_from_slice(record.map_or(&[], |(_, bytes)| bytes));
+    }
+}
+
+/// Everything new about one identity.
+#[derive(Debug)]
+pub enum NewState<'a> {
+    /// One record, under its own primary.
+    Record(Record<'a>),
+    /// Its own primary may be an alias that the index below already knows to be one.
+    Merged(IdentityState),
 }
 
 impl Resolved {
@@ -170,24 +276,41 @@ impl Resolved {
         &self.absorbed
     }
 
-    fn next_record(&mut self) -> Result<Option<(Key, IdentityState)>, DeltaError> {
-        let Some(record) = self.sorted.next() else { return Ok(None) };
-        let (root, bytes) = record.map_err(DeltaError::Scratch)?;
-        let state = decode_state(&bytes, &self.words).map_err(DeltaError::List)?;
-        Ok(Some((root, state)))
+    /// The words of its records, which begin with those of the list below.
+    pub fn words(&self) -> &Words {
+        &self.words
     }
 
-    fn next_identity(&mut self) -> Result<Option<(Key, IdentityState)>, DeltaError> {
-        let first = match self.ahead.take() {
-            Some(ahead) => Some(ahead),
-            None => self.next_record()?,
-        };
-        let Some((root, mut state)) = first else { return Ok(None) };
-        while let Some((next_root, mut next)) = self.next_record()? {
-            if next_root != root {
-                self.ahead = Some((next_root, next));
-                break;
-            }
+    /// The primary key of the next identity; `None` after the last.
+    pub fn peek(&self) -> Option<Key> {
+        match (self.next_stay.root, self.next_moved.root) {
+            (Some(stay), Some(moved)) => Some(stay.min(moved)),
+            (stay, moved) => stay.or(moved),
+        }
+    }
+
+    /// The next identity, decoded.
+    pub fn next_state(&mut self) -> Result<Option<IdentityState>, DeltaError> {
+        match self.next()? {
+            None => Ok(None),
+            Some(NewState::Merged(state)) => Ok(Some(state)),
+            // It is the current one.
+            Some(NewState::Record(_)) => self.decode_current().map(Some),
+        }
+    }
+
+    /// The next identity.
+    pub fn next(&mut self) -> Result<Option<NewState<'_>>, DeltaError> {
+        let Some(root) = self.peek() else { return Ok(None) };
+        self.read_next(root)?;
+        // A record begins with its own primary key.
+        if self.peek() != Some(root) && self.current.starts_with(&root.0) {
+            return Record::parse(&self.current).map(NewState::Record).map(Some).map_err(DeltaError::List);
+        }
+        let mut state = self.decode_current()?;
+        while self.peek() == Some(root) {
+            self.read_next(root)?;
+            let mut next = self.decode_current()?;
             // Which of two states names the root decides which key stays the primary, and only one
             // of them need list the other as its alias: the index below may be what links them.
             if next.primary.key == root && state.primary.key != root {
@@ -195,17 +318,33 @@ impl Resolved {
             }
             state.merge(&next);
         }
-        Ok(Some((root, state)))
+        Ok(Some(NewState::Merged(state)))
     }
-}
 
-impl Iterator for Resolved {
-    /// The primary key in the end, and the state, whose own primary may be an alias that the index
-    /// below already knows to be one.
-    type Item = Result<(Key, IdentityState), DeltaError>;
+    fn decode_current(&self) -> Result<IdentityState, DeltaError> {
+        let record = Record::parse(&self.current).map_err(DeltaError::List)?;
+        record.decode(&self.words).map_err(DeltaError::List)
+    }
 
-    fn next(&mut self) -> Option<Self::Item> {
-        self.next_identity().transpose()
+    /// Makes a record of `root` the current one.
+    fn read_next(&mut self, root: Key) -> Result<(), DeltaError> {
+        if self.next_stay.root == Some(root) {
+            std::mem::swap(&mut self.current, &mut self.next_stay.bytes);
+            self.read_stay()
+        } else {
+            std::mem::swap(&mut self.current, &mut self.next_moved.bytes);
+            self.read_moved()
+        }
+    }
+
+    fn read_stay(&mut self) -> Result<(), DeltaError> {
+        self.next_stay.set(self.stay.next().map_err(DeltaError::Scratch)?);
+        Ok(())
+    }
+
+    fn read_moved(&mut self) -> Result<(), DeltaError> {
+        self.next_moved.set(self.moved.next().map_err(DeltaError::Scratch)?);
+        Ok(())
     }
 }
 

@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use abide_enforce::{Overlay, Snapshot, Sources};
 use abide_index::list::List;
-use abide_model::{IdentityState, Positions, Retractions, Signal, Time};
+use abide_model::{Positions, Retractions, Signal, Time};
 use abide_rules::Ruleset;
 
 use crate::{
@@ -24,11 +24,11 @@ pub struct Ephemeral {
 impl Ephemeral {
     pub fn new(scratch_dir: &Path, memory_max_bytes: usize) -> Result<Self, ReplicaError> {
         let scratch = crate::cache::scratch_folder(scratch_dir)?;
-        Ok(Self { delta: Delta::new(scratch.path(), memory_max_bytes), scratch, memory_max_bytes })
+        Ok(Self { delta: Delta::new(None, scratch.path(), memory_max_bytes), scratch, memory_max_bytes })
     }
 
     pub fn add(&mut self, signal: &Signal) -> Result<(), ReplicaError> {
-        Ok(self.delta.add(&IdentityState::of(signal))?)
+        Ok(self.delta.add_signal(signal)?)
     }
 
     pub fn finish(self, rules: Arc<Ruleset>, now: Time) -> Result<Snapshot, ReplicaError> {

@@ -1,16 +1,16 @@
 //! One pass over an index and what is new gives the next index, and, for other engines, the same
 //! states as Parquet.
 
-use std::{cmp::Ordering, iter::Peekable, path::Path};
+use std::{iter::Peekable, path::Path};
 
 use abide_index::{
     BuildConfig, BuildError, IndexError,
-    list::{List, ListBuilder, SetCounts, Stored},
+    list::{List, ListBuilder, Record, SetCounts, Stored, Words},
 };
 use abide_model::{Held, IdentityState, Retractions};
 
 use crate::{
-    delta::{Delta, DeltaError, Resolved},
+    delta::{Delta, DeltaError, NewState, Resolved},
     state_table::{StateTable, StateTableError},
 };
 
@@ -58,23 +58,28 @@ pub(crate) fn merge(
     let resolved = delta.resolve(below)?;
     let build =
         BuildConfig { memory_max_bytes: config.memory_max_bytes, ..BuildConfig::new(config.scratch_dir) };
-    let mut list = ListBuilder::create_after(below, config.index_path, build, retractions.clone())?;
+    let words = resolved.words().clone();
+    let mut list = ListBuilder::create_after(below, words, config.index_path, build, retractions.clone())?;
     let mut table = config.state_path.map(StateTable::create).transpose()?;
     let mut identities = 0;
-    for next in Merge::new(below, resolved) {
-        match next? {
-            Next::Stored(stored) if sets_hold => {
-                list.push_stored(&stored)?;
-                if let Some(table) = &mut table {
-                    table.push(&stored.state().map_err(MergeError::Below)?)?;
-                }
+    let mut merge = Merge::new(below, resolved);
+    while let Some(next) = merge.next()? {
+        let mut tabled = |record: &Record<'_>, words: &Words| {
+            table.as_mut().map_or(Ok(()), |table| table.push(record, words))
+        };
+        match next {
+            Next::Stored(stored) => {
+                let record = stored.record();
+                if sets_hold { list.push_stored(&stored) } else { list.push_record(&record) }?;
+                tabled(&record, list.words())?;
             }
-            next => {
-                let state = next.state()?;
+            Next::New(record) => {
+                list.push_record(&record)?;
+                tabled(&record, list.words())?;
+            }
+            Next::Merged(state) => {
                 list.push(&state)?;
-                if let Some(table) = &mut table {
-                    table.push(&state)?;
-                }
+                tabled(&list.pushed(), list.words())?;
             }
         }
         identities += 1;
@@ -83,90 +88,76 @@ pub(crate) fn merge(
         }
     }
     if let Some(table) = table {
-        table.finish()?;
+        table.finish(list.words())?;
     }
     progress(identities);
-    let held = list.held().clone();
+    let held = list.held();
     let (summary, set_counts) = list.finish(below)?;
     Ok(Merged { identities, keys: summary.keys, held, set_counts })
 }
 
 /// An identity of the next list.
-enum Next<'a> {
+pub(crate) enum Next<'a> {
     /// As it stands in the list below: nothing new was said.
     Stored(Stored<'a>),
-    Changed(IdentityState),
+    /// As it was said: nothing was known before.
+    New(Record<'a>),
+    Merged(IdentityState),
 }
 
-impl Next<'_> {
-    fn state(self) -> Result<IdentityState, MergeError> {
-        match self {
-            Self::Stored(stored) => stored.state().map_err(MergeError::Below),
-            Self::Changed(state) => Ok(state),
-        }
-    }
-}
-
-type StoredStream<'a> = Box<dyn Iterator<Item = Result<Stored<'a>, IndexError>> + 'a>;
+type StoredStream<'a> = Peekable<Box<dyn Iterator<Item = Result<Stored<'a>, IndexError>> + 'a>>;
 
 /// The identities of a list and of a delta as one sorted stream.
 struct Merge<'a> {
-    below: Peekable<StoredStream<'a>>,
-    new: Peekable<Resolved>,
+    below: StoredStream<'a>,
+    new: Resolved,
 }
 
 impl<'a> Merge<'a> {
-    fn new(below: Option<&'a List>, resolved: Resolved) -> Self {
-        let absorbed = resolved.absorbed().clone();
+    fn new(below: Option<&'a List>, new: Resolved) -> Self {
+        let absorbed = new.absorbed().clone();
         let stays = move |stored: &Result<Stored<'_>, IndexError>| match stored {
             Ok(stored) => !absorbed.contains(&stored.ordinal()),
             Err(_) => true,
         };
-        let below: StoredStream<'a> = match below {
+        let below: Box<dyn Iterator<Item = _>> = match below {
             None => Box::new(std::iter::empty()),
             Some(list) => Box::new(list.stored().filter(stays)),
         };
-        Self { below: below.peekable(), new: resolved.peekable() }
+        Self { below: below.peekable(), new }
     }
 
-    fn take_below(&mut self) -> Result<Next<'a>, MergeError> {
-        self.below.next().expect("just peeked").map(Next::Stored).map_err(MergeError::Below)
+    fn next(&mut self) -> Result<Option<Next<'_>>, MergeError> {
+        let below = match self.below.peek() {
+            Some(Ok(stored)) => Some(stored.primary()),
+            Some(Err(_)) => return self.take_below(),
+            None => None,
+        };
+        match (below, self.new.peek()) {
+            (Some(below), Some(new)) if below == new => self.take_both(),
+            (Some(below), new) if new.is_none_or(|new| below < new) => self.take_below(),
+            _ => Ok(self.new.next()?.map(Next::from)),
+        }
     }
 
-    fn take_new(&mut self) -> Result<Next<'a>, MergeError> {
-        Ok(Next::Changed(self.new.next().expect("just peeked")?.1))
+    fn take_below(&mut self) -> Result<Option<Next<'_>>, MergeError> {
+        self.below.next().transpose().map(|stored| stored.map(Next::Stored)).map_err(MergeError::Below)
     }
 
-    fn take_both(&mut self) -> Result<Next<'a>, MergeError> {
-        let mut state = self.take_below()?.state()?;
-        state.merge(&self.take_new()?.state()?);
-        Ok(Next::Changed(state))
+    fn take_both(&mut self) -> Result<Option<Next<'_>>, MergeError> {
+        let stored = self.below.next().expect("just peeked").map_err(MergeError::Below)?;
+        let mut state = stored.state().map_err(MergeError::Below)?;
+        let new = self.new.next_state()?.expect("just peeked");
+        state.merge(&new);
+        Ok(Some(Next::Merged(state)))
     }
 }
 
-impl<'a> Iterator for Merge<'a> {
-    type Item = Result<Next<'a>, MergeError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let below = match self.below.peek() {
-            None => None,
-            Some(Err(_)) => return Some(self.take_below()),
-            Some(Ok(stored)) => Some(stored.primary()),
-        };
-        let new = match self.new.peek() {
-            None => None,
-            Some(Err(_)) => return Some(self.take_new()),
-            Some(Ok((root, _))) => Some(*root),
-        };
-        match (below, new) {
-            (None, None) => None,
-            (Some(_), None) => Some(self.take_below()),
-            (None, Some(_)) => Some(self.take_new()),
-            (Some(below), Some(new)) => Some(match below.cmp(&new) {
-                Ordering::Less => self.take_below(),
-                Ordering::Greater => self.take_new(),
-                Ordering::Equal => self.take_both(),
-            }),
+impl<'a> From<NewState<'a>> for Next<'a> {
+    fn from(new: NewState<'a>) -> Self {
+        match new {
+            NewState::Record(record) => Self::New(record),
+            NewState::Merged(state) => Self::Merged(state),
         }
     }
 }

@@ -10,7 +10,7 @@ use std::{
 use abide_enforce::{Overlay, Snapshot, Sources};
 use abide_index::list::List;
 use abide_journal::{ActivationRecord, Followed, Follower, Head, Reader, Record, Store};
-use abide_model::{IdentityState, Origin, Positions, Retractions, Signal, Time};
+use abide_model::{Origin, Positions, Retractions, Signal, Time};
 use abide_rules::Ruleset;
 
 use crate::{
@@ -273,13 +273,13 @@ impl Replica {
     fn count(&mut self, signal: &Signal) -> Result<(), ReplicaError> {
         if let Some(overflow) = &mut self.overflow {
             // After an error nobody knows what of it is left.
-            let added = overflow.add(&IdentityState::of(signal));
+            let added = overflow.add_signal(signal);
             return Ok(added.inspect_err(|_| self.incomplete = true)?);
         }
         let base = self.base.as_deref();
         self.overlay.apply(signal, base, &self.retractions).map_err(ReplicaError::List)?;
         if self.overlay.len() >= self.config.overlay_max {
-            self.overflow = Some(Delta::new(&self.config.scratch_dir, self.config.memory_max_bytes));
+            self.overflow = Some(self.new_delta());
         }
         Ok(())
     }
@@ -341,11 +341,14 @@ impl Replica {
         Ok(())
     }
 
+    fn new_delta(&self) -> Delta {
+        Delta::new(self.base.as_deref(), &self.config.scratch_dir, self.config.memory_max_bytes)
+    }
+
     /// Everything beside the base, as one delta. From here on it stands nowhere else.
     fn take_delta(&mut self) -> Result<Delta, ReplicaError> {
         self.incomplete |= self.overflow.is_some();
-        let new = || Delta::new(&self.config.scratch_dir, self.config.memory_max_bytes);
-        let mut delta = self.overflow.take().unwrap_or_else(new);
+        let mut delta = self.overflow.take().unwrap_or_else(|| self.new_delta());
         for entry in self.overlay.entries() {
             delta.add(&entry.state)?;
         }

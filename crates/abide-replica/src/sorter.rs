@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::BinaryHeap,
+    collections::{BinaryHeap, binary_heap::PeekMut},
     fs::File,
     io::{self, BufReader, BufWriter, Read, Seek, Write},
     path::{Path, PathBuf},
@@ -21,10 +21,11 @@ pub(crate) struct Sorter {
     runs: Vec<File>,
 }
 
+/// Ordered as its fields are. A key is a number here: numbers are compared at once, bytes one by one.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Record {
-    key: Key,
-    start: usize,
+    key: u128,
+    start: u32,
     len: u32,
 }
 
@@ -32,13 +33,16 @@ struct Record {
 /// their buffers grow with the length of the list.
 const RUNS_MAX: usize = 64;
 
+/// Where records begin must fit in 32 bits.
+const MEMORY_MAX_BYTES: usize = 1 << 31;
+
 impl Sorter {
     /// Scratch files are made in `scratch_dir` without a name, so nothing is left of them however
     /// the process ends.
     pub(crate) fn new(scratch_dir: &Path, memory_max_bytes: usize) -> Self {
         Self {
             scratch_dir: scratch_dir.to_owned(),
-            memory_max_bytes,
+            memory_max_bytes: memory_max_bytes.min(MEMORY_MAX_BYTES),
             bytes: Vec::new(),
             records: Vec::new(),
             runs: Vec::new(),
@@ -46,8 +50,10 @@ impl Sorter {
     }
 
     pub(crate) fn push(&mut self, key: Key, bytes: &[u8]) -> io::Result<()> {
-        let len = u32::try_from(bytes.len()).map_err(|_| io::Error::other("a record of more than 4 GiB"))?;
-        self.records.push(Record { key, start: self.bytes.len(), len });
+        let too_large = |_| io::Error::other("a record of more than 2 GiB");
+        let start = u32::try_from(self.bytes.len()).map_err(too_large)?;
+        let len = u32::try_from(bytes.len()).map_err(too_large)?;
+        self.records.push(Record { key: u128::from_be_bytes(key.0), start, len });
         self.bytes.extend_from_slice(bytes);
         if self.bytes.len() + self.records.len() * size_of::<Record>() >= self.memory_max_bytes {
             self.spill()?;
@@ -71,8 +77,8 @@ impl Sorter {
         let mut run = self.new_run()?;
         let runs = std::mem::take(&mut self.runs);
         let mut sorted = Sorted::of_runs(runs, self.memory_max_bytes)?;
-        while let Some((key, bytes)) = sorted.next_record()? {
-            write_record(&mut run, key, &bytes)?;
+        while let Some((key, bytes)) = sorted.next()? {
+            write_record(&mut run, u128::from_be_bytes(key.0), bytes)?;
         }
         self.keep(run)
     }
@@ -83,90 +89,125 @@ impl Sorter {
     }
 
     fn keep(&mut self, run: BufWriter<File>) -> io::Result<()> {
-        let mut file = run.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.rewind()?;
-        self.runs.push(file);
+        self.runs.push(run.into_inner().map_err(io::IntoInnerError::into_error)?);
         Ok(())
     }
 
     fn bytes_of(&self, record: &Record) -> &[u8] {
-        &self.bytes[record.start..record.start + record.len as usize]
+        &self.bytes[record.start as usize..][..record.len as usize]
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.runs.is_empty()
     }
 
     /// Everything in the order of keys.
     pub(crate) fn finish(mut self) -> io::Result<Sorted> {
         if self.runs.is_empty() {
             self.records.sort_unstable();
-            let in_memory = Some(self);
-            return Ok(Sorted { runs: Vec::new(), heads: BinaryHeap::new(), in_memory, next_in_memory: 0 });
+            return Ok(Sorted::InMemory { sorter: self, next: 0 });
         }
         if !self.records.is_empty() {
             self.spill()?;
         }
+        let (records, bytes) = (std::mem::take(&mut self.records), std::mem::take(&mut self.bytes));
+        // Their memory is for the buffers of the runs.
+        drop((records, bytes));
         Sorted::of_runs(self.runs, self.memory_max_bytes)
     }
 }
 
-fn write_record(run: &mut impl Write, key: Key, bytes: &[u8]) -> io::Result<()> {
+fn write_record(run: &mut impl Write, key: u128, bytes: &[u8]) -> io::Result<()> {
     let len = u32::try_from(bytes.len()).expect("checked when it was pushed");
-    run.write_all(&key.0)?;
+    run.write_all(&key.to_be_bytes())?;
     run.write_all(&len.to_le_bytes())?;
     run.write_all(bytes)
 }
 
-/// The sorted records.
+/// The sorted records, to be gone through once or several times.
 #[derive(Debug)]
-pub(crate) struct Sorted {
-    runs: Vec<BufReader<File>>,
-    heads: BinaryHeap<Reverse<(Key, usize, Vec<u8>)>>,
-    /// Where nothing had to be spilled.
-    in_memory: Option<Sorter>,
-    next_in_memory: usize,
+pub(crate) enum Sorted {
+    InMemory {
+        sorter: Sorter,
+        next: usize,
+    },
+    Spilled {
+        runs: Vec<Run>,
+        /// The next key of each run that has one.
+        heads: BinaryHeap<Reverse<(u128, usize)>>,
+        /// The record that was handed out last.
+        current: Vec<u8>,
+    },
+}
+
+/// A run being read.
+#[derive(Debug)]
+pub(crate) struct Run {
+    file: BufReader<File>,
+    /// Of its next record.
+    bytes: Vec<u8>,
+}
+
+impl Run {
+    /// Reads the next record and gives its key.
+    fn advance(&mut self) -> io::Result<Option<u128>> {
+        let mut head = [0; 20];
+        match self.file.read_exact(&mut head) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+            other => other?,
+        }
+        let (key, len) = head.split_at(16);
+        let len = u32::from_le_bytes(len.try_into().expect("20 bytes less 16"));
+        self.bytes.resize(len as usize, 0);
+        self.file.read_exact(&mut self.bytes)?;
+        Ok(Some(u128::from_be_bytes(key.try_into().expect("16 bytes"))))
+    }
 }
 
 impl Sorted {
-    fn of_runs(runs: Vec<File>, memory_max_bytes: usize) -> io::Result<Self> {
-        let buffer = (memory_max_bytes / (runs.len() + 1)).clamp(1 << 13, 1 << 20);
-        let runs: Vec<_> = runs.into_iter().map(|file| BufReader::with_capacity(buffer, file)).collect();
-        let mut sorted = Self { runs, heads: BinaryHeap::new(), in_memory: None, next_in_memory: 0 };
-        for run in 0..sorted.runs.len() {
-            sorted.advance(run)?;
-        }
+    fn of_runs(files: Vec<File>, memory_max_bytes: usize) -> io::Result<Self> {
+        let buffer = (memory_max_bytes / (files.len() + 1)).clamp(1 << 13, 1 << 20);
+        let run = |file| Run { file: BufReader::with_capacity(buffer, file), bytes: Vec::new() };
+        let runs = files.into_iter().map(run).collect();
+        let mut sorted = Self::Spilled { runs, heads: BinaryHeap::new(), current: Vec::new() };
+        sorted.rewind()?;
         Ok(sorted)
     }
 
-    fn advance(&mut self, run: usize) -> io::Result<()> {
-        let file = &mut self.runs[run];
-        let mut key = [0; 16];
-        match file.read_exact(&mut key) {
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
-            other => other?,
+    /// Back to the first record.
+    pub(crate) fn rewind(&mut self) -> io::Result<()> {
+        match self {
+            Self::InMemory { next, .. } => *next = 0,
+            Self::Spilled { runs, heads, .. } => {
+                heads.clear();
+                for (number, run) in runs.iter_mut().enumerate() {
+                    run.file.rewind()?;
+                    heads.extend(run.advance()?.map(|key| Reverse((key, number))));
+                }
+            }
         }
-        let mut len = [0; 4];
-        file.read_exact(&mut len)?;
-        let mut bytes = vec![0; u32::from_le_bytes(len) as usize];
-        file.read_exact(&mut bytes)?;
-        self.heads.push(Reverse((Key(key), run, bytes)));
         Ok(())
     }
 
-    fn next_record(&mut self) -> io::Result<Option<(Key, Vec<u8>)>> {
-        if let Some(sorter) = &self.in_memory {
-            let Some(record) = sorter.records.get(self.next_in_memory) else { return Ok(None) };
-            self.next_in_memory += 1;
-            return Ok(Some((record.key, sorter.bytes_of(record).to_vec())));
+    /// The next record, `None` after the last.
+    pub(crate) fn next(&mut self) -> io::Result<Option<(Key, &[u8])>> {
+        match self {
+            Self::InMemory { sorter, next } => {
+                let Some(record) = sorter.records.get(*next) else { return Ok(None) };
+                *next += 1;
+                Ok(Some((Key(record.key.to_be_bytes()), sorter.bytes_of(record))))
+            }
+            Self::Spilled { runs, heads, current } => {
+                let Some(mut head) = heads.peek_mut() else { return Ok(None) };
+                let Reverse((key, number)) = *head;
+                std::mem::swap(current, &mut runs[number].bytes);
+                match runs[number].advance()? {
+                    Some(next) => *head = Reverse((next, number)),
+                    None => drop(PeekMut::pop(head)),
+                }
+                Ok(Some((Key(key.to_be_bytes()), current)))
+            }
         }
-        let Some(Reverse((key, run, bytes))) = self.heads.pop() else { return Ok(None) };
-        self.advance(run)?;
-        Ok(Some((key, bytes)))
-    }
-}
-
-impl Iterator for Sorted {
-    type Item = io::Result<(Key, Vec<u8>)>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.next_record().transpose()
     }
 }
 
@@ -187,13 +228,19 @@ mod tests {
             for (key, bytes) in &records {
                 sorter.push(Key(*key), bytes).unwrap();
             }
-            let sorted: Vec<_> = sorter.finish().unwrap().map(|record| record.unwrap()).collect();
-            prop_assert!(sorted.is_sorted_by_key(|(key, _)| *key));
+            let mut sorted = sorter.finish().unwrap();
             let mut expected: Vec<_> = records.iter().map(|(key, bytes)| (Key(*key), bytes.clone())).collect();
-            let mut found = sorted;
             expected.sort();
-            found.sort();
-            prop_assert_eq!(found, expected);
+            for _ in ["once", "again"] {
+                let mut found = Vec::new();
+                while let Some((key, bytes)) = sorted.next().unwrap() {
+                    found.push((key, bytes.to_vec()));
+                }
+                prop_assert!(found.is_sorted_by_key(|(key, _)| *key));
+                found.sort();
+                prop_assert_eq!(&found, &expected);
+                sorted.rewind().unwrap();
+            }
         }
     }
 }

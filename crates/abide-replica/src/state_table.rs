@@ -1,19 +1,33 @@
 //! The states as Parquet, so that any engine can read the list: one row a claim.
 //!
-//! Columns: `key` (16 bytes), `kind`, `form`, `aliases` (how many further keys lead here),
-//! `mechanism`, `scope`, `claimant`, `batch`, `out_at`, `in_at` (microseconds, UTC).
+//! Columns: `key` (16 bytes), `aliases` (how many further keys lead here), `kind`, `form`, `mechanism`, `scope`,
+//! `claimant`, `batch`, `out_at`, `in_at` (microseconds, UTC).
+//!
+//! Rows are gathered by the thread that merges and written by one of its own: Parquet costs as much as the index does.
 
-use std::{fs::File, io, path::Path, sync::Arc};
+use std::{
+    fs::File,
+    io,
+    path::Path,
+    sync::{Arc, mpsc},
+    thread::{self, JoinHandle},
+};
 
-use abide_model::{IdentityState, Time};
+use abide_index::{
+    IndexError,
+    list::{NumberedClaim, Record, Words},
+};
+use abide_model::{Form, IdentifierKind, Time};
 use arrow_array::{
-    ArrayRef, RecordBatch,
-    builder::{FixedSizeBinaryBuilder, StringDictionaryBuilder, TimestampMicrosecondBuilder, UInt32Builder},
-    types::Int32Type,
+    Array as _, ArrayRef, DictionaryArray, FixedSizeBinaryArray, Int32Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray, UInt32Array, types::Int32Type,
 };
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use parquet::{
-    arrow::ArrowWriter, basic::Compression, errors::ParquetError, file::properties::WriterProperties,
+    arrow::ArrowWriter,
+    basic::{Compression, ZstdLevel},
+    errors::ParquetError,
+    file::properties::WriterProperties,
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -24,25 +38,158 @@ pub enum StateTableError {
     Parquet(#[from] ParquetError),
     #[error("could not lay out the rows")]
     Arrow(#[from] arrow_schema::ArrowError),
+    #[error("could not read a state")]
+    State(#[from] IndexError),
+    #[error("the thread that writes the states broke down")]
+    BrokeDown,
 }
 
 /// Rows are handed to Parquet in batches of this many.
 const BATCH_ROWS: usize = 1 << 16;
+/// Batches that wait for the writer at the most.
+const BATCHES_WAITING: usize = 4;
 
 pub(crate) struct StateTable {
-    writer: ArrowWriter<File>,
-    schema: SchemaRef,
-    key: FixedSizeBinaryBuilder,
-    aliases: UInt32Builder,
-    /// `kind`, `form`, `mechanism`, `scope`, `claimant`, `batch`.
-    words: [StringDictionaryBuilder<Int32Type>; 6],
-    out_at: TimestampMicrosecondBuilder,
-    in_at: TimestampMicrosecondBuilder,
-    rows: usize,
+    rows: Rows,
+    dictionaries: Arc<Dictionaries>,
+    writer: mpsc::SyncSender<(Rows, Arc<Dictionaries>)>,
+    thread: JoinHandle<Result<(), StateTableError>>,
 }
 
 impl StateTable {
     pub(crate) fn create(path: &Path) -> Result<Self, StateTableError> {
+        let writer = ParquetFile::create(path)?;
+        let (send, receive) = mpsc::sync_channel(BATCHES_WAITING);
+        let thread = thread::spawn(move || writer.write_all(&receive));
+        Ok(Self { rows: Rows::default(), dictionaries: Arc::default(), writer: send, thread })
+    }
+
+    /// Adds a row for each claim of a record that was encoded with `words`.
+    pub(crate) fn push(&mut self, record: &Record<'_>, words: &Words) -> Result<(), StateTableError> {
+        self.rows.add(record)?;
+        if self.rows.len() < BATCH_ROWS {
+            return Ok(());
+        }
+        if !self.hand_over(words) {
+            // Why it has stopped comes out at the end.
+            return Err(StateTableError::BrokeDown);
+        }
+        Ok(())
+    }
+
+    /// Whether the writer still takes rows.
+    fn hand_over(&mut self, words: &Words) -> bool {
+        if !self.dictionaries.cover(words) {
+            self.dictionaries = Arc::new(Dictionaries::of(words));
+        }
+        let rows = std::mem::take(&mut self.rows);
+        self.writer.send((rows, Arc::clone(&self.dictionaries))).is_ok()
+    }
+
+    /// Writes what is left and makes the file durable.
+    pub(crate) fn finish(mut self, words: &Words) -> Result<(), StateTableError> {
+        self.hand_over(words);
+        drop(self.writer);
+        self.thread.join().map_err(|_| StateTableError::BrokeDown)?
+    }
+}
+
+/// Rows by column, their words by number.
+#[derive(Debug, Default)]
+struct Rows {
+    keys: Vec<u8>,
+    aliases: Vec<u32>,
+    /// Codes.
+    kinds: Vec<i32>,
+    forms: Vec<i32>,
+    mechanisms: Vec<i32>,
+    scopes: Vec<i32>,
+    claimants: Vec<i32>,
+    batches: Vec<i32>,
+    out_at: Vec<Option<i64>>,
+    in_at: Vec<Option<i64>>,
+}
+
+impl Rows {
+    fn len(&self) -> usize {
+        self.aliases.len()
+    }
+
+    fn add(&mut self, record: &Record<'_>) -> Result<(), StateTableError> {
+        let first = self.mechanisms.len();
+        let head = record.each_claim(|claim| self.add_claim(claim))?;
+        let claims = self.mechanisms.len() - first;
+        for _ in 0..claims {
+            self.keys.extend(record.primary.0);
+        }
+        let len = self.mechanisms.len();
+        self.aliases.resize(len, u32::try_from(head.aliases).unwrap_or(u32::MAX));
+        self.kinds.resize(len, i32::from(head.kind.code()));
+        self.forms.resize(len, i32::from(head.form.code()));
+        Ok(())
+    }
+
+    fn add_claim(&mut self, claim: NumberedClaim) {
+        // A number too large for a dictionary is none of its words, and Arrow refuses it.
+        let number = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
+        self.mechanisms.push(number(claim.mechanism));
+        self.scopes.push(number(claim.scope));
+        self.claimants.push(number(claim.claimant));
+        self.batches.push(number(claim.batch));
+        self.out_at.push(claim.moments.out.map(Time::as_micros));
+        self.in_at.push(claim.moments.opt_in.map(Time::as_micros));
+    }
+}
+
+/// The texts that numbers stand for.
+#[derive(Debug)]
+struct Dictionaries {
+    kinds: Arc<StringArray>,
+    forms: Arc<StringArray>,
+    mechanisms: Arc<StringArray>,
+    scopes: Arc<StringArray>,
+    claimants: Arc<StringArray>,
+    batches: Arc<StringArray>,
+}
+
+impl Default for Dictionaries {
+    fn default() -> Self {
+        Self::of(&Words::default())
+    }
+}
+
+impl Dictionaries {
+    fn of(words: &Words) -> Self {
+        let codes = 0..=u8::MAX;
+        let kind = |code| IdentifierKind::from_code(code).map_or("", IdentifierKind::as_str);
+        let form = |code| Form::from_code(code).map_or("", Form::as_str);
+        let texts = |texts: Vec<String>| Arc::new(StringArray::from(texts));
+        Self {
+            kinds: Arc::new(codes.clone().map(kind).collect::<Vec<&str>>().into()),
+            forms: Arc::new(codes.map(form).collect::<Vec<&str>>().into()),
+            mechanisms: texts(words.mechanisms().iter().map(ToString::to_string).collect()),
+            scopes: texts(words.scopes().iter().map(ToString::to_string).collect()),
+            claimants: texts(words.claimants().iter().map(ToString::to_string).collect()),
+            batches: texts(words.batches().iter().map(ToString::to_string).collect()),
+        }
+    }
+
+    /// Words are only ever added.
+    fn cover(&self, words: &Words) -> bool {
+        self.mechanisms.len() == words.mechanisms().len()
+            && self.scopes.len() == words.scopes().len()
+            && self.claimants.len() == words.claimants().len()
+            && self.batches.len() == words.batches().len()
+    }
+}
+
+struct ParquetFile {
+    writer: ArrowWriter<File>,
+    schema: SchemaRef,
+}
+
+impl ParquetFile {
+    fn create(path: &Path) -> Result<Self, StateTableError> {
         let word = || DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
         let time = || DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
         let schema = Arc::new(Schema::new(vec![
@@ -58,62 +205,48 @@ impl StateTable {
             Field::new("in_at", time(), true),
         ]));
         let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(parquet::basic::ZstdLevel::default()))
+            .set_compression(Compression::ZSTD(ZstdLevel::default()))
             // Keys are random: neither a dictionary nor compression makes them smaller.
             .set_column_dictionary_enabled("key".into(), false)
             .set_column_compression("key".into(), Compression::UNCOMPRESSED)
             .build();
-        let file = File::create(path)?;
-        let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties))?;
-        Ok(Self {
-            writer,
-            schema,
-            key: FixedSizeBinaryBuilder::new(16),
-            aliases: UInt32Builder::new(),
-            words: std::array::from_fn(|_| StringDictionaryBuilder::new()),
-            out_at: TimestampMicrosecondBuilder::new().with_timezone("UTC"),
-            in_at: TimestampMicrosecondBuilder::new().with_timezone("UTC"),
-            rows: 0,
-        })
+        let writer = ArrowWriter::try_new(File::create(path)?, schema.clone(), Some(properties))?;
+        Ok(Self { writer, schema })
     }
 
-    pub(crate) fn push(&mut self, state: &IdentityState) -> Result<(), StateTableError> {
-        for (claim, moments) in &state.claims {
-            self.key.append_value(state.primary.key.0)?;
-            self.aliases.append_value(u32::try_from(state.aliases.len()).unwrap_or(u32::MAX));
-            let scope = claim.scope.to_string();
-            let texts = [
-                state.kind.as_str(),
-                state.primary.form.as_str(),
-                claim.mechanism.as_str(),
-                &scope,
-                claim.claimant.as_str(),
-                claim.batch.as_str(),
-            ];
-            for (word, text) in self.words.iter_mut().zip(texts) {
-                word.append(text)?;
-            }
-            self.out_at.append_option(moments.out.map(Time::as_micros));
-            self.in_at.append_option(moments.opt_in.map(Time::as_micros));
-            self.rows += 1;
+    fn write_all(
+        mut self,
+        batches: &mpsc::Receiver<(Rows, Arc<Dictionaries>)>,
+    ) -> Result<(), StateTableError> {
+        for (rows, dictionaries) in batches {
+            self.write(rows, &dictionaries)?;
         }
-        if self.rows >= BATCH_ROWS { self.flush() } else { Ok(()) }
-    }
-
-    fn flush(&mut self) -> Result<(), StateTableError> {
-        let mut columns: Vec<ArrayRef> = vec![Arc::new(self.key.finish()), Arc::new(self.aliases.finish())];
-        columns.extend(self.words.iter_mut().map(|word| Arc::new(word.finish()) as ArrayRef));
-        columns.push(Arc::new(self.out_at.finish()));
-        columns.push(Arc::new(self.in_at.finish()));
-        self.rows = 0;
-        self.writer.write(&RecordBatch::try_new(self.schema.clone(), columns)?)?;
+        self.writer.into_inner()?.sync_all()?;
         Ok(())
     }
 
-    pub(crate) fn finish(mut self) -> Result<(), StateTableError> {
-        self.flush()?;
-        let file = self.writer.into_inner()?;
-        file.sync_all()?;
+    fn write(&mut self, rows: Rows, dictionaries: &Dictionaries) -> Result<(), StateTableError> {
+        let word = |numbers: Vec<i32>, texts: &Arc<StringArray>| -> Result<ArrayRef, StateTableError> {
+            let texts: ArrayRef = texts.clone();
+            Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(Int32Array::from(numbers), texts)?))
+        };
+        let time = |times: Vec<Option<i64>>| -> ArrayRef {
+            Arc::new(TimestampMicrosecondArray::from(times).with_timezone("UTC"))
+        };
+        let keys = FixedSizeBinaryArray::try_new(16, rows.keys.into(), None)?;
+        let columns = vec![
+            Arc::new(keys) as ArrayRef,
+            Arc::new(UInt32Array::from(rows.aliases)),
+            word(rows.kinds, &dictionaries.kinds)?,
+            word(rows.forms, &dictionaries.forms)?,
+            word(rows.mechanisms, &dictionaries.mechanisms)?,
+            word(rows.scopes, &dictionaries.scopes)?,
+            word(rows.claimants, &dictionaries.claimants)?,
+            word(rows.batches, &dictionaries.batches)?,
+            time(rows.out_at),
+            time(rows.in_at),
+        ];
+        self.writer.write(&RecordBatch::try_new(self.schema.clone(), columns)?)?;
         Ok(())
     }
 }

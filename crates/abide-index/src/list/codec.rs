@@ -7,6 +7,7 @@ use abide_model::{
 use super::undecodable;
 use super::{
     bytes::{Input, write_number, write_signed},
+    record::{Record, RecordHead},
     words::Words,
 };
 use crate::{IndexError, Section};
@@ -38,29 +39,104 @@ const HAS_OUT: u64 = 1;
 const HAS_IN: u64 = 2;
 const HAS_DOMAIN: u8 = 0x80;
 
+/// The numbers of a claim's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ClaimWords {
+    pub(super) mechanism: u64,
+    pub(super) scope: u64,
+    pub(super) claimant: u64,
+    pub(super) batch: u64,
+}
+
 pub(super) fn write_state(state: &IdentityState, words: &mut Words, into: &mut Vec<u8>) {
-    let domain = if state.domain.is_some() { HAS_DOMAIN } else { 0 };
-    into.push(state.kind.code() | domain);
-    write_form(state.primary, into);
-    state.aliases.iter().for_each(|alias| write_form(*alias, into));
-    if let Some(domain) = state.domain {
-        into.extend(domain.0);
-    }
+    write_head(state.kind, state.primary, &state.aliases, state.domain, into);
     // Times of one identity lie close together, so each is written as the step from the one before.
     let mut before = 0;
-    let mut write_time = |time: Time, into: &mut Vec<u8>| {
-        write_signed(time.as_micros().wrapping_sub(before), into);
-        before = time.as_micros();
-    };
     for (claim, moments) in &state.claims {
-        let present =
-            (u64::from(moments.out.is_some()) * HAS_OUT) | (u64::from(moments.opt_in.is_some()) * HAS_IN);
-        write_number(words.mechanisms.number(&claim.mechanism) << 2 | present, into);
-        write_number(words.scopes.number(&claim.scope), into);
-        write_number(words.claimants.number(&claim.claimant), into);
-        write_number(words.batches.number(&claim.batch), into);
-        [moments.out, moments.opt_in].into_iter().flatten().for_each(|time| write_time(time, into));
+        let numbers = ClaimWords {
+            mechanism: words.mechanisms.number(&claim.mechanism),
+            scope: words.scopes.number(&claim.scope),
+            claimant: words.claimants.number(&claim.claimant),
+            batch: words.batches.number(&claim.batch),
+        };
+        write_claim(numbers, *moments, &mut before, into);
     }
+}
+
+fn write_head<'a>(
+    kind: IdentifierKind,
+    primary: TypedKey,
+    aliases: impl IntoIterator<Item = &'a TypedKey>,
+    domain: Option<Key>,
+    into: &mut Vec<u8>,
+) {
+    into.push(kind.code() | if domain.is_some() { HAS_DOMAIN } else { 0 });
+    write_form(primary, into);
+    aliases.into_iter().for_each(|alias| write_form(*alias, into));
+    if let Some(domain) = domain {
+        into.extend(domain.0);
+    }
+}
+
+fn write_claim(words: ClaimWords, moments: Moments, before: &mut i64, into: &mut Vec<u8>) {
+    let present =
+        (u64::from(moments.out.is_some()) * HAS_OUT) | (u64::from(moments.opt_in.is_some()) * HAS_IN);
+    write_number(words.mechanism << 2 | present, into);
+    write_number(words.scope, into);
+    write_number(words.claimant, into);
+    write_number(words.batch, into);
+    for time in [moments.out, moments.opt_in].into_iter().flatten() {
+        write_signed(time.as_micros().wrapping_sub(*before), into);
+        *before = time.as_micros();
+    }
+}
+
+/// All of a record of one claim but the claim.
+pub(super) fn write_keys(
+    kind: IdentifierKind,
+    primary: TypedKey,
+    aliases: &[TypedKey],
+    domain: Option<Key>,
+    into: &mut Vec<u8>,
+) {
+    into.extend(primary.key.0);
+    write_number(aliases.len() as u64, into);
+    aliases.iter().for_each(|alias| into.extend(alias.key.0));
+    write_head(kind, primary, aliases, domain, into);
+}
+
+pub(super) fn write_first_claim(words: ClaimWords, direction: Direction, at: Time, into: &mut Vec<u8>) {
+    let moments = match direction {
+        Direction::Out => Moments { out: Some(at), opt_in: None },
+        Direction::In => Moments { out: None, opt_in: Some(at) },
+    };
+    write_claim(words, moments, &mut 0, into);
+}
+
+pub(super) fn read_claim(
+    input: &mut Input<'_>,
+    before: &mut i64,
+) -> Result<(ClaimWords, Moments), IndexError> {
+    let mechanism = input.number()?;
+    let present = mechanism & 3;
+    let words = ClaimWords {
+        mechanism: mechanism >> 2,
+        scope: input.number()?,
+        claimant: input.number()?,
+        batch: input.number()?,
+    };
+    let mut read_time = || -> Result<Time, IndexError> {
+        *before = before.wrapping_add(input.signed()?);
+        Ok(Time::from_micros(*before))
+    };
+    let mut moments = Moments::default();
+    if present & HAS_OUT != 0 {
+        moments.out = Some(read_time()?);
+    }
+    if present & HAS_IN != 0 {
+        moments.opt_in = Some(read_time()?);
+    }
+    Ok((words, moments))
 }
 
 pub(super) fn read_state(
@@ -72,26 +148,14 @@ pub(super) fn read_state(
     let mut input = Input(bytes);
     let mut state = read_keys(primary, aliases, &mut input)?;
     let mut before = 0_i64;
-    let mut read_time = |input: &mut Input<'_>| -> Result<Time, IndexError> {
-        before = before.wrapping_add(input.signed()?);
-        Ok(Time::from_micros(before))
-    };
     while !input.is_empty() {
-        let mechanism = input.number()?;
-        let present = mechanism & 3;
+        let (numbers, moments) = read_claim(&mut input, &mut before)?;
         let claim = Claim {
-            mechanism: words.mechanisms.word(mechanism >> 2)?.clone(),
-            scope: words.scopes.word(input.number()?)?.clone(),
-            claimant: words.claimants.word(input.number()?)?.clone(),
-            batch: words.batches.word(input.number()?)?.clone(),
+            mechanism: words.mechanisms.word(numbers.mechanism)?.clone(),
+            scope: words.scopes.word(numbers.scope)?.clone(),
+            claimant: words.claimants.word(numbers.claimant)?.clone(),
+            batch: words.batches.word(numbers.batch)?.clone(),
         };
-        let mut moments = Moments::default();
-        if present & HAS_OUT != 0 {
-            moments.out = Some(read_time(&mut input)?);
-        }
-        if present & HAS_IN != 0 {
-            moments.opt_in = Some(read_time(&mut input)?);
-        }
         state.claims.insert(claim, moments);
     }
     Ok(state)
@@ -104,8 +168,7 @@ pub(super) fn read_keys(
     input: &mut Input<'_>,
 ) -> Result<IdentityState, IndexError> {
     let head = input.byte()?;
-    let kind = IdentifierKind::from_code(head & !HAS_DOMAIN).ok_or_else(|| undecodable(Section::Records))?;
-    let mut state = IdentityState::new(kind, read_form(primary, input)?);
+    let mut state = IdentityState::new(kind_of(head)?, read_form(primary, input)?);
     for alias in aliases {
         state.aliases.insert(read_form(Key(*alias), input)?);
     }
@@ -113,6 +176,48 @@ pub(super) fn read_keys(
         state.domain = Some(Key(input.array()?));
     }
     Ok(state)
+}
+
+/// The same without the keys.
+pub(super) fn skip_keys(aliases: usize, input: &mut Input<'_>) -> Result<RecordHead, IndexError> {
+    let head = input.byte()?;
+    let primary = read_form(NO_KEY, input)?;
+    for _ in 0..aliases {
+        input.number()?;
+    }
+    if head & HAS_DOMAIN != 0 {
+        input.array::<16>()?;
+    }
+    Ok(RecordHead { kind: kind_of(head)?, form: primary.form, aliases })
+}
+
+const NO_KEY: Key = Key([0; 16]);
+
+/// See [`Record::alike`].
+pub(super) fn before_only_out(aliases: usize, state: &[u8]) -> Result<Option<&[u8]>, IndexError> {
+    let mut input = Input(state);
+    let has_domain = state.first().is_some_and(|head| head & HAS_DOMAIN != 0);
+    if has_domain {
+        return Ok(None);
+    }
+    skip_keys(aliases, &mut input)?;
+    if input.is_empty() {
+        return Ok(None);
+    }
+    let present = input.number()? & 3;
+    for _ in ["scope", "claimant", "batch"] {
+        input.number()?;
+    }
+    let before = &state[..state.len() - input.0.len()];
+    if present != HAS_OUT {
+        return Ok(None);
+    }
+    input.signed()?;
+    Ok(input.is_empty().then_some(before))
+}
+
+fn kind_of(head: u8) -> Result<IdentifierKind, IndexError> {
+    IdentifierKind::from_code(head & !HAS_DOMAIN).ok_or_else(|| undecodable(Section::Records))
 }
 
 /// Form and normaliser version in one number: the form has three bits.
@@ -145,9 +250,12 @@ pub(super) fn write_whole(state: &IdentityState, words: &mut Words, into: &mut V
     write_state(state, words, into);
 }
 
-pub(super) fn read_whole(bytes: &[u8], words: &Words) -> Result<IdentityState, IndexError> {
+pub(super) fn read_record(bytes: &[u8]) -> Result<Record<'_>, IndexError> {
     let mut input = Input(bytes);
     let primary = Key(input.array()?);
-    let aliases = (0..input.number()?).map(|_| input.array()).collect::<Result<Vec<[u8; 16]>, _>>()?;
-    read_state(primary, &aliases, input.0, words)
+    let keys = input.number()?;
+    let bytes = usize::try_from(keys).ok().and_then(|keys| keys.checked_mul(16));
+    let split = bytes.and_then(|bytes| input.0.split_at_checked(bytes));
+    let (aliases, state) = split.ok_or_else(|| undecodable(Section::Records))?;
+    Ok(Record { primary, aliases: aliases.as_chunks().0, state })
 }

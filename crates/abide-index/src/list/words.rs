@@ -17,6 +17,28 @@ pub struct Words {
     pub(crate) batches: Table<BatchId>,
 }
 
+impl Words {
+    /// All mechanisms, by number.
+    pub fn mechanisms(&self) -> &[Mechanism] {
+        &self.mechanisms.words
+    }
+
+    /// All scopes, by number.
+    pub fn scopes(&self) -> &[Scope] {
+        &self.scopes.words
+    }
+
+    /// All claimants, by number.
+    pub fn claimants(&self) -> &[Claimant] {
+        &self.claimants.words
+    }
+
+    /// All batches, by number.
+    pub fn batches(&self) -> &[BatchId] {
+        &self.batches.words
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Table<T> {
     words: Vec<T>,
