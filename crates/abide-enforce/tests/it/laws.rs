@@ -303,9 +303,9 @@ fn cases(default: u32) -> u32 {
 
 /// The verdicts on each identifier by itself, for all actions.
 fn is_blocked(snapshot: &Snapshot, kind: IdentifierKind, text: &str, action: &Action) -> bool {
-    let mut asked = Asked::new(Panel(vec![Part { kind, to: false }]), snapshot.held(), false);
+    let mut asked = Asked::new(Panel(vec![Part { kind, to: false }]), snapshot.held(), keyring(), false);
     asked.begin();
-    asked.note(0, normaliser().raw(kind, text).as_ref(), &keyring());
+    asked.note(0, normaliser().raw(kind, text).as_ref());
     let options = Options { now: NOW, ..Options::default() };
     let judgement = decide(snapshot, &asked, action, &Context::default(), options).unwrap();
     matches!(judgement.verdict, Verdict::Block { .. })
