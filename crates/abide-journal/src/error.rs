@@ -37,6 +37,20 @@ pub enum StoreError {
     JournalWithoutStore { location: String },
     #[error("this is not the secret of the store `{location}`; its check value differs")]
     WrongSecret { location: String },
+    #[error("this is a former secret of the store `{location}`, which was rekeyed since; use the new one")]
+    FormerSecret { location: String },
+    #[error(
+        "the store `{location}` was rekeyed and is now at `{place}`; use that one, with its own secret (if the rekey was cut off, run it again: nothing is lost)"
+    )]
+    Moved { location: String, place: String },
+    #[error(
+        "`{location}` is a rekey that was not completed; run it again, with the old store and --to this place"
+    )]
+    UnfinishedRekey { location: String },
+    #[error("`{location}` holds the beginning of another store's rekey; name an empty place")]
+    RekeyOfAnother { location: String },
+    #[error("moved.json is damaged; remove it only if no store was made of this one")]
+    DamagedMoved,
     #[error("the store has {what} {found}, and this version of abide knows up to {supported}; upgrade abide")]
     Newer { what: &'static str, found: u64, supported: u64 },
     #[error("abide.json is damaged; restore it from a backup")]
@@ -54,11 +68,17 @@ pub enum StoreError {
 impl StoreError {
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotAStore { .. } | Self::WrongSecret { .. } | Self::Newer { .. } | Self::Denied { .. } => {
-                ErrorKind::Invalid
-            }
+            Self::NotAStore { .. }
+            | Self::WrongSecret { .. }
+            | Self::FormerSecret { .. }
+            | Self::Moved { .. }
+            | Self::UnfinishedRekey { .. }
+            | Self::RekeyOfAnother { .. }
+            | Self::Newer { .. }
+            | Self::Denied { .. } => ErrorKind::Invalid,
             Self::AlreadyAStore { .. } => ErrorKind::Conflict,
             Self::JournalWithoutStore { .. }
+            | Self::DamagedMoved
             | Self::DamagedDescription { .. }
             | Self::WrongDescription { .. } => ErrorKind::Damaged,
             Self::Full { .. } | Self::Unreachable { .. } => ErrorKind::Unavailable,
@@ -126,6 +146,8 @@ pub enum JournalError {
     ClockOff { off_us: i64 },
     #[error("other writers of the origin `{origin}` were first {times} times in a row; try again")]
     Contended { origin: Origin, times: u32 },
+    #[error("another rekey is writing to `{location}`; let it end, or end it, and run it again")]
+    RivalRekey { location: String },
     #[error("could not make an object of the journal")]
     Encode { source: Cause },
 }
@@ -141,7 +163,7 @@ impl JournalError {
             | Self::Nothing
             | Self::ForeignBatch { .. } => ErrorKind::Invalid,
             Self::ClockOff { .. } => ErrorKind::Unavailable,
-            Self::Contended { .. } => ErrorKind::Conflict,
+            Self::Contended { .. } | Self::RivalRekey { .. } => ErrorKind::Conflict,
             Self::Encode { .. } => ErrorKind::Bug,
         }
     }

@@ -9,7 +9,8 @@
 //!
 //! In reading order: a [`Store`] is the root; [`Record`]s are what a journal holds; each record has
 //! a [`Link`] of the chain; runs of them stand in [objects](JournalObject); a [`Writer`] appends,
-//! a [`Reader`] and its [`Follower`] read, [`verify`] checks everything.
+//! a [`Reader`] and its [`Follower`] read, [`verify`] checks everything. A [`Rekey`]
+//! makes a store again under another secret.
 
 mod error;
 mod store;
@@ -28,6 +29,8 @@ mod writer;
 mod reader;
 mod verify;
 
+mod rekey;
+
 pub use batch::BatchWriter;
 pub use chain::{Head, InvalidLink, Link};
 pub use clock::{CLOCK_OFF_MAX_US, Clock, ClockCheck};
@@ -35,6 +38,7 @@ pub use error::{Damage, DamageKind, ErrorKind, JournalError, StoreError};
 pub use object::{Columns, JournalObject, OBJECT_BYTES_MAX, ObjectName, Records};
 pub use reader::{Followed, Follower, ObjectEntry, Reader};
 pub use record::{ActivationRecord, BatchRecord, Record, RetractionRecord, counts_at_once};
-pub use store::{Created, Epoch, Retry, Store, StoreConfig, StoreId, local_directory};
+pub use rekey::{Fenced, Rekey, RekeyConfig};
+pub use store::{Created, Epoch, Moved, Retry, Store, StoreConfig, StoreId, local_directory};
 pub use verify::{OriginReport, Report, verify};
 pub use writer::{Appended, Writer, WriterConfig};

@@ -2,6 +2,7 @@
 //! and created under it.
 
 mod description;
+mod rekeyed;
 
 use std::{fmt, path::Path as FilePath, sync::Arc};
 
@@ -18,6 +19,9 @@ use crate::{
     error::StoreError,
     sealed,
 };
+
+pub use rekeyed::Moved;
+pub(crate) use rekeyed::{begin_rekey, rekey_begun};
 
 const DESCRIPTION: &str = "abide.json";
 
@@ -141,6 +145,9 @@ impl Store {
         if get(&*objects, DESCRIPTION).await?.is_some() {
             return Err(StoreError::AlreadyAStore { location });
         }
+        if get(&*objects, rekeyed::REKEY).await?.is_some() {
+            return Err(StoreError::UnfinishedRekey { location });
+        }
         if any_object(&*objects, "journal").await? {
             return Err(StoreError::JournalWithoutStore { location });
         }
@@ -157,10 +164,8 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let location = location(&*objects, prefix);
         let objects = under(objects, prefix);
-        match get(&*objects, DESCRIPTION).await? {
-            Some(text) => Self::of(objects, location, &text, secret),
-            None => Err(StoreError::NotAStore { location }),
-        }
+        let text = describe(&*objects, &location).await?;
+        Self::of(objects, location, &text, secret)
     }
 
     fn of(
@@ -171,8 +176,14 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let description = description::read(text)?;
         let newest = description.epochs.last().expect("a description without a secret was refused");
-        if newest.check != secret.check_value() {
-            return Err(StoreError::WrongSecret { location });
+        let check = secret.check_value();
+        if newest.check != check {
+            let is_former = description.epochs.iter().any(|epoch| epoch.check == check);
+            return Err(if is_former {
+                StoreError::FormerSecret { location }
+            } else {
+                StoreError::WrongSecret { location }
+            });
         }
         let chain = ChainKey::new(secret);
         if !sealed::holds(text, |text| chain.description_seal(text)) {
@@ -193,8 +204,7 @@ impl Store {
     /// Which store stands at `prefix`, for whoever has to find its secret first.
     pub async fn id_of(objects: Arc<dyn ObjectStore>, prefix: &Path) -> Result<StoreId, StoreError> {
         let location = location(&*objects, prefix);
-        let text =
-            get(&*under(objects, prefix), DESCRIPTION).await?.ok_or(StoreError::NotAStore { location })?;
+        let text = describe(&*under(objects, prefix), &location).await?;
         Ok(description::read(&text)?.config.id)
     }
 
@@ -261,6 +271,18 @@ impl Store {
         let put = self.inner.objects.put(&Path::from(name), PutPayload::from_bytes(bytes)).await;
         put.map(|_| ()).map_err(|source| StoreError::of("write", name, source))
     }
+}
+
+/// The text of `abide.json`.
+async fn describe(objects: &dyn ObjectStore, location: &str) -> Result<Bytes, StoreError> {
+    let location = || location.to_owned();
+    if let Some(text) = get(objects, DESCRIPTION).await? {
+        return Ok(text);
+    }
+    Err(match get(objects, rekeyed::REKEY).await? {
+        Some(_) => StoreError::UnfinishedRekey { location: location() },
+        None => StoreError::NotAStore { location: location() },
+    })
 }
 
 async fn get(objects: &dyn ObjectStore, name: &str) -> Result<Option<Bytes>, StoreError> {

@@ -79,6 +79,7 @@ impl Writer {
         config: WriterConfig,
         now: Time,
     ) -> Result<Self, JournalError> {
+        store.refuse_moved().await?;
         let link = store.chain().genesis(store.id(), &origin);
         let mut writer = Self {
             store: store.clone(),
@@ -132,16 +133,34 @@ impl Writer {
         if !(0..HEAD_TRUSTED_US).contains(&now.micros_since(self.head_confirmed_at)) {
             self.confirm_head(now).await?;
         }
+        let count = columns.len() as u64;
+        let objects = self.write(columns, RIVALS_MAX).await?;
+        // Acknowledged only if this is still the store: a rekey copies what was written before it
+        // said so, and no later writer gets by here.
+        self.store.refuse_moved().await?;
+        self.head_confirmed_at = now;
+        let first = objects.first().map_or(self.head.position + 1 - count, |object| object.first);
+        let token = Token { origin: self.head.origin.clone(), position: self.head.position };
+        Ok(Appended { first, token, objects })
+    }
+
+    /// Appends where nobody else may: whoever was first at the next place ends it.
+    pub(crate) async fn append_alone(&mut self, columns: Columns) -> Result<(), JournalError> {
+        self.write(columns, 1).await?;
+        Ok(())
+    }
+
+    /// Writes records as objects, each after at most so many of others less one.
+    async fn write(&mut self, columns: Columns, rivals_max: u32) -> Result<Vec<ObjectName>, JournalError> {
         if let Some(latest) = columns.latest_at() {
             self.clock.observe(latest);
         }
-        let count = columns.len() as u64;
         let mut objects = Vec::new();
         let mut parts = VecDeque::from([columns.finish()]);
         while let Some(part) = parts.pop_front() {
             let sealed = self.encode(&part)?;
             match sealed.bytes.len() {
-                ..=OBJECT_BYTES_MAX => objects.push(self.put(&part, sealed).await?),
+                ..=OBJECT_BYTES_MAX => objects.push(self.put(&part, sealed, rivals_max).await?),
                 bytes => {
                     let [half, rest] = halves(&part).ok_or(JournalError::TooLarge { bytes })?;
                     parts.push_front(rest);
@@ -149,10 +168,7 @@ impl Writer {
                 }
             }
         }
-        self.head_confirmed_at = now;
-        let first = objects.first().map_or(self.head.position + 1 - count, |object| object.first);
-        let token = Token { origin: self.head.origin.clone(), position: self.head.position };
-        Ok(Appended { first, token, objects })
+        Ok(objects)
     }
 
     /// Looks where the head is.
@@ -204,8 +220,13 @@ impl Writer {
     }
 
     /// Creates the object, or puts its records after those of whoever was first.
-    async fn put(&mut self, content: &Content, mut sealed: SealedObject) -> Result<ObjectName, JournalError> {
-        for rival in 1..=RIVALS_MAX {
+    async fn put(
+        &mut self,
+        content: &Content,
+        mut sealed: SealedObject,
+        rivals_max: u32,
+    ) -> Result<ObjectName, JournalError> {
+        for rival in 1..=rivals_max {
             match self.store.create(&sealed.name.to_string(), sealed.bytes.clone(), self.config.retry).await?
             {
                 Created::Done => {
@@ -226,7 +247,7 @@ impl Writer {
                 }
             }
         }
-        Err(JournalError::Contended { origin: self.head.origin.clone(), times: RIVALS_MAX })
+        Err(JournalError::Contended { origin: self.head.origin.clone(), times: rivals_max })
     }
 
     /// Refuses when this machine's clock is off from the store's.

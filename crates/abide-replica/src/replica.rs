@@ -98,6 +98,7 @@ impl Replica {
         config: ReplicaConfig,
         now: Time,
     ) -> Result<Self, ReplicaError> {
+        store.refuse_moved().await?;
         let cache = Cache::new(&config.cache_dir)?;
         let manifest = crate::snapshots::newest(store).await?;
         cache.tidy(manifest.as_ref().map(|manifest| &manifest.index), now);
@@ -179,6 +180,7 @@ impl Replica {
         if self.incomplete {
             return self.start_again(now).await;
         }
+        self.store.refuse_moved().await?;
         self.follower.confirm().await?;
         self.read_all().await.inspect_err(|error| self.distrust(error))
     }

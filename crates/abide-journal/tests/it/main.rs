@@ -6,6 +6,7 @@ mod append;
 mod batch;
 mod damage;
 mod file;
+mod rekey;
 mod round_trip;
 mod store;
 mod world;
