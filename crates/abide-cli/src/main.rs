@@ -5,6 +5,7 @@
 
 mod batches;
 mod clock;
+mod confirm;
 mod exit;
 mod identifiers;
 mod journal;
@@ -23,6 +24,7 @@ mod init;
 mod mechanisms;
 mod opt_in;
 mod opt_out;
+mod rekey;
 mod retract;
 mod scrub;
 mod segment;
@@ -67,6 +69,7 @@ enum Command {
     Compact(compact::Args),
     Verify(verify::Args),
     Doctor(doctor::Args),
+    Rekey(rekey::Args),
     Export(export::Args),
     Mechanisms(mechanisms::Args),
 }
@@ -109,6 +112,7 @@ fn run(command: Command) -> anyhow::Result<Exit> {
             Command::Compact(args) => compact::run(args).await,
             Command::Verify(args) => verify::run(args).await,
             Command::Doctor(args) => doctor::run(args).await,
+            Command::Rekey(args) => Box::pin(rekey::run(args)).await,
             Command::Export(args) => export::run(args).await,
             Command::Mechanisms(args) => Ok(mechanisms::run(&args)),
         }

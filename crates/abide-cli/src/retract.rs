@@ -4,8 +4,6 @@ mod hidden;
 mod preview;
 mod target;
 
-use std::io::{IsTerminal as _, Write as _};
-
 use abide_enforce::Effect;
 use abide_journal::{Record, RetractionRecord, Writer};
 use abide_model::{BatchId, Time};
@@ -16,6 +14,7 @@ use serde_json::json;
 use crate::{
     batches::Batches,
     clock,
+    confirm::{Confirmed, confirm},
     exit::Exit,
     journal,
     progress::{self, Unit},
@@ -101,7 +100,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     if !args.json {
         preview.print();
     }
-    if !args.may_go_on()? {
+    if args.dry_run || confirm("Take it back?", args.yes, args.json)? == Confirmed::No {
         if args.json {
             println!("{}", preview.to_json(None));
         }
@@ -130,29 +129,6 @@ impl Args {
             Some(batch) => Ok(Target::batch(batch.clone())),
             None => self.window.target(&opened.normaliser, &opened.keyring, now),
         }
-    }
-
-    /// Asks, unless there is nobody to ask or no need to.
-    fn may_go_on(&self) -> anyhow::Result<bool> {
-        if self.dry_run {
-            return Ok(false);
-        }
-        if self.yes {
-            return Ok(true);
-        }
-        if self.json || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
-            eprintln!("abide: nothing was taken back, this is a preview; add --yes to go on");
-            return Ok(false);
-        }
-        eprint!("Take it back? There is no way back from that. Type `yes` to go on: ");
-        std::io::stderr().flush()?;
-        let mut answer = String::new();
-        std::io::stdin().read_line(&mut answer).context("could not read the answer")?;
-        let agreed = answer.trim() == "yes";
-        if !agreed {
-            eprintln!("abide: nothing was taken back");
-        }
-        Ok(agreed)
     }
 
     fn recorder(&self) -> String {

@@ -42,6 +42,7 @@ pub(crate) struct StoreFlags {
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) store: Store,
+    pub(crate) secret: Secret,
     pub(crate) keyring: Keyring,
     pub(crate) normaliser: Normaliser,
     pub(crate) rules: Arc<Ruleset>,
@@ -69,6 +70,7 @@ impl StoreFlags {
             keyring: Keyring::new(secret, store.config().forms),
             normaliser: Normaliser::new(store.config().phone_region),
             rules: Arc::new(Ruleset::built_in()?),
+            secret: secret.clone(),
             store,
             flags: self.clone(),
         })
@@ -80,17 +82,7 @@ impl StoreFlags {
         {
             return text.parse().context("could not read the secret in ABIDE_SECRET");
         }
-        let path = self.secret_path(id)?;
-        let text = fs::read_to_string(&path).with_context(|| {
-            format!("could not read the store's secret from `{}`; restore it from its backup and name it with --secret-file", path.display())
-        })?;
-        let mode = fs::metadata(&path)?.permissions().mode();
-        ensure!(
-            mode & 0o077 == 0,
-            "the secret `{}` can be read by others; run `chmod 600` on it",
-            path.display()
-        );
-        text.parse().with_context(|| format!("could not read the secret in `{}`", path.display()))
+        read_secret(&self.secret_path(id)?)
     }
 
     /// The secret's file, unless ABIDE_SECRET holds it.
@@ -145,6 +137,19 @@ pub(crate) fn bucket(url: &str) -> anyhow::Result<(Arc<dyn ObjectStore>, ObjectP
 
 pub(crate) fn default_secret_file(id: StoreId) -> anyhow::Result<PathBuf> {
     Ok(home("XDG_CONFIG_HOME", ".config")?.join("abide").join(format!("{id}.secret")))
+}
+
+pub(crate) fn read_secret(path: &Path) -> anyhow::Result<Secret> {
+    let text = fs::read_to_string(path).with_context(|| {
+        format!("could not read the store's secret from `{}`; restore it from its backup and name it with --secret-file", path.display())
+    })?;
+    let mode = fs::metadata(path)?.permissions().mode();
+    ensure!(
+        mode & 0o077 == 0,
+        "the secret `{}` can be read by others; run `chmod 600` on it",
+        path.display()
+    );
+    text.parse().with_context(|| format!("could not read the secret in `{}`", path.display()))
 }
 
 /// Creates the file for its owner alone; one that exists is left alone.

@@ -7,6 +7,7 @@ mod crash;
 mod doctor;
 mod flow;
 mod program;
+mod rekey;
 mod retract;
 mod robust;
 mod world;

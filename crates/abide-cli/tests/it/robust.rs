@@ -303,6 +303,8 @@ fn usage_that_makes_no_sense_exits_with_3() {
         &["retract", "live-20260101"],
         &["retract", "live-20260101", "--reason", " ", "--yes"],
         &["retract", "--source", "ses", "--mechanism", "email.bounce.hard", "--reason", "outage", "--yes"],
+        &["rekey"],
+        &["rekey", "--to", "store", "--yes"],
         &["init"],
     ] {
         let before = world.objects("");
