@@ -70,6 +70,7 @@ fn built(people: u64) -> Vec<u8> {
         memory_max_bytes: 1 << 20,
         set_bytes_max: 1 << 20,
         metadata: Vec::new(),
+        sync: false,
     };
     let mut builder = ListBuilder::create(&path, config, Retractions::default()).unwrap();
     let typed = |number: u64, form| TypedKey {

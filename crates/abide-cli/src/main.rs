@@ -38,6 +38,11 @@ use clap::{Parser, Subcommand};
 
 use crate::exit::Exit;
 
+// Chunks of a megabyte go from thread to thread. The system's allocator gives each back to the kernel and fetches it
+// again, a tenth of an import's time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// One list of everybody who said no, enforced everywhere.
 ///
 /// Abide keeps the choices that people make (do not contact, do not track, do not sell) as one list

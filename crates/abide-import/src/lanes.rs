@@ -67,7 +67,8 @@ type Job = (u64, usize, Chunk);
 impl<T: Send + 'static> Lanes<T> {
     pub(crate) fn start(lanes: Vec<Lane>, threads: usize, work: &Arc<Work<T>>) -> Self {
         let threads = threads.max(1);
-        let in_flight = 2 * threads + 2;
+        // Enough to go on with while an object of the journal is encoded and stored.
+        let in_flight = 8 * threads;
         let (permits, permitted) = bounded(in_flight);
         (0..in_flight).for_each(|_| permits.send(()).expect("the channel holds all permits"));
         // Unbounded by itself: permits bound what is on its way.

@@ -29,6 +29,8 @@ pub(crate) struct RowReader<'a> {
     meaning: &'a Meaning,
     plan: &'a TablePlan,
     config: &'a RowConfig,
+    /// Whether any flag is of a mechanism that keeps the domains of addresses.
+    keeps_domain: bool,
     /// Used again for every text.
     identifier: Identifier,
     found: Vec<SignalKeys>,
@@ -44,7 +46,8 @@ struct Statement {
 
 impl<'a> RowReader<'a> {
     pub(crate) fn new(meaning: &'a Meaning, plan: &'a TablePlan, config: &'a RowConfig) -> Self {
-        Self { meaning, plan, config, identifier: Identifier::blank(), found: Vec::new() }
+        let keeps_domain = meaning.flags.flags.iter().any(|flag| flag.mechanism.spec().keeps_domain);
+        Self { meaning, plan, config, keeps_domain, identifier: Identifier::blank(), found: Vec::new() }
     }
 
     pub(crate) fn read(mut self, batch: &Batch) -> Result<Statements, ImportError> {
@@ -190,7 +193,12 @@ impl<'a> RowReader<'a> {
         } else {
             self.config.normaliser.raw_into(role.kind, &role.spelled(text), &mut self.identifier)?;
         }
-        self.found.push(self.config.keyring.signal_keys(&self.identifier));
+        let keyring = &self.config.keyring;
+        self.found.push(if self.keeps_domain {
+            keyring.signal_keys(&self.identifier)
+        } else {
+            keyring.signal_keys_without_domain(&self.identifier)
+        });
         Ok(())
     }
 }

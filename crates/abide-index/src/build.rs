@@ -56,6 +56,9 @@ pub struct BuildConfig {
     pub set_bytes_max: usize,
     /// Kept with the list as it is.
     pub metadata: Vec<u8>,
+    /// Whether the file is to be on the disk when it gets its name. A copy of what stands elsewhere need not be: what a
+    /// failure of the power leaves of it is refused by its checksums.
+    pub sync: bool,
 }
 
 impl BuildConfig {
@@ -66,6 +69,7 @@ impl BuildConfig {
             memory_max_bytes: 256 << 20,
             set_bytes_max: 256 << 20,
             metadata: Vec::new(),
+            sync: true,
         }
     }
 }
@@ -94,6 +98,7 @@ pub struct IndexBuilder<T: Write + Seek = ToFile> {
     /// Buffer for the record being written.
     record: Vec<u8>,
     ordinals_max: usize,
+    sync: bool,
     keys: u64,
     identities: u64,
     last_primary: [u8; 16],
@@ -116,18 +121,23 @@ impl IndexBuilder<ToFile> {
         Ok(IndexBuilder::new(target, Scratch::in_dir(config.scratch_dir.clone()), config))
     }
 
-    /// Writes the rest, makes it durable and gives it its name. After an error nothing stands under
+    /// Writes the rest, makes it durable if that was asked for, and gives it its name. After an error nothing stands under
     /// that name that was not there before.
     pub fn finish(self) -> Result<Summary, BuildError> {
+        let sync = self.sync;
         let (target, summary) = self.complete()?;
         let ToFile { temporary, path } = target;
-        temporary.as_file().sync_all().map_err(BuildError::while_doing("make the index file durable"))?;
+        if sync {
+            temporary.as_file().sync_all().map_err(BuildError::while_doing("make the index file durable"))?;
+        }
         temporary
             .persist(&path)
             .map_err(|error| error.error)
             .map_err(BuildError::while_doing("give the index file its name"))?;
-        sync_directory(directory_of(&path))
-            .map_err(BuildError::while_doing("make the name of the index file durable"))?;
+        if sync {
+            sync_directory(directory_of(&path))
+                .map_err(BuildError::while_doing("make the name of the index file durable"))?;
+        }
         Ok(summary)
     }
 }
@@ -140,6 +150,7 @@ impl IndexBuilder<ToMemory> {
             memory_max_bytes: usize::MAX,
             set_bytes_max: usize::MAX,
             metadata: metadata.to_vec(),
+            sync: false,
         };
         IndexBuilder::new(Cursor::new(Vec::new()), Scratch::none(), config)
     }
@@ -172,6 +183,7 @@ impl<T: Write + Seek> IndexBuilder<T> {
             postings: Postings::new(memory - memory / 8),
             record: Vec::new(),
             ordinals_max: memory / 16,
+            sync: config.sync,
             keys: 0,
             identities: 0,
             last_primary: [0; 16],

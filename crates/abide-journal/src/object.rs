@@ -5,6 +5,7 @@
 mod columns;
 mod decode;
 mod encode;
+mod read;
 mod rows;
 mod schema;
 mod seal;
@@ -15,9 +16,7 @@ use abide_model::{Origin, Position, Time};
 use arrow_array::RecordBatch;
 use bytes::Bytes;
 use parquet::{
-    arrow::arrow_reader::{
-        ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
-    },
+    arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions},
     file::metadata::{ParquetMetaData, ParquetMetaDataReader},
 };
 
@@ -25,7 +24,7 @@ pub use columns::Columns;
 pub use decode::Records;
 pub(crate) use encode::{Place, SealedObject, encode};
 
-use self::rows::Rows;
+use self::{read::RowBatches, rows::Rows};
 use crate::{
     chain::{Head, Link},
     error::{Damage, DamageKind, JournalError},
@@ -37,9 +36,6 @@ pub const OBJECT_BYTES_MAX: usize = 32 << 20;
 
 /// The version of objects that is written, and the greatest that is read.
 pub(crate) const FORMAT: u64 = 1;
-
-/// How many records are decoded at a time.
-const ROWS_PER_BATCH: usize = 8192;
 
 /// An object's name: its origin and the position of its first record.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -180,11 +176,8 @@ impl JournalObject {
         if link == self.head { Ok(()) } else { Err(damage(self.last, DamageKind::WrongLink)) }
     }
 
-    fn batches(&self, skipped: usize) -> Result<ParquetRecordBatchReader, JournalError> {
-        ParquetRecordBatchReaderBuilder::new_with_metadata(self.bytes.clone(), self.parquet.clone())
-            .with_batch_size(ROWS_PER_BATCH)
-            .with_offset(skipped)
-            .build()
+    fn batches(&self, skipped: usize) -> Result<RowBatches, JournalError> {
+        RowBatches::new(self.bytes.clone(), self.parquet.clone(), skipped)
             .map_err(|_| Damage::new(&self.name, None, DamageKind::Contradictory).into())
     }
 }

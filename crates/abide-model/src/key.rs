@@ -157,6 +157,13 @@ impl Keyring {
     /// by which other spellings and forms of it find the primary. What arrived hashed is its own
     /// primary. `last10` is never derived: two countries' numbers can share their last ten digits.
     pub fn signal_keys(&self, identifier: &Identifier) -> SignalKeys {
+        let domain = identifier.email_domain_digest();
+        let domain = domain.map(|digest| self.key(IdentifierKind::EmailDomain, digest, NORMALISER_VERSION));
+        SignalKeys { domain, ..self.signal_keys_without_domain(identifier) }
+    }
+
+    /// [`Keyring::signal_keys`] for mechanisms that do not keep the domain.
+    pub fn signal_keys_without_domain(&self, identifier: &Identifier) -> SignalKeys {
         let kind = identifier.kind();
         let typed = |digest: Digest| TypedKey {
             key: self.key(kind, digest, NORMALISER_VERSION),
@@ -171,10 +178,7 @@ impl Keyring {
                 aliases.extend(identifier.digests(form).map(typed));
             }
         }
-        let domain = identifier
-            .email_domain()
-            .map(|domain| self.key(IdentifierKind::EmailDomain, domain.primary(), NORMALISER_VERSION));
-        SignalKeys { kind, primary, aliases, domain }
+        SignalKeys { kind, primary, aliases, domain: None }
     }
 
     /// Appends every key under which a list that holds `held` could know this identifier.

@@ -56,8 +56,12 @@ pub(crate) fn merge(
     progress: &mut dyn FnMut(u64),
 ) -> Result<Merged, MergeError> {
     let resolved = delta.resolve(below)?;
-    let build =
-        BuildConfig { memory_max_bytes: config.memory_max_bytes, ..BuildConfig::new(config.scratch_dir) };
+    let build = BuildConfig {
+        memory_max_bytes: config.memory_max_bytes,
+        // What is to last is uploaded.
+        sync: false,
+        ..BuildConfig::new(config.scratch_dir)
+    };
     let words = resolved.words().clone();
     let mut list = ListBuilder::create_after(below, words, config.index_path, build, retractions.clone())?;
     let mut table = config.state_path.map(StateTable::create).transpose()?;

@@ -6,24 +6,35 @@ use std::{
     fs::File,
     io::{self, BufReader, BufWriter, Read, Seek, Write},
     path::{Path, PathBuf},
+    thread::{self, JoinHandle},
 };
 
 use abide_model::Key;
 
 /// Collects records of a key and some bytes. Records of one key come out one after the other, in
 /// no order among themselves.
+///
+/// What no longer fits is sorted and written by another thread, while more is collected.
 #[derive(Debug)]
 pub(crate) struct Sorter {
     scratch_dir: PathBuf,
     memory_max_bytes: usize,
+    collected: Collected,
+    /// The run being written.
+    spilling: Option<JoinHandle<io::Result<File>>>,
+    runs: Vec<File>,
+}
+
+/// Records in memory.
+#[derive(Debug, Default)]
+pub(crate) struct Collected {
     bytes: Vec<u8>,
     records: Vec<Record>,
-    runs: Vec<File>,
 }
 
 /// Ordered as its fields are. A key is a number here: numbers are compared at once, bytes one by one.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Record {
+pub(crate) struct Record {
     key: u128,
     start: u32,
     len: u32,
@@ -43,33 +54,34 @@ impl Sorter {
         Self {
             scratch_dir: scratch_dir.to_owned(),
             memory_max_bytes: memory_max_bytes.min(MEMORY_MAX_BYTES),
-            bytes: Vec::new(),
-            records: Vec::new(),
+            collected: Collected::default(),
+            spilling: None,
             runs: Vec::new(),
         }
     }
 
     pub(crate) fn push(&mut self, key: Key, bytes: &[u8]) -> io::Result<()> {
-        let too_large = |_| io::Error::other("a record of more than 2 GiB");
-        let start = u32::try_from(self.bytes.len()).map_err(too_large)?;
-        let len = u32::try_from(bytes.len()).map_err(too_large)?;
-        self.records.push(Record { key: u128::from_be_bytes(key.0), start, len });
-        self.bytes.extend_from_slice(bytes);
-        if self.bytes.len() + self.records.len() * size_of::<Record>() >= self.memory_max_bytes {
+        self.collected.push(key, bytes)?;
+        // While one half is being written, the other is filled.
+        if self.collected.memory_bytes() >= self.memory_max_bytes / 2 {
             self.spill()?;
         }
         Ok(())
     }
 
     fn spill(&mut self) -> io::Result<()> {
-        self.records.sort_unstable();
-        let mut run = self.new_run()?;
-        for record in &self.records {
-            write_record(&mut run, record.key, self.bytes_of(record))?;
-        }
-        self.records.clear();
-        self.bytes.clear();
-        self.keep(run)?;
+        self.end_spilling()?;
+        let collected = std::mem::take(&mut self.collected);
+        let run = self.new_run()?;
+        self.spilling = Some(thread::spawn(move || collected.write_sorted(run)));
+        Ok(())
+    }
+
+    /// Waits for the run that is being written.
+    fn end_spilling(&mut self) -> io::Result<()> {
+        let Some(spilling) = self.spilling.take() else { return Ok(()) };
+        let run = spilling.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        self.runs.push(run);
         if self.runs.len() == RUNS_MAX { self.merge_runs() } else { Ok(()) }
     }
 
@@ -80,7 +92,8 @@ impl Sorter {
         while let Some((key, bytes)) = sorted.next()? {
             write_record(&mut run, u128::from_be_bytes(key.0), bytes)?;
         }
-        self.keep(run)
+        self.runs.push(run.into_inner().map_err(io::IntoInnerError::into_error)?);
+        Ok(())
     }
 
     fn new_run(&self) -> io::Result<BufWriter<File>> {
@@ -88,32 +101,48 @@ impl Sorter {
         Ok(BufWriter::with_capacity(capacity, tempfile::tempfile_in(&self.scratch_dir)?))
     }
 
-    fn keep(&mut self, run: BufWriter<File>) -> io::Result<()> {
-        self.runs.push(run.into_inner().map_err(io::IntoInnerError::into_error)?);
+    pub(crate) fn is_empty(&self) -> bool {
+        self.collected.records.is_empty() && self.runs.is_empty() && self.spilling.is_none()
+    }
+
+    /// Everything in the order of keys.
+    pub(crate) fn finish(mut self) -> io::Result<Sorted> {
+        if self.runs.is_empty() && self.spilling.is_none() {
+            self.collected.records.sort_unstable();
+            return Ok(Sorted::InMemory { collected: self.collected, next: 0 });
+        }
+        if !self.collected.records.is_empty() {
+            self.spill()?;
+        }
+        self.end_spilling()?;
+        Sorted::of_runs(self.runs, self.memory_max_bytes)
+    }
+}
+
+impl Collected {
+    fn push(&mut self, key: Key, bytes: &[u8]) -> io::Result<()> {
+        let too_large = |_| io::Error::other("a record of more than 2 GiB");
+        let start = u32::try_from(self.bytes.len()).map_err(too_large)?;
+        let len = u32::try_from(bytes.len()).map_err(too_large)?;
+        self.records.push(Record { key: u128::from_be_bytes(key.0), start, len });
+        self.bytes.extend_from_slice(bytes);
         Ok(())
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.bytes.len() + self.records.len() * size_of::<Record>()
     }
 
     fn bytes_of(&self, record: &Record) -> &[u8] {
         &self.bytes[record.start as usize..][..record.len as usize]
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.records.is_empty() && self.runs.is_empty()
-    }
-
-    /// Everything in the order of keys.
-    pub(crate) fn finish(mut self) -> io::Result<Sorted> {
-        if self.runs.is_empty() {
-            self.records.sort_unstable();
-            return Ok(Sorted::InMemory { sorter: self, next: 0 });
+    fn write_sorted(mut self, mut run: BufWriter<File>) -> io::Result<File> {
+        self.records.sort_unstable();
+        for record in &self.records {
+            write_record(&mut run, record.key, self.bytes_of(record))?;
         }
-        if !self.records.is_empty() {
-            self.spill()?;
-        }
-        let (records, bytes) = (std::mem::take(&mut self.records), std::mem::take(&mut self.bytes));
-        // Their memory is for the buffers of the runs.
-        drop((records, bytes));
-        Sorted::of_runs(self.runs, self.memory_max_bytes)
+        run.into_inner().map_err(io::IntoInnerError::into_error)
     }
 }
 
@@ -128,7 +157,7 @@ fn write_record(run: &mut impl Write, key: u128, bytes: &[u8]) -> io::Result<()>
 #[derive(Debug)]
 pub(crate) enum Sorted {
     InMemory {
-        sorter: Sorter,
+        collected: Collected,
         next: usize,
     },
     Spilled {
@@ -192,10 +221,10 @@ impl Sorted {
     /// The next record, `None` after the last.
     pub(crate) fn next(&mut self) -> io::Result<Option<(Key, &[u8])>> {
         match self {
-            Self::InMemory { sorter, next } => {
-                let Some(record) = sorter.records.get(*next) else { return Ok(None) };
+            Self::InMemory { collected, next } => {
+                let Some(record) = collected.records.get(*next) else { return Ok(None) };
                 *next += 1;
-                Ok(Some((Key(record.key.to_be_bytes()), sorter.bytes_of(record))))
+                Ok(Some((Key(record.key.to_be_bytes()), collected.bytes_of(record))))
             }
             Self::Spilled { runs, heads, current } => {
                 let Some(mut head) = heads.peek_mut() else { return Ok(None) };

@@ -86,7 +86,7 @@ impl StateTable {
         self.writer.send((rows, Arc::clone(&self.dictionaries))).is_ok()
     }
 
-    /// Writes what is left and makes the file durable.
+    /// Writes what is left.
     pub(crate) fn finish(mut self, words: &Words) -> Result<(), StateTableError> {
         self.hand_over(words);
         drop(self.writer);
@@ -221,7 +221,7 @@ impl ParquetFile {
         for (rows, dictionaries) in batches {
             self.write(rows, &dictionaries)?;
         }
-        self.writer.into_inner()?.sync_all()?;
+        self.writer.close()?;
         Ok(())
     }
 

@@ -1,16 +1,23 @@
 //! From the bytes of an object back to records.
 
-use std::{str::FromStr, sync::Arc};
+use std::{
+    str::FromStr,
+    sync::{
+        Arc,
+        mpsc::{self, Receiver},
+    },
+    thread::{self, JoinHandle},
+};
 
 use abide_model::{
     BatchId, Claimant, Direction, Form, IdentifierKind, Key, Mechanism, Position, Proof, Scope, Signal,
     SignalKeys, Time, TypedKey,
 };
-use arrow_array::{Array as _, FixedSizeBinaryArray, Int32Array, TimestampMicrosecondArray};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
+use arrow_array::{Array as _, FixedSizeBinaryArray, Int32Array, RecordBatch, TimestampMicrosecondArray};
 
 use super::{
     JournalObject, ObjectName,
+    read::RowBatches,
     rows::{Rows, Words},
 };
 use crate::{
@@ -20,48 +27,63 @@ use crate::{
 
 /// The records of one object with their positions, in order. Some thousands are in memory at once.
 /// After an error it ends.
+///
+/// Of a large object they are decoded by a thread of their own, a little ahead of whoever asks.
 #[derive(Debug)]
 pub struct Records {
-    name: ObjectName,
-    batches: Option<ParquetRecordBatchReader>,
+    batches: Batches,
     decoded: std::vec::IntoIter<(Position, Record)>,
-    next: Position,
-    unopened: Option<JournalError>,
 }
+
+type Decoded = Result<Vec<(Position, Record)>, JournalError>;
+
+#[derive(Debug)]
+enum Batches {
+    Here(Box<Decoding>),
+    Ahead { decoded: Receiver<Decoded>, thread: Option<JoinHandle<()>> },
+}
+
+/// Objects of fewer records are decoded in no time.
+const AHEAD_RECORDS_MIN: u64 = 1 << 16;
+/// Batches that wait for whoever asks.
+const AHEAD_BATCHES: usize = 2;
 
 impl Records {
     pub(super) fn new(object: &JournalObject, skipped: usize) -> Self {
-        let (batches, unopened) = match object.batches(skipped) {
-            Ok(batches) => (Some(batches), None),
-            Err(error) => (None, Some(error)),
+        let decoding = Decoding::new(object, skipped);
+        let records = (object.last() + 1).saturating_sub(decoding.next);
+        let batches = if records < AHEAD_RECORDS_MIN {
+            Batches::Here(Box::new(decoding))
+        } else {
+            let (send, decoded) = mpsc::sync_channel(AHEAD_BATCHES);
+            // Whoever asked may stop asking; then there is nobody to send to.
+            let thread = thread::spawn(move || {
+                for batch in decoding {
+                    if send.send(batch).is_err() {
+                        break;
+                    }
+                }
+            });
+            Batches::Ahead { decoded, thread: Some(thread) }
         };
-        let next = object.first() + skipped as u64;
-        Self { name: object.name().clone(), batches, decoded: Vec::new().into_iter(), next, unopened }
+        Self { batches, decoded: Vec::new().into_iter() }
     }
+}
 
-    fn next_batch(&mut self) -> Option<Result<Vec<(Position, Record)>, JournalError>> {
-        let contradictory = Damage::new(&self.name, self.next, DamageKind::Contradictory);
-        let Ok(batch) = self.batches.as_mut()?.next()? else {
-            return Some(Err(contradictory.into()));
-        };
-        let rows = Rows::of_object(&batch);
-        let decoder = Decoder::new(&rows);
-        let mut decoded = Vec::with_capacity(rows.len());
-        for row in 0..rows.len() {
-            let position = self.next;
-            let record = match decoder.record(row) {
-                Ok(record) if rows.position(row) == position => record,
-                Ok(_) | Err(Undecoded::Contradictory) => {
-                    return Some(Err(Damage::new(&self.name, position, DamageKind::Contradictory).into()));
+impl Batches {
+    fn next(&mut self) -> Option<Decoded> {
+        match self {
+            Self::Here(decoding) => decoding.next(),
+            Self::Ahead { decoded, thread } => {
+                let batch = decoded.recv().ok();
+                if batch.is_none()
+                    && let Some(Err(panic)) = thread.take().map(JoinHandle::join)
+                {
+                    std::panic::resume_unwind(panic);
                 }
-                Err(Undecoded::Unknown(what)) => {
-                    return Some(Err(JournalError::Unknown { object: self.name.clone(), position, what }));
-                }
-            };
-            decoded.push((position, record));
-            self.next += 1;
+                batch
+            }
         }
-        Some(Ok(decoded))
     }
 }
 
@@ -69,21 +91,74 @@ impl Iterator for Records {
     type Item = Result<(Position, Record), JournalError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if let Some(error) = self.unopened.take() {
-            return Some(Err(error));
-        }
         loop {
             if let Some(record) = self.decoded.next() {
                 return Some(Ok(record));
             }
-            match self.next_batch()? {
+            match self.batches.next()? {
                 Ok(decoded) => self.decoded = decoded.into_iter(),
-                Err(error) => {
-                    self.batches = None;
-                    return Some(Err(error));
-                }
+                Err(error) => return Some(Err(error)),
             }
         }
+    }
+}
+
+/// Batch after batch, up to the end or the first error.
+#[derive(Debug)]
+struct Decoding {
+    name: ObjectName,
+    batches: Option<RowBatches>,
+    next: Position,
+    unopened: Option<JournalError>,
+}
+
+impl Decoding {
+    fn new(object: &JournalObject, skipped: usize) -> Self {
+        let (batches, unopened) = match object.batches(skipped) {
+            Ok(batches) => (Some(batches), None),
+            Err(error) => (None, Some(error)),
+        };
+        let next = object.first() + skipped as u64;
+        Self { name: object.name().clone(), batches, next, unopened }
+    }
+
+    fn decode(&mut self, batch: &RecordBatch) -> Decoded {
+        let rows = Rows::of_object(batch);
+        let decoder = Decoder::new(&rows);
+        let mut decoded = Vec::with_capacity(rows.len());
+        for row in 0..rows.len() {
+            let position = self.next;
+            let record = match decoder.record(row) {
+                Ok(record) if rows.position(row) == position => record,
+                Ok(_) | Err(Undecoded::Contradictory) => {
+                    return Err(Damage::new(&self.name, position, DamageKind::Contradictory).into());
+                }
+                Err(Undecoded::Unknown(what)) => {
+                    return Err(JournalError::Unknown { object: self.name.clone(), position, what });
+                }
+            };
+            decoded.push((position, record));
+            self.next += 1;
+        }
+        Ok(decoded)
+    }
+}
+
+impl Iterator for Decoding {
+    type Item = Decoded;
+
+    fn next(&mut self) -> Option<Decoded> {
+        if let Some(error) = self.unopened.take() {
+            return Some(Err(error));
+        }
+        let decoded = match self.batches.as_mut()?.next()? {
+            Ok(batch) => self.decode(&batch),
+            Err(_) => Err(Damage::new(&self.name, self.next, DamageKind::Contradictory).into()),
+        };
+        if decoded.is_err() {
+            self.batches = None;
+        }
+        Some(decoded)
     }
 }
 
