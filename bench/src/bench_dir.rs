@@ -1,7 +1,7 @@
 //! What the bench keeps under `target/bench`: generated files, the peers' Python, and what contestants write.
 
 use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -56,34 +56,40 @@ impl BenchDir {
         })
     }
 
-    /// The directory of `customers.csv` and `list.csv` of so many rows each, generated unless they are there.
-    pub(crate) fn people(&self, rows: u64) -> Result<PathBuf> {
-        let directory = self.root.join(format!("people-{rows}"));
-        made_once(
-            &directory.join("people.stamp"),
-            &format!("{:x} {}", people::SEED, people::VERSION),
-            || {
-                println!("bench: generating {rows} customers and opt-outs in {}", directory.display());
-                fs::create_dir_all(&directory)?;
-                let mut customers =
-                    BufWriter::with_capacity(1 << 20, File::create(directory.join("customers.csv"))?);
-                people::write_customers(rows, &mut customers)?;
-                customers.flush()?;
-                let mut list = BufWriter::with_capacity(1 << 20, File::create(directory.join("list.csv"))?);
-                people::write_list(rows, &mut list)?;
-                Ok(list.flush()?)
-            },
-        )?;
-        Ok(directory)
+    /// So many opt-outs, generated unless they are there.
+    pub(crate) fn list(&self, rows: u64) -> Result<PathBuf> {
+        self.generated(rows, "list.csv", |file| people::write_list(rows, file))
     }
 
-    /// The same, and the same as Parquet and as a DuckDB table.
-    pub(crate) fn prepared_people(&self, rows: u64) -> Result<PathBuf> {
-        let directory = self.people(rows)?;
-        made_once(&directory.join("prepared.stamp"), PEERS[0], || {
+    /// The directory of `customers.csv` and `list.csv` of so many rows each, and of the same in the other formats
+    /// that contests need.
+    pub(crate) fn people(&self, rows: u64) -> Result<PathBuf> {
+        let customers = self.generated(rows, "customers.csv", |file| people::write_customers(rows, file))?;
+        let list = self.list(rows)?;
+        let directory = list.with_file_name("");
+        made_once(&customers.with_file_name("prepared.stamp"), PEERS[0], || {
             succeed(self.script("prepare_duckdb.py").arg(&directory))
         })?;
         Ok(directory)
+    }
+
+    fn generated(
+        &self,
+        rows: u64,
+        name: &str,
+        write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+    ) -> Result<PathBuf> {
+        let directory = self.root.join(format!("people-{rows}"));
+        let path = directory.join(name);
+        let version = format!("{:x} {}", people::SEED, people::VERSION);
+        made_once(&directory.join(format!("{name}.stamp")), &version, || {
+            println!("bench: generating {}", path.display());
+            fs::create_dir_all(&directory)?;
+            let mut file = BufWriter::with_capacity(1 << 20, File::create(&path)?);
+            write(&mut file)?;
+            Ok(file.flush()?)
+        })?;
+        Ok(path)
     }
 }
 

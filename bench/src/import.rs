@@ -15,7 +15,7 @@ const PUBLISHED_FROM: u64 = 100_000;
 const NOT_LISTED: &str = "nobody@example.org";
 
 pub(crate) fn part(bench: &BenchDir, people: u64, rounds: usize) -> Result<String> {
-    let list = bench.people(people)?.join("list.csv");
+    let list = bench.list(people)?;
     let mut imports = Vec::new();
     let mut follows = Vec::new();
     let mut sums = Vec::new();

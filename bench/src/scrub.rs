@@ -41,7 +41,7 @@ struct Contest {
 
 pub(crate) fn part(bench: &BenchDir, rows: u64, rounds: usize) -> Result<String> {
     bench.install_peers()?;
-    let people = bench.prepared_people(rows)?;
+    let people = bench.people(rows)?;
     let store = Store::prepared(bench, &people.join("list.csv"))?;
 
     let mut csv = Contest::new(bench, &store, &people, "csv");

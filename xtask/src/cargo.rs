@@ -52,9 +52,10 @@ pub(crate) fn simulate(seed: Option<&str>) -> Result<()> {
 /// Builds the product and the bench as they are released, beside each other, and runs the bench.
 pub(crate) fn bench(arguments: &[&str]) -> Result<()> {
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
-    let build = ["build", "--locked", "--release"];
-    run(cargo().args(build).args(["--package", "abide-cli", "--target-dir"]).arg(&target))?;
-    run(cargo().args(build).args(["--manifest-path", "bench/Cargo.toml", "--target-dir"]).arg(&target))?;
+    let build = ["build", "--release", "--target-dir"];
+    run(cargo().args(build).arg(&target).args(["--locked", "--package", "abide-cli"]))?;
+    // Not locked: its lock file names what our crates use too, and they change without it.
+    run(cargo().args(build).arg(&target).args(["--manifest-path", "bench/Cargo.toml"]))?;
     run(Command::new(target.join("release").join("abide-bench")).args(arguments))
 }
 
