@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::bench_dir::BenchDir;
 use crate::contest::Spread;
 use crate::people::mix;
-use crate::report::{Bar, bars, mib, of_bar, ratio, seconds, table};
+use crate::report::{Bar, bars, crates, mib, of_bar, ratio, seconds, table};
 use crate::structures::{Abide, Fuse, HashMap, Key, Lmdb, Redb, Structure};
 
 /// How many keys are looked up, or places read, in one measurement.
@@ -93,6 +93,11 @@ pub(crate) fn part(bench: &BenchDir, keys: u64) -> Result<String> {
     }
     bench.empty("structure")?;
     Ok([bars(&judge(keys, &found[0].1)), sizes(keys, &found), look_ups(&found)].join("\n"))
+}
+
+/// The ready structures and their versions.
+pub(crate) fn peers() -> String {
+    crates(&["hashbrown", "xorf", "heed", "redb"])
 }
 
 fn judge(keys: u64, ours: &Figures) -> Vec<Bar> {

@@ -81,15 +81,25 @@ fn run(part: &Part) -> Result<()> {
     match *part {
         Part::Import { rows, rounds } => {
             let found = import::part(&bench, rows, rounds)?;
-            report::publish(&format!("import --rows {rows}"), &format!(", {rounds} rounds"), &found)
+            report::publish(
+                &format!("import --rows {rows}"),
+                &format!(", {rounds} rounds"),
+                &bench_dir::PEERS.join(", ").replace("==", " "),
+                &found,
+            )
         }
         Part::Scrub { rows, rounds } => {
             let found = scrub::part(&bench, rows, rounds)?;
-            report::publish(&format!("scrub --rows {rows}"), &format!(", {rounds} rounds"), &found)
+            report::publish(
+                &format!("scrub --rows {rows}"),
+                &format!(", {rounds} rounds"),
+                &bench_dir::PEERS.join(", ").replace("==", " "),
+                &found,
+            )
         }
         Part::Index { keys } => {
             let found = index::part(&bench, keys)?;
-            report::publish(&format!("index --keys {keys}"), "", &found)
+            report::publish(&format!("index --keys {keys}"), "", &index::peers(), &found)
         }
         Part::Structure { name, keys, ref directory } => index::structure(name, keys, directory),
     }

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::bench_dir::{PEERS, checkout, output};
+use crate::bench_dir::{checkout, output};
 
 /// What was asked for, beside what was found.
 #[derive(Clone, Debug)]
@@ -53,14 +53,9 @@ pub(crate) fn seconds(seconds: f64) -> String {
 
 /// Prints what a command of the bench found, and puts it into the document where that has a place for it:
 /// between `<!-- cargo xtask bench … -->` with the same arguments and `<!-- end -->`. Other sizes are printed only.
-pub(crate) fn publish(arguments: &str, rounds: &str, found: &str) -> Result<()> {
+pub(crate) fn publish(arguments: &str, rounds: &str, peers: &str, found: &str) -> Result<()> {
     let command = format!("cargo xtask bench {arguments}");
-    let text = format!(
-        "`{command}`{rounds}, at {}, on {}, with {}.\n\n{found}",
-        commit()?,
-        machine()?,
-        PEERS.join(" and ").replace("==", " ")
-    );
+    let text = format!("`{command}`{rounds}, at {}, on {}, with {peers}.\n\n{found}", commit()?, machine()?);
     println!("\n{text}");
     let path = checkout().join("docs/benchmarks.md");
     let document = fs::read_to_string(&path).with_context(|| format!("could not read {}", path.display()))?;
@@ -72,6 +67,17 @@ pub(crate) fn publish(arguments: &str, rounds: &str, found: &str) -> Result<()> 
         None => println!("bench: not written: {} has no place for `{command}`", path.display()),
     }
     Ok(())
+}
+
+/// The versions of crates that the bench was built with.
+pub(crate) fn crates(names: &[&str]) -> String {
+    let locked = |name: &&str| {
+        let (_, rest) = include_str!("../Cargo.lock")
+            .rsplit_once(&format!("name = \"{name}\"\nversion = \""))
+            .expect("the bench depends on it");
+        format!("{name} {}", &rest[..rest.find('"').expect("a version ends")])
+    };
+    names.iter().map(locked).collect::<Vec<_>>().join(", ")
 }
 
 fn replace_between(document: &str, begin: &str, end: &str, text: &str) -> Option<String> {
