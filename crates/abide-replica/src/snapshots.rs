@@ -93,7 +93,12 @@ impl Replica {
         self.publish(now)?;
         let stem = format!("snapshots/parts/{}-{unique:016x}", now.as_micros());
         let index = upload(&self.store, &index_path, format!("{stem}.index")).await?;
-        let states = upload(&self.store, &state_path, format!("{stem}.parquet")).await?;
+        let states = upload(&self.store, &state_path, format!("{stem}.parquet")).await;
+        if states.is_err() {
+            // Nobody knows of the other part, and on a full disk its room is wanted.
+            let _ = self.store.objects().delete(&ObjectPath::from(index.name.as_str())).await;
+        }
+        let states = states?;
         let mut manifest = Manifest {
             number: number + 1,
             written_at: now,
