@@ -4,6 +4,7 @@
 
 mod cases;
 mod crash;
+mod disk;
 mod doctor;
 mod flow;
 mod program;
