@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read, Seek as _, Write};
+use std::io::{self, BufReader, Cursor, Read, Seek, Write};
 use std::sync::Arc;
 
 use arrow_array::{BooleanArray, RecordBatch};
-use arrow_ipc::reader::{FileReader, StreamReader};
+use arrow_ipc::reader::{FileReader, StreamReader, read_footer_length};
 use arrow_ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
-use arrow_ipc::{CompressionType, root_as_message};
+use arrow_ipc::{CompressionType, root_as_footer, root_as_message};
 use arrow_schema::{ArrowError, SchemaRef};
 use arrow_select::filter::filter_record_batch;
 
@@ -37,6 +37,10 @@ impl Reader {
         // After the magic and its padding a file holds the messages of a stream.
         file.seek(io::SeekFrom::Start(8)).map_err(failed)?;
         let (_, compression) = peek_compression(&mut file).map_err(failed)?;
+        if !blocks_lie_inside(&mut file).map_err(failed)? {
+            let (name, format) = (options.name.clone(), options.format);
+            return Err(FormatError::Damaged { name, format });
+        }
         file.rewind().map_err(failed)?;
         let reader = FileReader::try_new(file, None).map_err(|source| damaged(options, source))?;
         Ok(Self::new(options, compression, Batches::File(Box::new(reader))))
@@ -91,6 +95,29 @@ impl Reader {
 
 fn damaged(options: &Options, source: ArrowError) -> FormatError {
     FormatError::Arrow { name: options.name.clone(), format: options.format, source }
+}
+
+/// The reader makes room for a block before it reads it, so all that the footer names has to lie inside the file. What
+/// cannot be made sense of is for the reader to complain about.
+fn blocks_lie_inside(file: &mut (impl Read + Seek)) -> io::Result<bool> {
+    let bytes = file.seek(io::SeekFrom::End(0))?;
+    let Some(footer_end) = bytes.checked_sub(10) else { return Ok(true) };
+    let mut tail = [0; 10];
+    file.seek(io::SeekFrom::Start(footer_end))?;
+    file.read_exact(&mut tail)?;
+    let Ok(length) = read_footer_length(tail) else { return Ok(true) };
+    let Some(footer_start) = footer_end.checked_sub(length as u64) else { return Ok(true) };
+    let mut footer = vec![0; length];
+    file.seek(io::SeekFrom::Start(footer_start))?;
+    file.read_exact(&mut footer)?;
+    let Ok(footer) = root_as_footer(&footer) else { return Ok(true) };
+    let mut blocks = footer.dictionaries().into_iter().chain(footer.recordBatches()).flatten();
+    Ok(blocks.all(|block| {
+        let parts = [block.offset(), i64::from(block.metaDataLength()), block.bodyLength()];
+        let parts = parts.map(|part| u64::try_from(part).ok());
+        let end = parts.into_iter().try_fold(0_u64, |end, part| end.checked_add(part?));
+        end.is_some_and(|end| end <= footer_start)
+    }))
 }
 
 /// Compression is a property of each batch, which the readers undo and do not tell. Looks at the header of the second
