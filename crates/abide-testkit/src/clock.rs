@@ -6,19 +6,29 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use abide_model::Time;
 
-/// The true time of a simulated world. Clones are the same clock; it moves only when told.
+/// The true time of a simulated world. Clones are the same clock; it moves only when told, or with the
+/// runtime's paused clock.
 #[derive(Clone, Debug)]
 pub struct SimClock {
     now_us: Arc<AtomicI64>,
+    since: Option<tokio::time::Instant>,
 }
 
 impl SimClock {
     pub fn new(now: Time) -> Self {
-        Self { now_us: Arc::new(AtomicI64::new(now.as_micros())) }
+        Self { now_us: Arc::new(AtomicI64::new(now.as_micros())), since: None }
+    }
+
+    /// A clock that goes on as the runtime's does, which has to be paused: where everybody sleeps,
+    /// time passes at once.
+    pub fn of_runtime(now: Time) -> Self {
+        Self { since: Some(tokio::time::Instant::now()), ..Self::new(now) }
     }
 
     pub fn now(&self) -> Time {
-        Time::from_micros(self.now_us.load(Ordering::SeqCst))
+        let passed = self.since.map_or(0, |since| since.elapsed().as_micros());
+        let set_us = self.now_us.load(Ordering::SeqCst);
+        Time::from_micros(set_us.saturating_add(i64::try_from(passed).unwrap_or(i64::MAX)))
     }
 
     /// May go backwards: real clocks do.

@@ -40,6 +40,10 @@ pub struct Faults {
     /// A request lets other tasks run up to so many times before it reaches the store, and again before its
     /// answer reaches the caller: this is what reorders requests.
     pub yields_max: u32,
+    /// A request stalls, for up to [`Self::stall_max_s`] seconds by the runtime's clock, before it
+    /// reaches the store or before its answer reaches the caller: a process that was suspended.
+    pub stalled: f64,
+    pub stall_max_s: u64,
 }
 
 impl Faults {
@@ -52,6 +56,8 @@ impl Faults {
         list_stale: 0.0,
         stale_lists_max: 0,
         yields_max: 0,
+        stalled: 0.0,
+        stall_max_s: 0,
     };
 
     /// A bad day: every kind of fault, each often enough to meet another within a few requests, and rare
@@ -64,6 +70,8 @@ impl Faults {
         list_stale: 0.3,
         stale_lists_max: 3,
         yields_max: 4,
+        stalled: 0.0,
+        stall_max_s: 0,
     };
 }
 
@@ -92,6 +100,11 @@ impl FaultyStore {
     /// longer stale at all.
     pub fn set_faults(&self, faults: Faults) {
         self.dice.set_faults(faults);
+    }
+
+    /// What was written goes unlisted no longer: so much time has passed.
+    pub fn show_all(&self) {
+        self.dice.show_all();
     }
 
     /// How many requests failed, and objects went unlisted, by our hand so far. A simulation that ends with 0

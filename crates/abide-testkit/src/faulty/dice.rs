@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use object_store::path::Path;
 use object_store::{Error, ObjectMeta};
@@ -54,17 +55,27 @@ impl Dice {
         state.faults = faults;
     }
 
+    pub(super) fn show_all(&self) {
+        self.state().hidden.clear();
+    }
+
     pub(super) fn injected(&self) -> u64 {
         self.state().injected
     }
 
-    /// Lets other tasks run, a random number of times.
+    /// Lets other tasks run, a random number of times, or for a long time.
     pub(super) async fn pause(&self) {
-        let yields = {
+        let (yields, stall_s) = {
             let mut state = self.state();
-            let max = state.faults.yields_max;
-            if max == 0 { 0 } else { state.rng.random_range(0..=max) }
+            let (max, stalled, stall_max_s) =
+                (state.faults.yields_max, state.faults.stalled, state.faults.stall_max_s);
+            let yields = if max == 0 { 0 } else { state.rng.random_range(0..=max) };
+            let stalls = stalled > 0.0 && state.rng.random_bool(stalled);
+            (yields, stalls.then(|| state.rng.random_range(0..=stall_max_s)))
         };
+        if let Some(stall_s) = stall_s {
+            tokio::time::sleep(Duration::from_secs(stall_s)).await;
+        }
         for _ in 0..yields {
             task::yield_now().await;
         }

@@ -4,7 +4,8 @@ mod careless;
 
 use std::sync::Arc;
 
-use abide_testkit::{Broken, Faults, FaultyStore, S3Server, contract};
+use abide_model::Time;
+use abide_testkit::{Broken, DatedStore, Faults, FaultyStore, S3Server, SimClock, contract};
 use careless::{Careless, Flaw};
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
@@ -60,6 +61,21 @@ async fn healed() {
     let store = FaultyStore::new(Arc::new(InMemory::new()), 1, Faults::MANY);
     store.heal();
     assert_eq!(check(store).await, Ok(()));
+}
+
+/// Dates of its own change nothing else; and they are those of its clock.
+#[tokio::test]
+async fn dated() {
+    let clock = SimClock::new(Time::from_seconds(1_000));
+    let store = DatedStore::new(Arc::new(InMemory::new()), clock.clone());
+    assert_eq!(check(store.clone()).await, Ok(()));
+
+    let path = Path::from("written");
+    store.put(&path, "early".into()).await.unwrap();
+    clock.advance(7_000_000);
+    assert_eq!(store.head(&path).await.unwrap().last_modified.timestamp(), 1_000);
+    store.put(&path, "late".into()).await.unwrap();
+    assert_eq!(store.written_at(&path), Some(Time::from_seconds(1_007)));
 }
 
 /// Only delays, no faults: whatever the order in which requests arrive, an honest store keeps the contract.
