@@ -58,7 +58,7 @@ impl World {
 pub(crate) fn journal(data: &[u8]) {
     let world = World::new();
     world.put(OBJECT, data.to_vec());
-    let name = ObjectName { origin: "eu-1".parse().unwrap(), first: 1 };
+    let name = ObjectName::appended(&"eu-1".parse().unwrap(), 1);
     let object = world.runtime.block_on(Reader::new(&world.store).read(&name));
     if let Ok(Some(object)) = object {
         let read = object.records().take_while(Result::is_ok).count() as u64;

@@ -144,10 +144,18 @@ pub enum JournalError {
         if *off_us < 0 { "behind" } else { "ahead of" }
     )]
     ClockOff { off_us: i64 },
+    #[error(
+        "cut off from the store, so that nobody can tell whether this machine's clock is right; opt-outs are taken, opt-ins again once the store can be reached"
+    )]
+    OptInWhileCutOff,
     #[error("other writers of the origin `{origin}` were first {times} times in a row; try again")]
     Contended { origin: Origin, times: u32 },
     #[error("another rekey is writing to `{location}`; let it end, or end it, and run it again")]
     RivalRekey { location: String },
+    #[error(
+        "what was read of the origin `{origin}` after position {after} was written by a writer that slept through a roll-up, and does not count; start again from the newest snapshot"
+    )]
+    Overtaken { origin: Origin, after: Position },
     #[error("could not make an object of the journal")]
     Encode { source: Cause },
 }
@@ -162,8 +170,8 @@ impl JournalError {
             | Self::TooLarge { .. }
             | Self::Nothing
             | Self::ForeignBatch { .. } => ErrorKind::Invalid,
-            Self::ClockOff { .. } => ErrorKind::Unavailable,
-            Self::Contended { .. } | Self::RivalRekey { .. } => ErrorKind::Conflict,
+            Self::ClockOff { .. } | Self::OptInWhileCutOff => ErrorKind::Unavailable,
+            Self::Contended { .. } | Self::RivalRekey { .. } | Self::Overtaken { .. } => ErrorKind::Conflict,
             Self::Encode { .. } => ErrorKind::Bug,
         }
     }

@@ -5,12 +5,13 @@
 //! no coordination. A directory, S3, GCS and Azure are the same code, through `object_store`.
 //!
 //! What this crate never does: keep a raw identifier, skip a record that it does not know, change
-//! or delete an object, or say that something is stored before it is.
+//! an object, delete a record, or say that something is stored before it is.
 //!
 //! In reading order: a [`Store`] is the root; [`Record`]s are what a journal holds; each record has
 //! a [`Link`] of the chain; runs of them stand in [objects](JournalObject); a [`Writer`] appends,
-//! a [`Reader`] and its [`Follower`] read, [`verify`] checks everything. A [`Rekey`]
-//! makes a store again under another secret.
+//! or a [`Spool`] while the store is out of reach, a [`Reader`] and its [`Follower`] read, [`roll_up`] gathers small objects into larger ones,
+//! [`sweep`] deletes what was gathered, [`verify`] checks everything. A [`Rekey`] makes a store again
+//! under another secret.
 
 mod error;
 mod store;
@@ -26,7 +27,14 @@ mod clock;
 mod batch;
 mod writer;
 
+mod spool;
+
 mod reader;
+
+mod roll_up;
+mod sweep;
+mod waiting;
+
 mod verify;
 
 mod rekey;
@@ -39,6 +47,10 @@ pub use object::{Columns, JournalObject, OBJECT_BYTES_MAX, ObjectName, Records};
 pub use reader::{Followed, Follower, ObjectEntry, Reader};
 pub use record::{ActivationRecord, BatchRecord, Record, RetractionRecord, counts_at_once};
 pub use rekey::{Fenced, Rekey, RekeyConfig};
+pub use roll_up::{RollUp, RollUpConfig, roll_up, roll_ups_due};
+pub use spool::{Durable, Spool};
 pub use store::{Created, Epoch, Moved, Retry, Store, StoreConfig, StoreId, local_directory};
+pub use sweep::{Superseded, superseded, sweep};
 pub use verify::{OriginReport, Report, verify};
+pub use waiting::{RolledWait, WaitTooShort};
 pub use writer::{Appended, Writer, WriterConfig};

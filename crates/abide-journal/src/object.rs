@@ -37,26 +37,58 @@ pub const OBJECT_BYTES_MAX: usize = 32 << 20;
 /// The version of objects that is written, and the greatest that is read.
 pub(crate) const FORMAT: u64 = 1;
 
-/// An object's name: its origin and the position of its first record.
+/// An object's name: its origin and where its records stand.
+///
+/// One that was appended is named by its first position alone, so that two writers who continue the
+/// same head collide. A roll-up is named by its last position and then its first, so that a listing
+/// that begins after a position shows every object that leads beyond it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectName {
     pub origin: Origin,
     pub first: Position,
+    /// Of a roll-up, the position of its last record.
+    pub rolled_to: Option<Position>,
 }
 
 impl ObjectName {
-    /// Reads the last part of a name, `<20 digits>.parquet`.
+    pub fn appended(origin: &Origin, first: Position) -> Self {
+        Self { origin: origin.clone(), first, rolled_to: None }
+    }
+
+    pub fn rolled_up(origin: &Origin, first: Position, last: Position) -> Self {
+        Self { origin: origin.clone(), first, rolled_to: Some(last) }
+    }
+
+    pub fn is_roll_up(&self) -> bool {
+        self.rolled_to.is_some()
+    }
+
+    /// Reads the last part of a name, `<20 digits>.parquet` or `<20 digits>-<20 digits>.parquet`.
     pub(crate) fn parse(origin: &Origin, file: &str) -> Option<Self> {
         let digits = file.strip_suffix(".parquet")?;
-        let plain = digits.len() == 20 && digits.bytes().all(|b| b.is_ascii_digit());
-        let first = if plain { digits.parse().ok()? } else { return None };
-        (first > 0).then(|| Self { origin: origin.clone(), first })
+        match digits.split_once('-') {
+            None => Some(Self::appended(origin, position(digits)?)),
+            Some((last, first)) => {
+                let (first, last) = (position(first)?, position(last)?);
+                (first <= last).then(|| Self::rolled_up(origin, first, last))
+            }
+        }
     }
+}
+
+fn position(digits: &str) -> Option<Position> {
+    let plain = digits.len() == 20 && digits.bytes().all(|b| b.is_ascii_digit());
+    let position = if plain { digits.parse().ok()? } else { return None };
+    (position > 0).then_some(position)
 }
 
 impl fmt::Display for ObjectName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "journal/{}/{:020}.parquet", self.origin, self.first)
+        write!(f, "journal/{}/", self.origin)?;
+        if let Some(last) = self.rolled_to {
+            write!(f, "{last:020}-")?;
+        }
+        write!(f, "{:020}.parquet", self.first)
     }
 }
 
@@ -91,6 +123,7 @@ impl JournalObject {
         if facts.store != store.id().to_string()
             || facts.origin != name.origin.as_str()
             || facts.first != name.first
+            || name.rolled_to.is_some_and(|last| facts.last != last)
         {
             return Err(damage(DamageKind::Misplaced));
         }
@@ -143,6 +176,19 @@ impl JournalObject {
     pub fn records_after(&self, position: Position) -> Records {
         let skipped = usize::try_from(position.saturating_sub(self.first() - 1)).unwrap_or(usize::MAX);
         Records::new(self, skipped)
+    }
+
+    /// The link of one of the object's records, as it stands there.
+    pub(crate) fn link_at(&self, position: Position) -> Result<Link, JournalError> {
+        if position == self.last {
+            return Ok(self.head);
+        }
+        let contradictory = || Damage::new(&self.name, position, DamageKind::Contradictory);
+        let skipped = position.checked_sub(self.first()).and_then(|skipped| usize::try_from(skipped).ok());
+        let batch = self.batches(skipped.ok_or_else(contradictory)?)?.next();
+        let batch = batch.and_then(Result::ok).ok_or_else(contradictory)?;
+        let link = Rows::of_object(&batch).links().value(0).try_into();
+        Ok(Link(link.map_err(|_| contradictory())?))
     }
 
     /// Recomputes every link and compares; also that positions run on. `at` is called with each

@@ -1,15 +1,18 @@
 //! Reading: what there is, one object, and following all origins.
 
 mod follow;
+mod listing;
 
-use abide_model::{Origin, Time};
+use abide_model::{Origin, Position, Time};
 use futures::TryStreamExt as _;
 use object_store::path::Path;
 
 pub use follow::{Followed, Follower};
+pub use listing::ObjectEntry;
+pub(crate) use listing::{Listing, folder};
 
 use crate::{
-    error::{DamageKind, JournalError, StoreError},
+    error::{Damage, DamageKind, JournalError, StoreError},
     object::{JournalObject, ObjectName},
     store::Store,
 };
@@ -22,23 +25,8 @@ pub struct Reader {
     store: Store,
 }
 
-/// An object as a listing shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ObjectEntry {
-    pub name: ObjectName,
-    pub bytes: u64,
-    /// By the store's clock.
-    pub written_at: Time,
-}
-
-/// What stands under `journal/<origin>/`.
-#[derive(Debug, Default)]
-pub(crate) struct Listing {
-    /// In order of position.
-    pub(crate) objects: Vec<ObjectEntry>,
-    /// Names that are none of the journal's.
-    pub(crate) foreign: Vec<String>,
-}
+/// How often something is looked for again that was rolled up between listing and reading it.
+const LOOKS_MAX: u32 = 8;
 
 impl Reader {
     pub fn new(store: &Store) -> Self {
@@ -71,10 +59,10 @@ impl Reader {
         Ok((origins, foreign))
     }
 
-    /// The objects of an origin, in order of position. Bytes and times are of the listing, nothing
-    /// has been read.
+    /// The objects that tell an origin's journal, in order of position; what was rolled up and still
+    /// stands is not among them. Bytes and times are of the listing, nothing has been read.
     pub async fn objects(&self, origin: &Origin) -> Result<Vec<ObjectEntry>, StoreError> {
-        self.list(origin, None).await.map(|listing| listing.objects)
+        self.list(origin, 0).await.map(|listing| listing.cover())
     }
 
     /// Reads one object whole (at most 32 MiB) and checks its seal; `None` when it is not there.
@@ -95,18 +83,85 @@ impl Reader {
         }
     }
 
-    /// Objects after the one named `after`, or all.
-    pub(crate) async fn list(
+    /// The object that holds a position, if the journal leads that far.
+    pub async fn holding(
         &self,
         origin: &Origin,
-        after: Option<&ObjectName>,
-    ) -> Result<Listing, StoreError> {
-        let under = format!("{JOURNAL}/{origin}");
+        position: Position,
+    ) -> Result<Option<JournalObject>, JournalError> {
+        for _ in 0..LOOKS_MAX {
+            let listing = self.list(origin, 0).await?;
+            if let Some(roll_up) = listing.roll_up_of(position) {
+                match self.read(&roll_up.name).await? {
+                    Some(object) => return Ok(Some(object)),
+                    // A longer one has taken its place.
+                    None => continue,
+                }
+            }
+            let before =
+                listing.cover().into_iter().map(|entry| entry.name).rfind(|name| name.first <= position);
+            let start = before.unwrap_or_else(|| ObjectName::appended(origin, 1));
+            match self.walk_to(start, position).await? {
+                Some(object) if !self.is_believed(&object).await? => {}
+                found => return Ok(found),
+            }
+        }
+        Err(Damage::new(&ObjectName::appended(origin, position), position, DamageKind::Missing).into())
+    }
+
+    /// From name to name, since a listing may lag.
+    async fn walk_to(
+        &self,
+        mut name: ObjectName,
+        position: Position,
+    ) -> Result<Option<JournalObject>, JournalError> {
+        while let Some(object) = self.read(&name).await? {
+            if object.last() >= position {
+                return Ok(Some(object));
+            }
+            name = ObjectName::appended(&name.origin, object.last() + 1);
+        }
+        Ok(None)
+    }
+
+    /// The newest object that leads beyond a position, if there is one.
+    pub(crate) async fn newest(
+        &self,
+        origin: &Origin,
+        after: Position,
+    ) -> Result<Option<JournalObject>, JournalError> {
+        let mut vanished = None;
+        for _ in 0..LOOKS_MAX {
+            let listing = self.list(origin, after).await?;
+            let leads_on = |entry: &&ObjectEntry| entry.name.rolled_to.unwrap_or(entry.name.first) > after;
+            let Some(newest) = listing.newest().filter(leads_on) else { return Ok(None) };
+            match self.read(&newest.name).await? {
+                Some(object) if self.is_believed(&object).await? => return Ok(Some(object)),
+                _ => vanished = Some(newest.name.clone()),
+            }
+        }
+        let name = vanished.unwrap_or_else(|| ObjectName::appended(origin, after + 1));
+        Err(Damage::new(&name, None, DamageKind::Missing).into())
+    }
+
+    /// Whether an object that was just read is part of the journal. A roll-up always is. What was
+    /// appended is if no roll-up holds its place even now: its name was never free to be used again.
+    pub(crate) async fn is_believed(&self, object: &JournalObject) -> Result<bool, StoreError> {
+        if object.name().is_roll_up() {
+            return Ok(true);
+        }
+        let (origin, first) = (&object.name().origin, object.first());
+        Ok(self.list(origin, first - 1).await?.roll_up_of(first).is_none())
+    }
+
+    /// The objects that lead beyond a position, and everything with 0.
+    pub(crate) async fn list(&self, origin: &Origin, after: Position) -> Result<Listing, StoreError> {
+        let under = folder(origin);
         let path = Path::from(under.as_str());
-        let objects = self.store.objects();
+        let offset = Path::from(ObjectName::appended(origin, after).to_string());
         let mut list = match after {
-            None => objects.list(Some(&path)),
-            Some(after) => objects.list_with_offset(Some(&path), &Path::from(after.to_string())),
+            0 => self.store.objects().list(Some(&path)),
+            _ => self.store.objects().list_with_offset(Some(&path), &offset),
         };
         let mut listing = Listing::default();
         while let Some(found) =
@@ -115,15 +170,14 @@ impl Reader {
             let own = found.location.prefix_match(&path).is_some_and(|rest| rest.count() == 1);
             let name = found.location.filename().and_then(|file| ObjectName::parse(origin, file));
             match name.filter(|_| own) {
-                Some(name) => listing.objects.push(ObjectEntry {
-                    name,
-                    bytes: found.size,
-                    written_at: Time::from_micros(found.last_modified.timestamp_micros()),
-                }),
+                Some(name) => {
+                    let written_at = Time::from_micros(found.last_modified.timestamp_micros());
+                    listing.add(name, found.size, written_at);
+                }
                 None => listing.foreign.push(found.location.to_string()),
             }
         }
-        listing.objects.sort_by_key(|object| object.name.first);
+        listing.sort();
         Ok(listing)
     }
 }

@@ -98,7 +98,11 @@ impl Rekey {
             writers.iter().map(|(origin, writer)| (origin.clone(), writer.head().position)).collect();
         let mut follower = Box::pin(Reader::new(&self.old).follow(&copied)).await?;
         let mut count = 0;
-        while let Some(followed) = follower.next().await? {
+        while let Some(followed) = Box::pin(follower.next_or_confirmed()).await? {
+            // Only what is known to be the journal is written again.
+            if !followed.object.name().is_roll_up() {
+                Box::pin(follower.confirm()).await?;
+            }
             let origin = &followed.object.name().origin;
             if !writers.contains_key(origin) {
                 let writer = Writer::open(&self.new, origin.clone(), self.writer, now).await?;

@@ -4,14 +4,14 @@
 mod description;
 mod rekeyed;
 
-use std::{fmt, path::Path as FilePath, sync::Arc};
+use std::{fmt, ops::Range, path::Path as FilePath, sync::Arc};
 
 use abide_model::{Forms, PhoneRegion, Secret, Time};
 use bytes::Bytes;
 use futures::TryStreamExt as _;
 use object_store::{
-    ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload, local::LocalFileSystem, path::Path,
-    prefix::PrefixStore,
+    GetOptions, GetRange, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload,
+    local::LocalFileSystem, path::Path, prefix::PrefixStore,
 };
 
 use crate::{
@@ -99,7 +99,7 @@ pub struct Store {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Inner {
     objects: Arc<dyn ObjectStore>,
     location: String,
@@ -208,6 +208,12 @@ impl Store {
         Ok(description::read(&text)?.config.id)
     }
 
+    /// The same store, identity and keys, on another object storage: what a node keeps of its own.
+    pub(crate) fn on(&self, objects: Arc<dyn ObjectStore>) -> Self {
+        let inner = Inner { location: objects.to_string(), objects, ..(*self.inner).clone() };
+        Self { inner: Arc::new(inner) }
+    }
+
     pub fn id(&self) -> StoreId {
         self.inner.config.id
     }
@@ -264,6 +270,35 @@ impl Store {
     /// done, another's are handed out, absence means the same bytes again.
     pub async fn create(&self, name: &str, bytes: Bytes, retry: Retry) -> Result<Created, StoreError> {
         create(&*self.inner.objects, name, bytes, retry).await
+    }
+
+    /// Some bytes of an object; `None` when there is none.
+    pub(crate) async fn get_range(&self, name: &str, range: Range<u64>) -> Result<Option<Bytes>, StoreError> {
+        let unreadable = |source| StoreError::of("read", name, source);
+        let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
+        match self.inner.objects.get_opts(&Path::from(name), options).await {
+            Ok(found) => found.bytes().await.map(Some).map_err(unreadable),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(source) => Err(unreadable(source)),
+        }
+    }
+
+    /// Deletes an object; one that is not there counts as deleted.
+    pub async fn delete(&self, name: &str) -> Result<(), StoreError> {
+        match self.inner.objects.delete(&Path::from(name)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(source) => Err(StoreError::of("delete", name, source)),
+        }
+    }
+
+    /// What the store's clock says: object storage tells its time only by dating what is written.
+    /// `asker` names the object that is overwritten for it, `nodes/<asker>.clock`.
+    pub async fn time(&self, asker: &str) -> Result<Time, StoreError> {
+        let name = format!("nodes/{asker}.clock");
+        self.overwrite(&name, "abide\n".into()).await?;
+        let found = self.inner.objects.head(&Path::from(name.as_str())).await;
+        let found = found.map_err(|source| StoreError::of("read", name, source))?;
+        Ok(Time::from_micros(found.last_modified.timestamp_micros()))
     }
 
     /// Writes an object that may be there: for what may be lost or repeated, such as a heartbeat.

@@ -5,18 +5,23 @@
 //! overwritten. Whoever was second puts its records after those of the first, with new positions
 //! and links, and tries again. So there is no gap, no repeat, no lock, and nothing acknowledged that
 //! is not there.
+//!
+//! A create alone does not tell that a place was free: it may have been used, rolled up and deleted
+//! while this writer slept, or its machine was restored from an old image. Small objects are deleted
+//! in their order, so a writer that sees the object before its own still standing knows that its own
+//! place was never used. Otherwise a listing tells. No clock is asked.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, ops::Range};
 
 use abide_model::{Origin, Position, Time, Token};
-use object_store::{ObjectStoreExt as _, path::Path};
+use bytes::Bytes;
 
 use crate::{
     chain::Head,
     clock::{CLOCK_OFF_MAX_US, Clock, ClockCheck},
     error::{Damage, DamageKind, JournalError, StoreError},
     object::{Columns, Content, JournalObject, OBJECT_BYTES_MAX, ObjectName, Place, SealedObject, encode},
-    reader::Reader,
+    reader::{Listing, Reader},
     record::Record,
     store::{Created, Retry, Store},
 };
@@ -58,6 +63,31 @@ pub struct Appended {
     pub objects: Vec<ObjectName>,
 }
 
+/// The object that a writer continues.
+#[derive(Debug)]
+struct LastObject {
+    name: ObjectName,
+    /// Its last bytes, among them its seal, which no other object has.
+    tail: Bytes,
+    tail_range: Range<u64>,
+    /// Whether it is of those that are rolled up and deleted, in their order.
+    deleted_in_order: bool,
+}
+
+/// The seal is among the last so many bytes of an object.
+const TAIL_BYTES: usize = 1024;
+
+impl LastObject {
+    fn new(name: &ObjectName, bytes: &Bytes) -> Self {
+        let start = bytes.len().saturating_sub(TAIL_BYTES);
+        // A copy, so that the whole object does not stay in memory.
+        let tail = Bytes::copy_from_slice(&bytes[start..]);
+        let tail_range = start as u64..bytes.len() as u64;
+        let deleted_in_order = !name.is_roll_up() && bytes.len() < OBJECT_BYTES_MAX / 2;
+        Self { name: name.clone(), tail, tail_range, deleted_in_order }
+    }
+}
+
 /// Appends to one origin's journal.
 #[derive(Debug)]
 pub struct Writer {
@@ -65,7 +95,7 @@ pub struct Writer {
     config: WriterConfig,
     head: Head,
     /// The object that ends at the head; `None` while there is none.
-    last_object: Option<ObjectName>,
+    last_object: Option<LastObject>,
     clock: Clock,
     head_confirmed_at: Time,
     clock_checked_at: Option<Time>,
@@ -173,40 +203,39 @@ impl Writer {
 
     /// Looks where the head is.
     pub async fn confirm_head(&mut self, now: Time) -> Result<(), JournalError> {
-        let reader = Reader::new(&self.store);
-        if !self.jump_ahead(&reader).await? {
-            self.check_own_end(&reader).await?;
+        if !self.jump_ahead().await? {
+            self.check_own_end().await?;
         }
         self.head_confirmed_at = now;
         Ok(())
     }
 
-    /// Moves to the newest object that a listing shows, if that is ahead.
-    async fn jump_ahead(&mut self, reader: &Reader) -> Result<bool, JournalError> {
-        let listing = reader.list(&self.head.origin, self.last_object.as_ref()).await?;
-        let Some(newest) = listing.objects.last().filter(|newest| newest.name.first > self.head.position)
-        else {
-            return Ok(false);
-        };
-        let missing = || Damage::new(&newest.name, None, DamageKind::Missing);
-        let object = reader.read(&newest.name).await?.ok_or_else(missing)?;
-        self.go_on_after(&object);
-        Ok(true)
+    /// Moves to the newest object, if that is ahead.
+    async fn jump_ahead(&mut self) -> Result<bool, JournalError> {
+        let newest = self.reader().newest(&self.head.origin, self.head.position).await?;
+        if let Some(newest) = &newest {
+            self.go_on_after(newest);
+        }
+        Ok(newest.is_some())
     }
 
     /// The object that this writer continues is still there, and still ends as it did.
-    async fn check_own_end(&self, reader: &Reader) -> Result<(), JournalError> {
+    async fn check_own_end(&self) -> Result<(), JournalError> {
         let Some(own) = &self.last_object else { return Ok(()) };
-        match reader.read(own).await? {
-            Some(object) if object.head() == self.head => Ok(()),
-            _ => Err(Damage::new(own, self.head.position, DamageKind::BehindMemory).into()),
+        match self.reader().holding(&self.head.origin, self.head.position).await? {
+            Some(object) if object.link_at(self.head.position)? == self.head.link => Ok(()),
+            _ => Err(Damage::new(&own.name, self.head.position, DamageKind::BehindMemory).into()),
         }
     }
 
     fn go_on_after(&mut self, object: &JournalObject) {
         self.head = object.head();
-        self.last_object = Some(object.name().clone());
+        self.last_object = Some(LastObject::new(object.name(), object.bytes()));
         self.clock.observe(object.clock());
+    }
+
+    fn reader(&self) -> Reader {
+        Reader::new(&self.store)
     }
 
     fn encode(&self, content: &Content) -> Result<SealedObject, JournalError> {
@@ -227,11 +256,23 @@ impl Writer {
         rivals_max: u32,
     ) -> Result<ObjectName, JournalError> {
         for rival in 1..=rivals_max {
-            match self.store.create(&sealed.name.to_string(), sealed.bytes.clone(), self.config.retry).await?
-            {
+            let name = sealed.name.to_string();
+            let created = self.store.create(&name, sealed.bytes.clone(), self.config.retry).await?;
+            if !self.place_was_free().await? {
+                if created == Created::Done {
+                    // Nobody believes it. If it cannot be deleted now, it is with what was rolled up.
+                    let _ = self.store.delete(&name).await;
+                }
+                if let Some(name) = self.find_again(&sealed.head).await? {
+                    return Ok(name);
+                }
+                sealed = self.encode(content)?;
+                continue;
+            }
+            match created {
                 Created::Done => {
                     self.head = sealed.head;
-                    self.last_object = Some(sealed.name.clone());
+                    self.last_object = Some(LastObject::new(&sealed.name, &sealed.bytes));
                     return Ok(sealed.name);
                 }
                 Created::Another(bytes) => {
@@ -241,13 +282,65 @@ impl Writer {
                     }
                     self.go_on_after(&theirs);
                     if rival.is_multiple_of(RIVALS_PER_LISTING) {
-                        self.jump_ahead(&Reader::new(&self.store)).await?;
+                        self.jump_ahead().await?;
                     }
                     sealed = self.encode(content)?;
                 }
             }
         }
         Err(JournalError::Contended { origin: self.head.origin.clone(), times: rivals_max })
+    }
+
+    /// Whether the place after the head was never used before, by any object that is gone.
+    async fn place_was_free(&self) -> Result<bool, JournalError> {
+        let mut vanished = None;
+        if let Some(last) = &self.last_object {
+            let found = self.store.get_range(&last.name.to_string(), last.tail_range.clone()).await;
+            match found {
+                Ok(Some(tail)) if tail == last.tail && last.deleted_in_order => return Ok(true),
+                Ok(None) => vanished = Some(&last.name),
+                // What cannot be read, or is shorter, tells nothing.
+                _ => {}
+            }
+        }
+        let position = self.head.position;
+        let listing = self.list_with_patience(position.saturating_sub(1)).await?;
+        if listing.roll_ups.iter().any(|entry| entry.name.rolled_to > Some(position)) {
+            return Ok(false);
+        }
+        match vanished.filter(|_| listing.roll_up_of(position).is_none()) {
+            Some(name) => Err(Damage::new(name, position, DamageKind::Missing).into()),
+            None => Ok(true),
+        }
+    }
+
+    /// A listing that fails must not cost an append that is stored already.
+    async fn list_with_patience(&self, after: Position) -> Result<Listing, StoreError> {
+        let reader = self.reader();
+        let mut attempt = 1;
+        loop {
+            match reader.list(&self.head.origin, after).await {
+                Err(_) if attempt < self.config.retry.attempts => attempt += 1,
+                listed => return listed,
+            }
+        }
+    }
+
+    /// After having slept: finds the true head. If what was to be appended is in the journal already,
+    /// since only the answer to an earlier attempt was lost, returns where it stands.
+    async fn find_again(&mut self, appended: &Head) -> Result<Option<ObjectName>, JournalError> {
+        self.check_own_end().await?;
+        let there = self.reader().holding(&appended.origin, appended.position).await?;
+        if let Some(there) = &there
+            && there.link_at(appended.position)? == appended.link
+        {
+            let name = ObjectName::appended(&appended.origin, self.head.position + 1);
+            self.head = appended.clone();
+            self.last_object = Some(LastObject::new(there.name(), there.bytes()));
+            return Ok(Some(name));
+        }
+        self.jump_ahead().await?;
+        Ok(None)
     }
 
     /// Refuses when this machine's clock is off from the store's.
@@ -259,7 +352,7 @@ impl Writer {
                 if checked.is_some_and(|ago_us| (0..HOUR_US).contains(&ago_us)) {
                     return Ok(());
                 }
-                now.micros_since(self.store_time().await?)
+                now.micros_since(self.store.time(self.head.origin.as_str()).await?)
             }
         };
         if off_us.abs() > CLOCK_OFF_MAX_US {
@@ -267,15 +360,6 @@ impl Writer {
         }
         self.clock_checked_at = Some(now);
         Ok(())
-    }
-
-    /// What the store's clock says: object storage tells its time only by dating what is written.
-    async fn store_time(&self) -> Result<Time, StoreError> {
-        let name = format!("nodes/{}.clock", self.head.origin);
-        self.store.overwrite(&name, "abide\n".into()).await?;
-        let found = self.store.objects().head(&Path::from(name.as_str())).await;
-        let found = found.map_err(|source| StoreError::of("read", name, source))?;
-        Ok(Time::from_micros(found.last_modified.timestamp_micros()))
     }
 }
 

@@ -63,7 +63,7 @@ pub(crate) fn encode(place: &Place<'_>, content: &Content) -> Result<SealedObjec
     writer.close().map_err(JournalError::encode)?;
     seal::set(place.store.chain(), &mut file)
         .ok_or_else(|| JournalError::encode("the seal has no place in the footer"))?;
-    Ok(SealedObject { name: ObjectName { origin: origin.clone(), first }, bytes: file.into(), head })
+    Ok(SealedObject { name: ObjectName::appended(origin, first), bytes: file.into(), head })
 }
 
 /// The links of all rows, one after the other, and the last of them.

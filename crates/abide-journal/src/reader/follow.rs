@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use abide_model::{Origin, Position, Positions};
 
-use super::Reader;
+use super::{LOOKS_MAX, Listing, Reader};
 use crate::{
     chain::{Head, Link},
     error::{Damage, DamageKind, JournalError},
@@ -14,14 +14,18 @@ use crate::{
 /// Follows all origins from some positions on. It does not wait: [`Follower::next`] answers `None`
 /// where nothing more is to be seen, and the caller decides when to ask again.
 ///
-/// "Not found" is not the end of a journal. [`Follower::confirm`] makes sure by listing, and has to
-/// be called within each staleness bound; [`Reader::follow`] calls it first.
+/// "Not found" is not the end of a journal, and what is found under a name may stand there for the
+/// second time, written by a writer that slept while that name was used, rolled up and deleted. So
+/// [`Follower::confirm`] makes sure of both by listing: nothing that was handed out may be answered
+/// from before it has come back without an error, and it has to be called within each staleness
+/// bound. [`Reader::follow`] calls it first.
 #[derive(Debug)]
 pub struct Follower {
     reader: Reader,
     origins: BTreeMap<Origin, Place>,
     /// The origin that was served last, so that a busy one does not hold up the others.
     served: Option<Origin>,
+    confirmed: bool,
 }
 
 #[derive(Debug, Default)]
@@ -29,8 +33,14 @@ struct Place {
     position: Position,
     /// Of `position`, once it was read here.
     link: Option<Link>,
-    /// The object that holds the next position, where it does not begin with it.
+    /// The appended object that holds the next position without beginning with it.
     within: Option<ObjectName>,
+    /// As the last listing showed them; where one holds the next position, it is what is read.
+    roll_ups: Vec<ObjectName>,
+    /// Up to here a listing has shown that what was read is the journal.
+    confirmed: Position,
+    /// The ends of the objects that were handed out since.
+    unconfirmed: Vec<(Position, Link)>,
 }
 
 /// One object, of which the records after a position are new.
@@ -50,20 +60,22 @@ impl Followed {
 impl Reader {
     /// Begins to follow after `from`; an origin that it does not name is followed from its start.
     pub async fn follow(&self, from: &Positions) -> Result<Follower, JournalError> {
-        let place = |position| Place { position, ..Place::default() };
-        let origins = from.iter().map(|(origin, position)| (origin.clone(), place(position))).collect();
-        let mut follower = Follower { reader: self.clone(), origins, served: None };
-        follower.confirm().await?;
-        Ok(follower)
+        self.follow_places(from.iter().map(|(origin, position)| (origin.clone(), Place::new(position, None))))
+            .await
     }
-}
 
-impl Reader {
     /// [`Reader::follow`] for one who remembers the links too, so that nothing has to be read again.
     pub async fn follow_heads(&self, from: &[Head]) -> Result<Follower, JournalError> {
-        let place = |head: &Head| Place { position: head.position, link: Some(head.link), within: None };
-        let origins = from.iter().map(|head| (head.origin.clone(), place(head))).collect();
-        let mut follower = Follower { reader: self.clone(), origins, served: None };
+        let place = |head: &Head| (head.origin.clone(), Place::new(head.position, Some(head.link)));
+        self.follow_places(from.iter().map(place)).await
+    }
+
+    async fn follow_places(
+        &self,
+        places: impl Iterator<Item = (Origin, Place)>,
+    ) -> Result<Follower, JournalError> {
+        let origins = places.collect();
+        let mut follower = Follower { reader: self.clone(), origins, served: None, confirmed: false };
         follower.confirm().await?;
         Ok(follower)
     }
@@ -90,21 +102,41 @@ impl Follower {
         for origin in self.turn() {
             if let Some(followed) = self.next_of(&origin).await? {
                 self.served = Some(origin);
+                self.confirmed = false;
                 return Ok(Some(followed));
             }
         }
         Ok(None)
     }
 
-    /// Lists what there is: finds new origins, and makes sure that where nothing more was found
-    /// there is nothing more. A hole is damage.
+    /// The next object, or `None` once a listing has shown that all that was handed out is the journal
+    /// and that there is no more of it.
+    pub async fn next_or_confirmed(&mut self) -> Result<Option<Followed>, JournalError> {
+        for _ in 0..LOOKS_MAX {
+            if let Some(followed) = self.next().await? {
+                return Ok(Some(followed));
+            }
+            if self.confirmed {
+                return Ok(None);
+            }
+            self.confirm().await?;
+        }
+        let (origin, place) = self.origins.first_key_value().expect("there is more of some origin");
+        Err(Damage::new(&place.next_name(origin), None, DamageKind::Missing).into())
+    }
+
+    /// Lists what there is: finds new origins, makes sure that what was handed out is the journal,
+    /// and that where nothing more was found there is nothing more. A hole that no roll-up fills is
+    /// damage.
     pub async fn confirm(&mut self) -> Result<(), JournalError> {
         for origin in self.reader.origins().await? {
             self.origins.entry(origin).or_default();
         }
+        let mut more = false;
         for (origin, place) in &mut self.origins {
-            place.confirm(&self.reader, origin).await?;
+            more |= place.confirm(&self.reader, origin).await?;
         }
+        self.confirmed = !more;
         Ok(())
     }
 
@@ -117,69 +149,142 @@ impl Follower {
 
     async fn next_of(&mut self, origin: &Origin) -> Result<Option<Followed>, JournalError> {
         let place = self.origins.get_mut(origin).expect("it is one of those followed");
-        let name = place
-            .within
-            .clone()
-            .unwrap_or_else(|| ObjectName { origin: origin.clone(), first: place.position + 1 });
+        let name = place.next_name(origin);
         let Some(object) = self.reader.read(&name).await? else { return Ok(None) };
-        let continues = match place.link {
-            Some(link) if place.within.is_none() => object.previous() == link,
-            _ => true,
-        };
-        if !continues {
-            return Err(Damage::new(&name, object.first(), DamageKind::Unchained).into());
+        if !place.is_continued_by(&object)? {
+            // Unless it is what was read before that is none of the journal's.
+            place.confirm(&self.reader, origin).await?;
+            return Err(Damage::new(object.name(), place.position + 1, DamageKind::Unchained).into());
         }
         let after = place.position;
-        *place = Place { position: object.last(), link: Some(object.head().link), within: None };
+        place.go_on_after(&object);
         Ok(Some(Followed { object, after }))
     }
 }
 
 impl Place {
-    async fn confirm(&mut self, reader: &Reader, origin: &Origin) -> Result<(), JournalError> {
-        let next = ObjectName { origin: origin.clone(), first: self.position + 1 };
-        // Where this follower has read up to the position itself, earlier objects tell nothing new.
-        let known = (self.link.is_some() || self.position == 0)
-            .then(|| ObjectName { first: self.position, ..next.clone() });
-        let objects = reader.list(origin, known.as_ref()).await?.objects;
-        if objects.iter().any(|object| object.name == next) {
-            self.within = None;
+    fn new(position: Position, link: Option<Link>) -> Self {
+        Self { position, link, confirmed: position, ..Self::default() }
+    }
+
+    fn next_name(&self, origin: &Origin) -> ObjectName {
+        let next = self.position + 1;
+        let holds = |name: &&ObjectName| name.first <= next && name.rolled_to >= Some(next);
+        let rolled = self.roll_ups.iter().filter(holds).max_by_key(|name| name.rolled_to);
+        rolled.or(self.within.as_ref()).cloned().unwrap_or_else(|| ObjectName::appended(origin, next))
+    }
+
+    fn is_continued_by(&self, object: &JournalObject) -> Result<bool, JournalError> {
+        let Some(link) = self.link else { return Ok(true) };
+        let theirs =
+            if object.first() > self.position { object.previous() } else { object.link_at(self.position)? };
+        Ok(theirs == link)
+    }
+
+    fn go_on_after(&mut self, object: &JournalObject) {
+        let link = object.head().link;
+        (self.position, self.link, self.within) = (object.last(), Some(link), None);
+        // What a roll-up says is the journal, and so is all that it goes on from.
+        if object.name().is_roll_up() {
+            self.unconfirmed.clear();
+            self.confirmed = self.position;
+        } else {
+            self.unconfirmed.push((self.position, link));
+        }
+    }
+
+    /// Returns whether there is more to be read.
+    async fn confirm(&mut self, reader: &Reader, origin: &Origin) -> Result<bool, JournalError> {
+        if self.link.is_none() && self.position > 0 {
+            self.find_holder(reader, origin).await?;
+        }
+        let next = ObjectName::appended(origin, self.position + 1);
+        for _ in 0..LOOKS_MAX {
+            let listing = reader.list(origin, self.confirmed).await?;
+            if !self.is_journal(reader, origin, &listing).await? {
+                continue;
+            }
+            self.roll_ups = listing.roll_ups.iter().map(|entry| entry.name.clone()).collect();
+            if listing.roll_up_of(next.first).is_some() {
+                self.within = None;
+                return Ok(true);
+            }
+            if let Some(within) = self.within.take()
+                && reader.read(&within).await?.is_some()
+            {
+                self.within = Some(within);
+                return Ok(true);
+            }
+            if listing.newest().is_none_or(|newest| newest.name.first < next.first) {
+                return Ok(false);
+            }
+            // What was listed later may have been written after the next one was looked for, and
+            // what is not there may have been rolled up after it was listed.
+            let listed = listing.appended.iter().any(|entry| entry.name == next);
+            if listed || reader.read(&next).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Err(Damage::new(&next, next.first, DamageKind::Missing).into())
+    }
+
+    /// Whether what was handed out since the last listing agrees with the roll-ups that hold it by
+    /// now; what no roll-up holds stands under names that were never free. `false` if that has to be
+    /// looked at again.
+    async fn is_journal(
+        &mut self,
+        reader: &Reader,
+        origin: &Origin,
+        listing: &Listing,
+    ) -> Result<bool, JournalError> {
+        if !self.unconfirmed.is_empty()
+            && let Some(roll_up) = listing
+                .roll_ups
+                .iter()
+                .filter(|entry| entry.name.first <= self.position)
+                .max_by_key(|entry| entry.name.rolled_to)
+        {
+            let Some(roll_up) = reader.read(&roll_up.name).await? else { return Ok(false) };
+            let until = roll_up.last().min(self.position);
+            let handed_out = self.unconfirmed.iter().find(|(position, _)| *position == until);
+            if handed_out.map(|(_, link)| *link) != Some(roll_up.link_at(until)?) {
+                return Err(JournalError::Overtaken { origin: origin.clone(), after: self.confirmed });
+            }
+        }
+        self.unconfirmed.clear();
+        self.confirmed = self.position;
+        Ok(true)
+    }
+
+    /// Finds the object in which the position stands that is followed from, and its link.
+    async fn find_holder(&mut self, reader: &Reader, origin: &Origin) -> Result<(), JournalError> {
+        let next = ObjectName::appended(origin, self.position + 1);
+        if reader.list(origin, self.position).await?.cover().iter().any(|entry| entry.name == next) {
             return Ok(());
         }
-        let later = objects.iter().any(|object| object.name.first > next.first);
-        if known.is_none() {
-            let earlier = objects.into_iter().map(|object| object.name).rfind(|name| name.first < next.first);
-            let holder = self
-                .find_holder(reader, earlier.unwrap_or(ObjectName { first: 1, ..next.clone() }), later)
-                .await?;
-            if holder.last() > self.position {
-                self.within = Some(holder.name().clone());
-                return Ok(());
-            }
-            self.link = Some(holder.head().link);
-        }
-        // What was listed later may have been written after the next one was looked for.
-        if later && reader.read(&next).await?.is_none() {
-            return Err(Damage::new(&next, next.first, DamageKind::Missing).into());
-        }
+        let Some(holder) = reader.holding(origin, self.position).await? else {
+            return Err(self.hole(reader, origin).await?.into());
+        };
+        self.link = Some(holder.link_at(self.position)?);
+        let begun = holder.last() > self.position && !holder.name().is_roll_up();
+        self.within = begun.then(|| holder.name().clone());
         Ok(())
     }
 
-    /// The object that holds the position, from `name` on. A listing may lag, so names decide.
-    async fn find_holder(
-        &self,
-        reader: &Reader,
-        mut name: ObjectName,
-        later: bool,
-    ) -> Result<JournalObject, JournalError> {
-        while let Some(object) = reader.read(&name).await? {
-            if object.last() >= self.position {
-                return Ok(object);
-            }
-            name.first = object.last() + 1;
+    /// The position that is followed from is not there: a hole if something comes after it; else
+    /// the tail was cut.
+    async fn hole(&self, reader: &Reader, origin: &Origin) -> Result<Damage, JournalError> {
+        let end = reader.newest(origin, 0).await?.map_or(0, |newest| newest.last());
+        if end < self.position {
+            let next = ObjectName::appended(origin, end + 1);
+            return Ok(Damage::new(&next, self.position, DamageKind::BehindMemory));
         }
-        // A hole if something comes after it; else the tail was cut.
-        let what = if later { DamageKind::Missing } else { DamageKind::BehindMemory };
-        Err(Damage::new(&name, self.position, what).into())
+        let cover = reader.list(origin, 0).await?.cover();
+        let before = match cover.iter().rfind(|entry| entry.name.first <= self.position) {
+            Some(entry) => reader.read(&entry.name).await?,
+            None => None,
+        };
+        let next = ObjectName::appended(origin, before.map_or(0, |before| before.last()) + 1);
+        Ok(Damage::new(&next, self.position, DamageKind::Missing))
     }
 }

@@ -43,7 +43,7 @@ async fn any_changed_byte_is_found() {
     let (objects, store, _) = journal_of_five().await;
     let whole = read(&objects, 5).await;
     let reader = Reader::new(&store);
-    let middle = abide_journal::ObjectName { origin: origin("eu-1"), first: 5 };
+    let middle = abide_journal::ObjectName::appended(&origin("eu-1"), 5);
     for at in 0..whole.len() {
         let mut changed = whole.to_vec();
         changed[at] ^= 1 << (at % 8);

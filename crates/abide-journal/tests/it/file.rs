@@ -191,7 +191,7 @@ fn with_column(batch: &RecordBatch, name: &str, column: ArrayRef) -> RecordBatch
 async fn what_is_not_known_is_refused() {
     let (objects, store, bytes) = written(&signals(0..3)).await;
     let (metadata, batch) = plain(bytes);
-    let name = ObjectName { origin: origin("eu-1"), first: 1 };
+    let name = ObjectName::appended(&origin("eu-1"), 1);
     let reader = Reader::new(&store);
     let with = |key: &str, value: &str| -> Vec<KeyValue> {
         let changed = |pair: &KeyValue| {

@@ -7,6 +7,8 @@ mod batch;
 mod damage;
 mod file;
 mod rekey;
+mod roll_up;
 mod round_trip;
+mod spool;
 mod store;
 mod world;

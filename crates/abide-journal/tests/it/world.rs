@@ -86,7 +86,7 @@ pub(crate) fn signals(people: std::ops::Range<u64>) -> Vec<Record> {
 pub(crate) async fn follow(store: &Store, from: &Positions) -> Vec<(Origin, Position, Record)> {
     let mut follower = Reader::new(store).follow(from).await.unwrap();
     let mut seen = Vec::new();
-    while let Some(followed) = follower.next().await.unwrap() {
+    while let Some(followed) = follower.next_or_confirmed().await.unwrap() {
         let origin = followed.object.name().origin.clone();
         for record in followed.records() {
             let (position, record) = record.unwrap();
