@@ -6,7 +6,7 @@
 //! from which all others start.
 //!
 //! What this crate never does: answer before everything it found is in, go back behind a position,
-//! or change or delete an object.
+//! change an object, or delete what one of the newest two snapshots consists of.
 
 mod cache;
 mod delta;
@@ -14,6 +14,7 @@ mod ephemeral;
 mod error;
 mod manifest;
 mod merge;
+mod obsolete;
 mod replica;
 mod snapshots;
 mod sorter;
@@ -25,6 +26,7 @@ pub use ephemeral::Ephemeral;
 pub use error::ReplicaError;
 pub use manifest::{InvalidManifest, Manifest, Part, SNAPSHOT_FORMAT};
 pub use merge::{MergeError, Merged};
+pub use obsolete::{Obsolete, ObsoleteObject, SnapshotWait, SnapshotWaitTooShort, delete_obsolete, obsolete};
 pub use replica::{Replica, ReplicaConfig};
 pub use snapshots::{Compacted, check_part, newest, read};
 pub use state_table::StateTableError;

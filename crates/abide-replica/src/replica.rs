@@ -9,7 +9,9 @@ use std::{
 
 use abide_enforce::{Overlay, Snapshot, Sources};
 use abide_index::list::List;
-use abide_journal::{ActivationRecord, Followed, Follower, Head, Reader, Record, Store};
+use abide_journal::{
+    ActivationRecord, Followed, Follower, Head, JournalError, JournalObject, Reader, Record, Store,
+};
 use abide_model::{Origin, Positions, Retractions, Signal, Time};
 use abide_rules::Ruleset;
 
@@ -100,16 +102,13 @@ impl Replica {
     ) -> Result<Self, ReplicaError> {
         store.refuse_moved().await?;
         let cache = Cache::new(&config.cache_dir)?;
-        let manifest = crate::snapshots::newest(store).await?;
-        cache.tidy(manifest.as_ref().map(|manifest| &manifest.index), now);
-        let reader = Reader::new(store);
-        let (follower, base) = match &manifest {
-            None => (reader.follow(&Positions::default()).await?, None),
-            Some(manifest) => {
-                let base = cache.open(store, &manifest.index).await?;
-                (reader.follow_heads(&manifest.heads).await?, Some(Arc::new(base)))
-            }
+        let (manifest, base) = match crate::snapshots::open_newest(store, &cache).await? {
+            Some((manifest, base)) => (Some(manifest), Some(Arc::new(base))),
+            None => (None, None),
         };
+        cache.tidy(manifest.as_ref().map(|manifest| &manifest.index), now);
+        let heads = manifest.as_ref().map(|manifest| manifest.heads.as_slice()).unwrap_or_default();
+        let follower = Reader::new(store).follow_heads(heads).await?;
         let start = manifest.clone();
         let mut replica = Self {
             store: store.clone(),
@@ -194,8 +193,12 @@ impl Replica {
         Ok(())
     }
 
-    /// A local copy that turned out to be damaged is not used again by whoever opens it next.
+    /// A local copy that turned out to be damaged is not used again by whoever opens it next, and
+    /// what turned out not to be the journal is in here by now.
     fn distrust(&mut self, error: &ReplicaError) {
+        if matches!(error, ReplicaError::Journal(JournalError::Overtaken { .. })) {
+            self.incomplete = true;
+        }
         if error.is_damaged_list() {
             self.incomplete = true;
             if let Some(manifest) = &self.manifest {
@@ -204,19 +207,21 @@ impl Replica {
         }
     }
 
+    /// Reads what there is until a listing has confirmed that it is the journal and all of it.
     async fn read_all(&mut self) -> Result<(), ReplicaError> {
-        loop {
-            let followed = match self.pending.take() {
-                Some(followed) => followed,
-                None => match self.follower.next().await? {
-                    Some(followed) => followed,
-                    None => return Ok(()),
-                },
-            };
+        while let Some(followed) = self.next_object().await? {
             if let Err(error) = self.take(&followed).await {
                 self.pending = Some(followed);
                 return Err(error);
             }
+        }
+        Ok(())
+    }
+
+    async fn next_object(&mut self) -> Result<Option<Followed>, ReplicaError> {
+        match self.pending.take() {
+            Some(followed) => Ok(Some(followed)),
+            None => Ok(self.follower.next_or_confirmed().await?),
         }
     }
 
@@ -251,15 +256,20 @@ impl Replica {
         Ok(())
     }
 
-    /// Lets a batch count, whose signals may lie in objects read long ago.
+    /// Lets a batch count, whose signals may lie in objects read long ago and rolled up since.
     async fn commit(&mut self, batch: &str) -> Result<(), ReplicaError> {
-        let earlier = self.open_batches.earlier(batch);
+        let mut earlier = self.open_batches.earlier(batch);
+        earlier.sort();
         let reader = Reader::new(&self.store);
+        let mut read: Option<JournalObject> = None;
         for name in earlier {
-            let object = reader
-                .read(&name)
-                .await?
-                .ok_or_else(|| ReplicaError::MissingObject { name: name.clone() })?;
+            let is_read =
+                |object: &JournalObject| object.name().origin == name.origin && name.first <= object.last();
+            if read.as_ref().is_some_and(is_read) {
+                continue;
+            }
+            let object = reader.holding(&name.origin, name.first).await?;
+            let object = object.ok_or_else(|| ReplicaError::MissingObject { name: name.clone() })?;
             for record in object.records() {
                 if let (_, Record::Signal(signal)) = record?
                     && signal.batch.as_str() == batch
@@ -267,6 +277,7 @@ impl Replica {
                     self.count(&signal)?;
                 }
             }
+            read = Some(object);
         }
         let held = self.open_batches.close(batch);
         held.iter().try_for_each(|signal| self.count(signal))

@@ -2,6 +2,7 @@
 
 use std::{fs::File, io::Read, path::Path};
 
+use abide_index::list::List;
 use abide_journal::{Created, Retry, Store, StoreError};
 use abide_model::{Positions, Time};
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use object_store::{ObjectStoreExt as _, WriteMultipart, path::Path as ObjectPath
 use sha2::{Digest, Sha256};
 
 use crate::{
+    cache::{Cache, CacheError},
     error::ReplicaError,
     manifest::{InvalidManifest, Manifest, Part},
     replica::Replica,
@@ -40,6 +42,32 @@ pub async fn newest(store: &Store) -> Result<Option<Manifest>, ReplicaError> {
     let listed = if number == 0 { None } else { read(store, number).await? };
     // A listing may lag behind; what is there can always be read.
     Ok(newest_after(store, number).await?.or(listed))
+}
+
+/// The newest snapshot whose list can be opened. One whose parts vanished was superseded in the
+/// meantime, and the next look finds its successor; if there is none, the one before still tells
+/// everything together with the journal.
+pub(crate) async fn open_newest(
+    store: &Store,
+    cache: &Cache,
+) -> Result<Option<(Manifest, List)>, ReplicaError> {
+    let mut gone = 0;
+    loop {
+        let Some(manifest) = newest(store).await? else { return Ok(None) };
+        match cache.open(store, &manifest.index).await {
+            Err(CacheError::Missing { .. }) if manifest.number > gone => gone = manifest.number,
+            Err(missing @ CacheError::Missing { .. }) => {
+                let before = match manifest.number.checked_sub(1) {
+                    Some(number) => read(store, number).await?,
+                    None => None,
+                };
+                let Some(before) = before else { return Err(missing.into()) };
+                let list = cache.open(store, &before.index).await.map_err(|_| missing)?;
+                return Ok(Some((before, list)));
+            }
+            opened => return Ok(Some((manifest, opened?))),
+        }
+    }
 }
 
 async fn newest_after(store: &Store, mut number: u64) -> Result<Option<Manifest>, ReplicaError> {
@@ -74,14 +102,17 @@ impl Replica {
     ) -> Result<Compacted, ReplicaError> {
         // Not published first: what is too much for memory is to be merged once, not twice.
         self.catch_up(now).await?;
-        let held = self.manifest.as_ref().map_or(0, |held| held.number);
-        let others = newest_after(&self.store, held).await?;
-        let newest = others.as_ref().or(self.manifest.as_ref());
+        // By listing: the one after the one held here may be deleted already.
+        let newest = newest(&self.store).await?;
         let (number, positions) =
-            newest.map(|newest| (newest.number, newest.positions())).unwrap_or_default();
+            newest.as_ref().map(|newest| (newest.number, newest.positions())).unwrap_or_default();
         let heads = self.heads();
         let own: Positions = heads.iter().map(|head| (head.origin.clone(), head.position)).collect();
-        if positions.covers(&own) {
+        let stands = match &newest {
+            Some(newest) => parts_stand(&self.store, newest).await?,
+            None => true,
+        };
+        if positions.covers(&own) && stands {
             self.publish(now)?;
             return Ok(Compacted::Nothing);
         }
@@ -116,6 +147,10 @@ impl Replica {
         if !commit(&self.store, &mut manifest).await? {
             return Ok(Compacted::Overtaken);
         }
+        if !came_in_time(&self.store, &manifest).await? {
+            self.store.delete(&Manifest::object_name(manifest.number)).await?;
+            return Ok(Compacted::Overtaken);
+        }
         // The snapshot stands. A local copy that cannot be kept is fetched by whoever needs it, who
         // also learns why.
         let _ = self.cache.install(&index_path, &manifest.index);
@@ -142,6 +177,34 @@ async fn commit(store: &Store, manifest: &mut Manifest) -> Result<bool, ReplicaE
             }
         }
     }
+}
+
+/// Whether a manifest that was just created is in force. A compactor that slept may have taken a
+/// number that was used and deleted, or its parts may have been deleted as nobody's.
+async fn came_in_time(store: &Store, manifest: &Manifest) -> Result<bool, ReplicaError> {
+    if !parts_stand(store, manifest).await? {
+        return Ok(false);
+    }
+    // Manifests are deleted in order: with the one before it, this number's was never deleted.
+    if manifest.number > 1 && read(store, manifest.number - 1).await?.is_some() {
+        return Ok(true);
+    }
+    let newest = newest(store).await?.map_or(0, |newest| newest.number);
+    Ok(match read(store, manifest.number + 1).await? {
+        Some(next) => next.positions().covers(&manifest.positions()),
+        None => newest <= manifest.number,
+    })
+}
+
+async fn parts_stand(store: &Store, manifest: &Manifest) -> Result<bool, ReplicaError> {
+    for part in [&manifest.index, &manifest.states] {
+        match store.objects().head(&ObjectPath::from(part.name.as_str())).await {
+            Ok(_) => {}
+            Err(object_store::Error::NotFound { .. }) => return Ok(false),
+            Err(source) => return Err(StoreError::of("read", part.name.as_str(), source).into()),
+        }
+    }
+    Ok(true)
 }
 
 /// What is larger than this is uploaded in pieces of this size.

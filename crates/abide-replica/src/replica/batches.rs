@@ -20,10 +20,7 @@ pub(crate) struct OpenBatches {
 
 impl OpenBatches {
     pub(crate) fn of(manifest: &Manifest) -> Self {
-        let name = |(origin, first): &(_, u64)| ObjectName {
-            origin: abide_model::Origin::clone(origin),
-            first: *first,
-        };
+        let name = |(origin, first): &(_, u64)| ObjectName::appended(origin, *first);
         let earlier = manifest
             .open_batches
             .iter()

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use abide_journal::{Record, RetractionRecord, Store, Writer};
+use abide_journal::{Record, RetractionRecord, RollUpConfig, RolledWait, Store, Writer, roll_up, sweep};
 use abide_model::{Retraction, Signal};
 use abide_replica::{Compacted, Ephemeral, Replica, ReplicaConfig};
 use object_store::memory::InMemory;
@@ -70,6 +70,16 @@ impl World {
         self.writer.append(&records, NOW).await.unwrap();
     }
 
+    /// Everything that can be is rolled up, as if it had stood for long.
+    async fn roll_up(&self, deletes: bool) {
+        let later = self.store.time("test").await.unwrap().plus_micros(8 * 86_400_000_000);
+        let config = RollUpConfig { objects_min: 1, ..RollUpConfig::new(9) };
+        roll_up(&self.store, &config, later).await.unwrap();
+        if deletes {
+            sweep(&self.store, RolledWait::default(), later, &mut |_| ()).await.unwrap();
+        }
+    }
+
     fn config(&self, name: &str, overlay_max: usize, memory_max_bytes: usize) -> ReplicaConfig {
         config(&self.dir.path().join(name), overlay_max, memory_max_bytes)
     }
@@ -86,11 +96,15 @@ async fn compact(replica: &mut Replica, unique: u64) -> Compacted {
 proptest! {
     #![proptest_config(ProptestConfig { cases: cases(48), ..ProptestConfig::default() })]
 
-    /// Through the overlay alone, through spills, through merges in next to no memory, compacted every
-    /// few steps, started from a snapshot or replayed whole: the list is what the model says after
+    /// Through the overlay alone, through spills, through merges in next to no memory, while the journal
+    /// is rolled up and what was rolled up is deleted or not, compacted every few steps, started from a snapshot or replayed whole: the list is what the model says after
     /// every step, and an import that was not committed or was taken back might as well not have been.
     #[test]
-    fn every_way_of_taking_in_is_the_same(steps in steps(), compact_every in 1_usize..4) {
+    fn every_way_of_taking_in_is_the_same(
+        steps in steps(),
+        compact_every in 1_usize..4,
+        deletes in any::<bool>(),
+    ) {
         run(async {
             let mut world = World::new().await;
             let mut follower = open(&world.store, &world.config("overlay", usize::MAX, 1 << 20)).await.unwrap();
@@ -104,6 +118,9 @@ proptest! {
                 {
                     replica.refresh(NOW).await.unwrap();
                     assert_is(&replica.snapshot(), &world.model, PEOPLE, name);
+                }
+                if at % 2 == 1 {
+                    world.roll_up(deletes).await;
                 }
                 if at % compact_every == 0 {
                     let compacted = compact(&mut compactor, at as u64).await;

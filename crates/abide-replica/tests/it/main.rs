@@ -13,6 +13,7 @@
 mod damage;
 mod laws;
 mod model;
+mod obsolete;
 mod sim;
 mod stores;
 mod world;

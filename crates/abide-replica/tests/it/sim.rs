@@ -6,12 +6,18 @@
 mod actors;
 mod auditor;
 mod crash;
+mod keeper;
+mod region;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{cell::RefCell, collections::BTreeMap, sync::Arc, time::Duration};
 
 use abide_journal::Store;
-use abide_testkit::{Faults, FaultyStore, SimClock};
-use futures::{TryStreamExt, future::join_all};
+use abide_model::Time;
+use abide_testkit::{DatedStore, Faults, FaultyStore, SimClock};
+use futures::{
+    FutureExt, TryStreamExt,
+    future::{LocalBoxFuture, join_all},
+};
 use object_store::{ObjectStore, ObjectStoreExt, memory::InMemory, path::Path as ObjectPath};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -19,13 +25,28 @@ use rand_chacha::ChaCha8Rng;
 use self::{
     actors::{Actor, Follower, Writing},
     auditor::{Auditor, Ledger},
+    keeper::Keeper,
+    region::Region,
 };
 use crate::world::{NOW, init, secret};
 
-const ROUNDS: u32 = 60;
+const DAY_US: i64 = 24 * 3_600_000_000;
+const DAYS: i64 = 30;
 /// After the faults have stopped, everyone has caught up within so many tries.
 const TRIES_MAX: u32 = 3;
-const SEEDS: u64 = 12;
+const SEEDS: u64 = 4;
+
+/// Everything fails now and then, and whoever asks for something may be suspended for up to twelve
+/// days in the middle of it: longer than anything waits.
+const WEATHER: Faults = Faults {
+    write_refused: 0.05,
+    answer_lost: 0.1,
+    read_failed: 0.01,
+    list_failed: 0.02,
+    stalled: 0.001,
+    stall_max_s: 12 * 86_400,
+    ..Faults::MANY
+};
 
 /// What a run comes to: the names and digests of everything in the store, and what happened.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,29 +56,32 @@ struct End {
 }
 
 fn run(seed: u64) -> End {
-    // Pauses between retries pass at once, in the order in which they end.
+    // Where everybody sleeps, time passes at once.
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(live(seed))
 }
 
 async fn live(seed: u64) -> End {
-    let objects = Arc::new(InMemory::new());
-    init(objects.clone()).await;
-    let faulty = FaultyStore::new(objects.clone(), seed, Faults::MANY);
+    let clock = SimClock::of_runtime(NOW);
+    let objects = Arc::new(DatedStore::new(Arc::new(InMemory::new()), clock.clone()));
+    let well = init(objects.clone()).await;
+    let faulty = FaultyStore::new(objects.clone(), seed, WEATHER);
     let store = open_store(&faulty).await;
-    let clock = SimClock::new(NOW);
     let scratch = tempfile::tempdir().unwrap();
     let ledger = Ledger::default();
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let until = clock.now().plus_micros(DAYS * DAY_US);
 
-    let mut writers: Vec<Writing> = [("eu-1", 0), ("us-1", 30_000_000), ("eu-1", -2_000_000)]
-        .into_iter()
-        .enumerate()
-        .map(|(number, (origin, skew))| {
-            Writing::new(number, origin, store.clone(), clock.node(skew), ledger.clone())
-        })
-        .collect();
+    let mut lines = vec![faulty.clone()];
+    let mut writers = Vec::new();
+    for (number, (origin, skew_us)) in
+        [("eu-1", 0), ("us-1", 30_000_000), ("eu-1", -2_000_000), ("eu-1", 0)].into_iter().enumerate()
+    {
+        let line = FaultyStore::new(objects.clone(), rng.random(), WEATHER);
+        lines.push(line.clone());
+        writers.push(Writing::new(number, origin, line, clock.node(skew_us), ledger.clone()).await);
+    }
     let mut followers: Vec<Follower> =
         [(2, 1 << 20, false), (usize::MAX, 1 << 20, false), (3, 400, true), (8, 1 << 20, true)]
             .into_iter()
@@ -67,32 +91,107 @@ async fn live(seed: u64) -> End {
                 Follower::new(dir, overlay_max, memory_max_bytes, compacts, store.clone(), clock.clone())
             })
             .collect();
-    let mut auditor = Auditor::new(ledger.clone());
+    let mut keepers = [Keeper::new(store.clone(), ledger.clone()), Keeper::new(store, ledger.clone())];
+    let line = FaultyStore::new(objects.clone(), rng.random(), WEATHER);
+    lines.push(line.clone());
+    let mut region = Region::new(line, clock.node(5_000_000), ledger.clone()).await;
+    let auditor = RefCell::new(Auditor::new(ledger.clone()));
 
-    for _ in 0..ROUNDS {
-        clock.advance(rng.random_range(1_000..20_000_000));
-        let mut acts = Vec::new();
-        let actors = writers.iter_mut().map(|writer| writer as &mut dyn Actor);
-        for actor in actors.chain(followers.iter_mut().map(|follower| follower as &mut dyn Actor)) {
-            if rng.random_bool(0.6) {
-                let seed = rng.random();
-                // One in eight is killed at some moment of what it is doing.
-                let polls = if rng.random_bool(0.125) { rng.random_range(0..60) } else { u32::MAX };
-                acts.push(crash::within(polls, actor, ChaCha8Rng::seed_from_u64(seed)));
-            }
-        }
-        join_all(acts).await;
-        followers.iter().for_each(|follower| auditor.look_at(follower));
+    let actors = writers.iter_mut().map(|writer| writer as &mut dyn Actor);
+    let actors = actors.chain(followers.iter_mut().map(|follower| follower as &mut dyn Actor));
+    let actors = actors.chain(keepers.iter_mut().map(|keeper| keeper as &mut dyn Actor));
+    let actors = actors.chain(std::iter::once(&mut region as &mut dyn Actor));
+    let mut lives: Vec<LocalBoxFuture<'_, ()>> = Vec::new();
+    for actor in actors {
+        let rng = ChaCha8Rng::seed_from_u64(rng.random());
+        lives.push(life(actor, rng, &clock, until, &auditor).boxed_local());
     }
+    lives.push(watch(&lines, &objects, &well, &clock, until, &auditor).boxed_local());
+    join_all(lives).await;
 
-    faulty.heal();
+    lines.iter().for_each(FaultyStore::heal);
     assert!(faulty.faults_injected() > 0, "a world without faults shows nothing");
+    region.upload_all().await;
     for follower in &mut followers {
         follower.catch_up(TRIES_MAX).await;
-        auditor.look_at(follower);
+        auditor.borrow_mut().look_at(follower);
     }
-    auditor.conclude(&*objects, &store, &followers).await;
+    auditor.into_inner().conclude(&*objects, &well, &followers).await;
+    // When all has been rolled up and deleted that can be, it is still the same journal.
+    let before = auditor::journal(&well).await;
+    tokio::time::sleep(Duration::from_secs(2 * 3_600)).await;
+    keepers[0].tidy().await;
+    tokio::time::sleep(Duration::from_secs(8 * 86_400)).await;
+    keepers[0].tidy().await;
+    assert_eq!(auditor::journal(&well).await, before, "after the last roll-up");
+    auditor::assert_sound(&well).await;
+    ledger.count_strays(objects.written_again("journal/"));
     End { objects: contents(&*objects).await, events: ledger.events() }
+}
+
+/// Acts now and then: a few times in a minute, or not for a day.
+async fn life(
+    actor: &mut dyn Actor,
+    mut rng: ChaCha8Rng,
+    clock: &SimClock,
+    until: Time,
+    auditor: &RefCell<Auditor>,
+) {
+    loop {
+        let pause_s = match rng.random_range(0..10) {
+            0..3 => rng.random_range(0..60),
+            3..6 => rng.random_range(60..3_600),
+            _ => rng.random_range(3_600..36 * 3_600),
+        };
+        tokio::time::sleep(Duration::from_secs(pause_s)).await;
+        if clock.now() >= until {
+            return;
+        }
+        let seed = rng.random();
+        // One in eight is killed at some moment of what it is doing.
+        let polls = if rng.random_bool(0.125) { rng.random_range(0..120) } else { u32::MAX };
+        crash::within(polls, actor, ChaCha8Rng::seed_from_u64(seed)).await;
+        actor.show(&mut auditor.borrow_mut());
+    }
+}
+
+/// Looks every two hours at what was deleted; and after half an hour, lists show everything.
+async fn watch(
+    lines: &[FaultyStore],
+    objects: &DatedStore,
+    well: &Store,
+    clock: &SimClock,
+    until: Time,
+    auditor: &RefCell<Auditor>,
+) {
+    for half_hour in 0.. {
+        tokio::time::sleep(Duration::from_secs(1_800)).await;
+        lines.iter().for_each(FaultyStore::show_all);
+        if clock.now() >= until {
+            return;
+        }
+        if half_hour % 4 > 0 {
+            continue;
+        }
+        let names: BTreeMap<String, Time> = contents_dated(objects).await;
+        let newest = abide_replica::newest(well).await.unwrap();
+        let before = match newest.as_ref().and_then(|newest| newest.number.checked_sub(1)) {
+            Some(number) => abide_replica::read(well, number).await.unwrap(),
+            None => None,
+        };
+        auditor.borrow_mut().look_at_store(names, newest, before, clock.now());
+    }
+}
+
+async fn contents_dated(objects: &DatedStore) -> BTreeMap<String, Time> {
+    let listed: Vec<_> = objects.list(None).try_collect().await.unwrap();
+    listed
+        .into_iter()
+        .map(|meta| {
+            let at = Time::from_micros(meta.last_modified.timestamp_micros());
+            (meta.location.to_string(), at)
+        })
+        .collect()
 }
 
 /// A store that fails may fail at once.
@@ -131,22 +230,18 @@ fn nothing_is_lost_and_nobody_is_wrong() {
         all.add(&run(seed).events);
     }
     eprintln!("{all:?}");
-    all.assert_something_happened();
+    if number("ABIDE_SIM_SEED").is_none() {
+        all.assert_something_happened();
+    }
 }
 
 /// Else a seed could not be replayed.
 #[test]
 fn a_seed_is_a_world() {
-    for seed in [1, 2] {
-        let (once, again) = (run(seed), run(seed));
-        assert_eq!(once.events, again.events, "seed {seed}");
-        assert_eq!(
-            once.objects.keys().collect::<Vec<_>>(),
-            again.objects.keys().collect::<Vec<_>>(),
-            "seed {seed}"
-        );
-        for (name, bytes) in &once.objects {
-            assert!(again.objects[name] == *bytes, "seed {seed}: {name} differs");
-        }
+    let (once, again) = (run(1), run(1));
+    assert_eq!(once.events, again.events);
+    assert_eq!(once.objects.keys().collect::<Vec<_>>(), again.objects.keys().collect::<Vec<_>>());
+    for (name, bytes) in &once.objects {
+        assert!(again.objects[name] == *bytes, "{name} differs");
     }
 }

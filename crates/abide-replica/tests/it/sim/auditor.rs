@@ -3,8 +3,8 @@
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use abide_journal::{Reader, Record, Store, counts_at_once, verify};
-use abide_model::{Direction, FactSet, Key, Origin, Position, Positions, Signal};
-use abide_replica::{Replica, ReplicaConfig};
+use abide_model::{Direction, FactSet, Key, Origin, Position, Positions, Signal, Time};
+use abide_replica::{Manifest, Replica, ReplicaConfig};
 use object_store::ObjectStore;
 
 use super::actors::{Follower, PEOPLE};
@@ -12,6 +12,8 @@ use crate::{
     model::Model,
     world::{NOW, RULES, assert_is, keys_of, without_snapshots},
 };
+
+const HOUR_US: i64 = 3_600_000_000;
 
 /// What happened in a run, so that a run in which nothing happened is seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,10 +26,17 @@ pub(super) struct Events {
     pub(super) replicas_failed: u64,
     pub(super) snapshots: u64,
     pub(super) records: u64,
+    pub(super) rolled_up: u64,
+    pub(super) deleted: u64,
+    pub(super) snapshots_deleted: u64,
+    pub(super) spooled: u64,
+    /// Objects of writers that slept, and followers that had read one. Rare; not every run has one.
+    pub(super) strays: u64,
+    pub(super) overtaken: u64,
 }
 
 impl Events {
-    fn all(&self) -> [u64; 8] {
+    fn all(&self) -> [u64; 14] {
         [
             self.acknowledged,
             self.refused,
@@ -37,6 +46,12 @@ impl Events {
             self.replicas_failed,
             self.snapshots,
             self.records,
+            self.rolled_up,
+            self.deleted,
+            self.snapshots_deleted,
+            self.spooled,
+            self.strays,
+            self.overtaken,
         ]
     }
 
@@ -49,11 +64,17 @@ impl Events {
         self.replicas_failed += other.replicas_failed;
         self.snapshots += other.snapshots;
         self.records += other.records;
+        self.rolled_up += other.rolled_up;
+        self.deleted += other.deleted;
+        self.snapshots_deleted += other.snapshots_deleted;
+        self.spooled += other.spooled;
+        self.strays += other.strays;
+        self.overtaken += other.overtaken;
     }
 
     pub(super) fn assert_something_happened(&self) {
         assert!(
-            self.all().iter().all(|count| *count > 0),
+            self.all()[..12].iter().all(|count| *count > 0),
             "a run without some events shows little: {self:?}"
         );
     }
@@ -67,6 +88,8 @@ pub(super) struct Ledger(Rc<RefCell<Entries>>);
 struct Entries {
     attempted: Vec<Signal>,
     acknowledged: Vec<(Origin, Position, Vec<Record>)>,
+    /// Durable on the node of a region that was cut off.
+    spooled: Vec<(Origin, Vec<Record>)>,
     events: Events,
 }
 
@@ -89,6 +112,17 @@ impl Ledger {
         *event(&mut self.0.borrow_mut().events) += 1;
     }
 
+    pub(super) fn keep(&self, origin: &Origin, records: Vec<Record>) {
+        let mut entries = self.0.borrow_mut();
+        entries.spooled.push((origin.clone(), records));
+        entries.events.spooled += 1;
+    }
+
+    /// So many names of the journal were used again.
+    pub(super) fn count_strays(&self, strays: u64) {
+        self.0.borrow_mut().events.strays += strays;
+    }
+
     pub(super) fn events(&self) -> Events {
         self.0.borrow().events.clone()
     }
@@ -96,15 +130,76 @@ impl Ledger {
 
 type Table = BTreeMap<Key, FactSet>;
 
+/// So many of the states that were seen are compared with a model in the end.
+const MODELLED_MAX: usize = 20;
+
+/// What stands in a store that is known to be needed.
+struct Needed {
+    names: BTreeMap<String, Time>,
+    newest: Option<Manifest>,
+    before: Option<Manifest>,
+}
+
 pub(super) struct Auditor {
     ledger: Ledger,
     /// What was seen at which positions.
     seen: Vec<(Positions, Table)>,
+    store: Option<Needed>,
 }
 
 impl Auditor {
     pub(super) fn new(ledger: Ledger) -> Self {
-        Self { ledger, seen: Vec::new() }
+        Self { ledger, seen: Vec::new(), store: None }
+    }
+
+    /// Looks at what stands in the store, with when it was written, and what no longer does.
+    pub(super) fn look_at_store(
+        &mut self,
+        names: BTreeMap<String, Time>,
+        newest: Option<Manifest>,
+        before: Option<Manifest>,
+        now: Time,
+    ) {
+        let now_needed = Needed { names, newest, before };
+        if let Some(earlier) = self.store.take() {
+            for name in earlier.names.keys().filter(|name| !now_needed.names.contains_key(*name)) {
+                self.may_be_gone(name, &earlier, &now_needed, now);
+            }
+            if let (Some(earlier), Some(newest)) = (&earlier.newest, &now_needed.newest)
+                && newest.number > earlier.number
+                && now_needed.names.contains_key(&Manifest::object_name(earlier.number))
+            {
+                assert!(newest.positions().covers(&earlier.positions()), "n + 1 covers n");
+            }
+        }
+        self.store = Some(now_needed);
+    }
+
+    /// What was appended is gone only once a roll-up has held it for a week; what the newest two
+    /// snapshots consist of stays.
+    fn may_be_gone(&self, name: &str, earlier: &Needed, later: &Needed, now: Time) {
+        if name.starts_with("journal/") {
+            let keeper = keeper_of(name, later, now);
+            assert!(keeper.is_some(), "{name} was deleted too early");
+            self.ledger.count(|events| &mut events.deleted);
+        } else if name.starts_with("snapshots/parts/") {
+            let of_newest = [&later.newest, &later.before].into_iter().flatten().any(|manifest| {
+                let known = [&earlier.newest, &earlier.before];
+                let known = known.into_iter().flatten().any(|known| known.number == manifest.number);
+                known && [&manifest.index.name, &manifest.states.name].contains(&&name.to_owned())
+            });
+            assert!(!of_newest, "{name} was deleted, which a newest snapshot refers to");
+        } else if let Some(number) = number_of(name) {
+            let newest = later.newest.as_ref().map_or(0, |newest| newest.number);
+            // Else its compactor, which had slept, has taken it back.
+            if number < newest {
+                assert!(number + 2 <= newest, "{name} is one of the newest two");
+                let next = earlier.names.iter().find(|(name, _)| number_of(name) > Some(number));
+                let (_, superseded_at) = next.expect("a newer one stands");
+                assert!(now.micros_since(*superseded_at) >= 24 * HOUR_US, "{name} was deleted too early");
+            }
+            self.ledger.count(|events| &mut events.snapshots_deleted);
+        }
     }
 
     /// Looks at what a follower answers from just now.
@@ -157,7 +252,16 @@ impl Auditor {
             let stored = &journal[origin][usize::try_from(*first - 1).unwrap()..];
             assert_eq!(stored[..records.len()], records[..], "what was acknowledged at {origin}:{first}");
         }
-        for (positions, seen) in &self.seen {
+        let mut after: BTreeMap<&Origin, usize> = BTreeMap::new();
+        let spooled = self.ledger.0.borrow().spooled.clone();
+        for (origin, records) in &spooled {
+            // In the order in which they came, perhaps repeated.
+            let after = after.entry(origin).or_default();
+            let found = journal[origin][*after..].windows(records.len()).position(|stored| stored == records);
+            *after += found.expect("what was spooled has been uploaded");
+        }
+        let step = self.seen.len().div_ceil(MODELLED_MAX).max(1);
+        for (positions, seen) in self.seen.iter().step_by(step) {
             let model = Model::of(up_to(&journal, positions));
             for (key, facts) in seen {
                 assert_eq!(*facts, model.facts(key), "{key:?} as it was seen at {positions}");
@@ -178,12 +282,48 @@ impl Auditor {
             Replica::open(&without_snapshots(objects).await, RULES.clone(), config, NOW).await.unwrap();
         assert_is(&whole.snapshot(), &model, PEOPLE, "full replay");
 
-        let heads = newest.manifest().map(|manifest| manifest.heads.clone()).unwrap_or_default();
-        let report = verify(store, &heads).await.unwrap();
-        assert!(report.damages.is_empty(), "{:?}", report.damages);
+        assert_sound(store).await;
         let records = journal.values().map(Vec::len).sum::<usize>() as u64;
         self.ledger.0.borrow_mut().events.records += records;
     }
+}
+
+/// Nothing is missing or changed, and the heads that the newest snapshot remembers are there.
+pub(super) async fn assert_sound(store: &Store) {
+    let heads = abide_replica::newest(store).await.unwrap().map(|manifest| manifest.heads);
+    let report = verify(store, &heads.unwrap_or_default()).await.unwrap();
+    assert!(report.damages.is_empty(), "{:?}", report.damages);
+}
+
+fn is_roll_up(name: &str) -> bool {
+    name.rsplit('/').next().is_some_and(|file| file.contains('-'))
+}
+
+/// Of a manifest.
+fn number_of(name: &str) -> Option<u64> {
+    name.strip_prefix("snapshots/")?.strip_suffix(".json")?.parse().ok()
+}
+
+/// A roll-up that has held an object of the journal for a week.
+fn keeper_of<'n>(name: &str, needed: &'n Needed, now: Time) -> Option<&'n String> {
+    let (origin, first, last) = place(name);
+    let journal = needed.names.iter().filter(|(name, _)| name.starts_with("journal/"));
+    let roll_ups = journal.filter(|(keeper, _)| *keeper != name && is_roll_up(keeper));
+    roll_ups.map(|(keeper, written_at)| (keeper, place(keeper), written_at)).find_map(
+        |(keeper, at, written_at)| {
+            let holds = at.0 == origin && at.1 <= first && last <= at.2;
+            (holds && now.micros_since(*written_at) >= 7 * 24 * HOUR_US).then_some(keeper)
+        },
+    )
+}
+
+/// Origin, first and last position of an object of the journal; of an appended one, the first twice.
+fn place(name: &str) -> (&str, Position, Position) {
+    let mut parts = name.split('/').skip(1);
+    let (origin, file) = (parts.next().unwrap(), parts.next().unwrap());
+    let file = file.strip_suffix(".parquet").unwrap();
+    let (last, first) = file.split_once('-').unwrap_or((file, file));
+    (origin, first.parse().unwrap(), last.parse().unwrap())
 }
 
 impl Ledger {
@@ -192,20 +332,21 @@ impl Ledger {
         events.snapshots += follower.snapshots_written;
         events.replicas_started += follower.started;
         events.replicas_failed += follower.failed;
+        events.overtaken += follower.overtaken;
     }
 }
 
-type Journal = BTreeMap<Origin, Vec<Record>>;
+pub(super) type Journal = BTreeMap<Origin, Vec<Record>>;
 
 /// Everything, read by itself, in which positions have no gap and no repeat.
-async fn journal(store: &Store) -> Journal {
+pub(super) async fn journal(store: &Store) -> Journal {
     let reader = Reader::new(store);
     let mut journal = Journal::new();
     for origin in reader.origins().await.unwrap() {
         let records = journal.entry(origin.clone()).or_default();
         for entry in reader.objects(&origin).await.unwrap() {
             let object = reader.read(&entry.name).await.unwrap().unwrap();
-            for record in object.records() {
+            for record in object.records_after(entry.after) {
                 let (position, record) = record.unwrap();
                 records.push(record);
                 assert_eq!(position, records.len() as u64, "positions of {origin}");

@@ -1,0 +1,165 @@
+//! Snapshots that are no longer needed go, and only they.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use abide_journal::{Record, Store, Writer};
+use abide_model::Time;
+use abide_replica::{
+    Compacted, Manifest, Obsolete, Replica, ReplicaConfig, SnapshotWait, delete_obsolete, obsolete,
+};
+use abide_testkit::{DatedStore, SimClock};
+use futures::TryStreamExt;
+use object_store::{ObjectStore, ObjectStoreExt, memory::InMemory, path::Path};
+
+use crate::{
+    model::Model,
+    world::{NOW, Spelling, assert_is, init, open, opt_out, writer},
+};
+
+const HOUR_US: i64 = 3_600_000_000;
+
+struct World {
+    clock: SimClock,
+    objects: Arc<DatedStore>,
+    store: Store,
+    writer: Writer,
+    compactor: Replica,
+    model: Model,
+    dir: tempfile::TempDir,
+}
+
+impl World {
+    async fn new() -> Self {
+        let clock = SimClock::new(NOW);
+        let objects = Arc::new(DatedStore::new(Arc::new(InMemory::new()), clock.clone()));
+        let store = init(objects.clone()).await;
+        let writer = writer(&store, "eu-1").await;
+        let dir = tempfile::tempdir().unwrap();
+        let compactor = open(&store, &ReplicaConfig::new(&dir.path().join("cache"))).await.unwrap();
+        Self { clock, objects, store, writer, compactor, model: Model::default(), dir }
+    }
+
+    /// One more person opts out, and the next snapshot is written.
+    async fn snapshot(&mut self, person: u64) -> Manifest {
+        let record = Record::Signal(opt_out(person, Spelling::Raw(0), NOW));
+        self.model.take(&record);
+        self.writer.append(&[record], NOW).await.unwrap();
+        match self.compactor.compact(self.clock.now(), person, &mut |_| ()).await.unwrap() {
+            Compacted::Written(manifest) => manifest,
+            other => panic!("there was something to write: {other:?}"),
+        }
+    }
+
+    async fn found(&self) -> Obsolete {
+        obsolete(&self.store, SnapshotWait::default(), self.clock.now()).await.unwrap()
+    }
+
+    async fn delete(&self) -> Vec<String> {
+        let mut deleted = Vec::new();
+        let mut tell = |object: &abide_replica::ObsoleteObject| deleted.push(object.name.clone());
+        delete_obsolete(&self.store, SnapshotWait::default(), self.clock.now(), &mut tell).await.unwrap();
+        deleted
+    }
+
+    async fn names(&self) -> BTreeSet<String> {
+        let all: Vec<_> = self.objects.list(Some(&Path::from("snapshots"))).try_collect().await.unwrap();
+        all.into_iter().map(|meta| meta.location.to_string()).collect()
+    }
+
+    /// Who starts with nothing is told everything.
+    async fn assert_tells(&self, people: u64, what: &str) -> Replica {
+        let config = ReplicaConfig::new(&self.dir.path().join(what));
+        let replica = open(&self.store, &config).await.unwrap();
+        assert_is(&replica.snapshot(), &self.model, people, what);
+        replica
+    }
+}
+
+fn names_of(manifest: &Manifest) -> [String; 3] {
+    let name = Manifest::object_name(manifest.number);
+    [name, manifest.index.name.clone(), manifest.states.name.clone()]
+}
+
+/// The newest two stay whatever their age; the others a day after the next one was written, and
+/// then with their parts.
+#[tokio::test]
+async fn the_newest_two_stay() {
+    let mut world = World::new().await;
+    let first = world.snapshot(0).await;
+    let second = world.snapshot(1).await;
+    world.clock.advance(100 * 24 * HOUR_US);
+    assert_eq!(world.delete().await, [""; 0]);
+    let third = world.snapshot(2).await;
+    assert_eq!(world.delete().await, names_of(&first), "the one after it has stood for long");
+    let fourth = world.snapshot(3).await;
+    world.clock.advance(24 * HOUR_US - 1);
+    assert_eq!(world.delete().await, [""; 0], "a microsecond early");
+    let waiting: Vec<(String, Time)> =
+        world.found().await.waiting.into_iter().map(|(object, at)| (object.name, at)).collect();
+    assert_eq!(waiting, [(Manifest::object_name(second.number), world.clock.now().plus_micros(1))]);
+    world.clock.advance(1);
+    assert_eq!(world.delete().await, names_of(&second));
+    let left: BTreeSet<String> = [&third, &fourth].into_iter().flat_map(names_of).collect();
+    assert_eq!(world.names().await, left);
+    world.assert_tells(4, "in the end").await;
+}
+
+/// Parts of a compactor that was killed go when nobody can be about to commit them; what has another
+/// name than compactors give is left alone.
+#[tokio::test]
+async fn orphans_go_and_strangers_stay() {
+    let mut world = World::new().await;
+    world.snapshot(0).await;
+    let orphan = "snapshots/parts/1795000000000000-00000000000000ff.index";
+    for name in [orphan, "snapshots/parts/notes.index", "snapshots/README.md"] {
+        world.objects.put(&Path::from(name), "hello".into()).await.unwrap();
+    }
+    world.clock.advance(24 * HOUR_US - 1);
+    assert_eq!(world.delete().await, [""; 0]);
+    world.clock.advance(1);
+    assert_eq!(world.delete().await, [orphan]);
+    assert_eq!(world.delete().await, [""; 0]);
+}
+
+/// A manifest that cannot be read keeps everything: it may refer to any part.
+#[tokio::test]
+async fn a_damaged_manifest_stops_it() {
+    let mut world = World::new().await;
+    for person in 0..4 {
+        world.snapshot(person).await;
+    }
+    world.objects.put(&Path::from(Manifest::object_name(1)), "{}".into()).await.unwrap();
+    world.clock.advance(48 * HOUR_US);
+    let before = world.names().await;
+    let refused =
+        delete_obsolete(&world.store, SnapshotWait::default(), world.clock.now(), &mut |_| ()).await;
+    assert!(refused.is_err());
+    assert_eq!(world.names().await, before);
+}
+
+/// The newest snapshot's parts are gone, as of a compactor that slept for a day between writing and
+/// committing them and was killed: the one before and the journal say the same, and the next is
+/// written although nothing came in.
+#[tokio::test]
+async fn the_one_before_says_the_same() {
+    let mut world = World::new().await;
+    world.snapshot(0).await;
+    let newest = world.snapshot(1).await;
+    for part in [&newest.index, &newest.states] {
+        world.objects.delete(&Path::from(part.name.as_str())).await.unwrap();
+    }
+    let mut replica = world.assert_tells(2, "from the one before").await;
+    assert_eq!(replica.manifest().unwrap().number, 1);
+    let compacted = replica.compact(NOW, 99, &mut |_| ()).await.unwrap();
+    assert!(matches!(&compacted, Compacted::Written(manifest) if manifest.number == 3), "{compacted:?}");
+    let replica = world.assert_tells(2, "mended").await;
+    assert_eq!(replica.manifest().unwrap().number, 3);
+}
+
+#[test]
+fn a_wait_is_long_enough() {
+    for (hours, taken) in [(0, false), (23, false), (24, true), (72, true)] {
+        assert_eq!(SnapshotWait::from_hours(hours).is_ok(), taken, "{hours}");
+    }
+    assert!(SnapshotWait::from_hours(1).unwrap_err().to_string().contains("at least 24 hours"));
+}
