@@ -17,7 +17,7 @@ pub(crate) async fn walk(
     }
     let bar = progress::bar("reading the journal", Unit::Bytes, Some(bytes));
     let mut follower = Box::pin(reader.follow(&Positions::default())).await?;
-    while let Some(followed) = follower.next().await? {
+    while let Some(followed) = Box::pin(follower.next_or_confirmed()).await? {
         for record in followed.records() {
             let (position, record) = record?;
             what(Token { origin: followed.object.name().origin.clone(), position }, record)?;

@@ -13,7 +13,8 @@ use crate::{
 
 /// Check that nothing of the store was changed, cut off or lost.
 ///
-/// Recomputes the chain of every record in the journal, compares it with what the snapshots
+/// Recomputes the chain of every record in the journal, in roll-ups and in what they were made of,
+/// compares it with what the snapshots
 /// remember, and checks the newest snapshot's own parts. Exit 0 when all is well, 1 when damage was
 /// found.
 #[derive(Debug, clap::Args)]
@@ -52,13 +53,17 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
             .iter()
             .map(|origin| json!({
                 "origin": origin.head.origin.as_str(), "position": origin.head.position,
-                "link": origin.head.link.to_string(), "objects": origin.objects, "signals": origin.signals,
+                "link": origin.head.link.to_string(), "objects": origin.objects,
+                "rolled_up": origin.rolled_up, "signals": origin.signals,
                 "batches": origin.batches, "retractions": origin.retractions, "activations": origin.activations,
             }))
             .collect();
         println!(
             "{}",
-            json!({ "origins": origins, "snapshot": newest.map(|newest| newest.number), "damage": damage })
+            json!({
+                "origins": origins, "snapshot": newest.map(|newest| newest.number), "damage": damage,
+                "strays": report.strays.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            })
         );
     } else {
         for origin in &report.origins {
@@ -66,11 +71,17 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
                 "journal {}: {} records in {} objects, {} bytes; head {}",
                 origin.head.origin, origin.head.position, origin.objects, origin.bytes, origin.head.link
             );
+            if origin.rolled_up > 0 {
+                println!("  and {} objects that were rolled up into these", origin.rolled_up);
+            }
         }
         if let Some(manifest) = &newest {
             println!("snapshot {}: {} identities", manifest.number, manifest.identities);
         }
         report.foreign.iter().for_each(|name| println!("not the journal's: {name}"));
+        report.strays.iter().for_each(|name| {
+            println!("nobody's: {name} (of a writer that slept, never acknowledged; will be deleted)");
+        });
         damage.iter().for_each(|damage| println!("DAMAGED: {damage}"));
         println!(
             "{}",

@@ -213,8 +213,15 @@ fn upkeep(flow: &Flow) {
     assert_eq!(status["held"]["phone.sha256"], 120);
     assert_eq!(status["snapshot"], Value::Null);
 
+    assert_eq!(flow.json(0, "compact --dry-run")["outcome"], "dry_run");
+    assert_eq!(flow.json(0, "status")["snapshot"], Value::Null, "a dry run changes nothing");
+    flow.run(3, "compact --keep-rolled-up 1");
+    flow.run(3, "compact --keep-snapshots 23");
     assert_eq!(flow.json(0, "compact")["outcome"], "written");
-    assert_eq!(flow.json(0, "compact")["outcome"], "nothing");
+    let again = flow.json(0, "compact");
+    assert_eq!(again["outcome"], "nothing");
+    assert_eq!(fields(&again["deleted"], ["objects", "bytes"]), [0, 0]);
+    assert_eq!(fields(&again["waiting"], ["objects", "bytes"]), [0, 0]);
     let status = flow.json(0, "status");
     assert_eq!(fields(&status, ["identities", "identities_beside_the_index"]), [121, 0]);
     assert_eq!(fields(&status["snapshot"], ["number", "identities"]), [1, 121]);
