@@ -89,6 +89,7 @@ impl Reader {
         origin: &Origin,
         position: Position,
     ) -> Result<Option<JournalObject>, JournalError> {
+        let mut looked_from = None;
         for _ in 0..LOOKS_MAX {
             let listing = self.list(origin, 0).await?;
             if let Some(roll_up) = listing.roll_up_of(position) {
@@ -101,9 +102,13 @@ impl Reader {
             let before =
                 listing.cover().into_iter().map(|entry| entry.name).rfind(|name| name.first <= position);
             let start = before.unwrap_or_else(|| ObjectName::appended(origin, 1));
-            match self.walk_to(start, position).await? {
+            match self.walk_to(start.clone(), position).await? {
                 Some(object) if !self.is_believed(&object).await? => {}
-                found => return Ok(found),
+                Some(object) => return Ok(Some(object)),
+                // Whoever slept since that listing looks for what was rolled up and deleted meanwhile: only when
+                // another one leads to the same place is there nothing.
+                None if looked_from.as_ref() != Some(&start) => looked_from = Some(start),
+                None => return Ok(None),
             }
         }
         Err(Damage::new(&ObjectName::appended(origin, position), position, DamageKind::Missing).into())

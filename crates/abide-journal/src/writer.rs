@@ -259,12 +259,13 @@ impl Writer {
             let name = sealed.name.to_string();
             let created = self.store.create(&name, sealed.bytes.clone(), self.config.retry).await?;
             if !self.place_was_free().await? {
+                // It may have been the journal's, and only its writer slept: then it was rolled up, and goes in its time.
+                if let Some(name) = self.find_again(&sealed.head).await? {
+                    return Ok(name);
+                }
                 if created == Created::Done {
                     // Nobody believes it. If it cannot be deleted now, it is with what was rolled up.
                     let _ = self.store.delete(&name).await;
-                }
-                if let Some(name) = self.find_again(&sealed.head).await? {
-                    return Ok(name);
                 }
                 sealed = self.encode(content)?;
                 continue;
