@@ -6,6 +6,7 @@
 use std::{fmt, str::FromStr};
 
 use abide_model::{Origin, Position, Secret};
+use hex::FromHex as _;
 use thiserror::Error;
 
 use crate::store::StoreId;
@@ -30,7 +31,7 @@ impl FromStr for Link {
     type Err = InvalidLink;
 
     fn from_str(text: &str) -> Result<Self, InvalidLink> {
-        from_hex(text).map(Self).ok_or(InvalidLink)
+        <[u8; 16]>::from_hex(text).map(Self).map_err(|_| InvalidLink)
     }
 }
 
@@ -106,11 +107,4 @@ impl fmt::Debug for ChainKey {
 
 fn first_16(hash: blake3::Hash) -> [u8; 16] {
     *hash.as_bytes().first_chunk().expect("a hash has 32 bytes")
-}
-
-/// Exactly `N` bytes.
-pub(crate) fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let mut bytes = [0; N];
-    hex::decode_to_slice(text, &mut bytes).ok()?;
-    Some(bytes)
 }

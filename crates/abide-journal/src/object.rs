@@ -63,6 +63,16 @@ impl ObjectName {
         self.rolled_to.is_some()
     }
 
+    /// The last position that the name speaks of: an appended object may lead further.
+    pub(crate) fn named_to(&self) -> Position {
+        self.rolled_to.unwrap_or(self.first)
+    }
+
+    /// Whether the name says that the object holds a position.
+    pub(crate) fn names(&self, position: Position) -> bool {
+        (self.first..=self.named_to()).contains(&position)
+    }
+
     /// Reads the last part of a name, `<20 digits>.parquet` or `<20 digits>-<20 digits>.parquet`.
     pub(crate) fn parse(origin: &Origin, file: &str) -> Option<Self> {
         let digits = file.strip_suffix(".parquet")?;

@@ -138,7 +138,7 @@ impl Reader {
         let mut vanished = None;
         for _ in 0..LOOKS_MAX {
             let listing = self.list(origin, after).await?;
-            let leads_on = |entry: &&ObjectEntry| entry.name.rolled_to.unwrap_or(entry.name.first) > after;
+            let leads_on = |entry: &&ObjectEntry| entry.name.named_to() > after;
             let Some(newest) = listing.newest().filter(leads_on) else { return Ok(None) };
             match self.read(&newest.name).await? {
                 Some(object) if self.is_believed(&object).await? => return Ok(Some(object)),

@@ -9,16 +9,13 @@ use std::{fmt, ops::Range, path::Path as FilePath, sync::Arc};
 use abide_model::{Forms, PhoneRegion, Secret, Time};
 use bytes::Bytes;
 use futures::TryStreamExt as _;
+use hex::FromHex as _;
 use object_store::{
     GetOptions, GetRange, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload,
     local::LocalFileSystem, path::Path, prefix::PrefixStore,
 };
 
-use crate::{
-    chain::{ChainKey, from_hex},
-    error::StoreError,
-    sealed,
-};
+use crate::{chain::ChainKey, error::StoreError, sealed};
 
 pub use rekeyed::Moved;
 pub(crate) use rekeyed::{begin_rekey, rekey_begun};
@@ -43,7 +40,7 @@ impl fmt::Debug for StoreId {
 
 impl StoreId {
     fn parse(text: &str) -> Option<Self> {
-        from_hex(text).map(Self)
+        <[u8; 16]>::from_hex(text).ok().map(Self)
     }
 }
 

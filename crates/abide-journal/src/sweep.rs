@@ -133,6 +133,6 @@ impl Found {
 /// Objects end where others end, so that a roll-up which holds the first record holds all.
 fn holds(roll_up: &ObjectEntry, entry: &ObjectEntry) -> bool {
     let (first, last) = (roll_up.name.first, roll_up.name.rolled_to.expect("it is a roll-up"));
-    let entry_last = entry.name.rolled_to.unwrap_or(entry.name.first);
+    let entry_last = entry.name.named_to();
     roll_up.name != entry.name && first <= entry.name.first && entry_last <= last
 }

@@ -125,13 +125,13 @@ impl<'a> Walk<'a> {
             let Some(beyond) = beyond else { break };
             // Nothing that holds the position can be read: that has been said, or is said here.
             let name = ObjectName::appended(&self.found.head.origin, next);
-            if !self.damages.iter().any(|damage| holds(&damage.object, next)) {
+            if !self.damages.iter().any(|damage| damage.object.names(next)) {
                 self.damages.push(Damage::new(&name, next, DamageKind::Missing));
             }
             self.link = None;
             next = beyond;
         }
-        self.lost = self.damages.iter().any(|damage| holds(&damage.object, next));
+        self.lost = self.damages.iter().any(|damage| damage.object.names(next));
         let unchained = |name| Damage::new(name, name.first, DamageKind::Unchained);
         self.damages.extend(self.listed.iter().map(unchained));
         Ok(())
@@ -139,7 +139,7 @@ impl<'a> Walk<'a> {
 
     /// Goes on over the longest sound object that holds the position; `false` if there is none.
     async fn one_that_holds(&mut self, reader: &Reader, position: Position) -> Result<bool, JournalError> {
-        let rolled = self.listed.iter().filter(|name| name.is_roll_up() && holds(name, position));
+        let rolled = self.listed.iter().filter(|name| name.is_roll_up() && name.names(position));
         let mut names: Vec<ObjectName> = rolled.cloned().collect();
         names.sort_by_key(|name| name.rolled_to);
         names.insert(0, ObjectName::appended(&self.found.head.origin, position));
@@ -199,7 +199,7 @@ impl<'a> Walk<'a> {
     /// What still stands of the objects whose records are all in this roll-up, each sound in itself.
     async fn parts(&mut self, reader: &Reader, roll_up: &JournalObject) -> Result<Vec<Part>, JournalError> {
         let within = |name: &&ObjectName| {
-            let last = name.rolled_to.unwrap_or(name.first);
+            let last = name.named_to();
             roll_up.first() <= name.first && last <= roll_up.last()
         };
         let names: Vec<ObjectName> = self.listed.iter().filter(within).cloned().collect();
@@ -271,9 +271,4 @@ struct Part {
     /// Of its last record.
     link: Link,
     agrees: bool,
-}
-
-/// Whether an object of this name holds a position, as far as its name tells.
-fn holds(name: &ObjectName, position: Position) -> bool {
-    name.first <= position && position <= name.rolled_to.unwrap_or(name.first)
 }

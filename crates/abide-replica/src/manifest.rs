@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use abide_journal::{ActivationRecord, Head, Link, Store};
 use abide_model::{Claimant, Key, Mechanism, Origin, Position, Positions, Retraction, Retractions, Time};
+use hex::FromHex;
 use serde::{Deserialize, Serialize};
 
 /// The format that this version writes, and the newest that it reads.
@@ -167,7 +168,7 @@ impl Manifest {
 impl Part {
     /// The digest becomes a file's name, so it is nothing but a digest.
     fn checked(self) -> Option<Self> {
-        unhex::<32>(&self.sha256).is_some().then_some(self)
+        <[u8; 32]>::from_hex(&self.sha256).is_ok().then_some(self)
     }
 }
 
@@ -236,7 +237,7 @@ impl RetractionText {
                 mechanism: mechanism.parse().ok()?,
                 from: Time::from_micros(from_micros),
                 until: Time::from_micros(until_micros),
-                domain: domain.map(|text| unhex(&text).map(Key).ok_or(())).transpose().ok()?,
+                domain: domain.map(|text| FromHex::from_hex(text).map(Key)).transpose().ok()?,
             },
         })
     }
@@ -273,8 +274,8 @@ impl ActivationText {
     fn read(self) -> Option<(ActivationRecord, Origin)> {
         let record = ActivationRecord {
             number: self.number,
-            ruleset: unhex(&self.ruleset)?,
-            replaces: self.replaces.map(|text| unhex(&text).ok_or(())).transpose().ok()?,
+            ruleset: FromHex::from_hex(&self.ruleset).ok()?,
+            replaces: self.replaces.map(FromHex::from_hex).transpose().ok()?,
             shadow: self.shadow,
             author: self.author.into(),
             message: self.message.into(),
@@ -283,11 +284,4 @@ impl ActivationText {
         };
         Some((record, self.origin.parse().ok()?))
     }
-}
-
-/// Exactly `N` bytes.
-fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let mut bytes = [0; N];
-    hex::decode_to_slice(text, &mut bytes).ok()?;
-    Some(bytes)
 }

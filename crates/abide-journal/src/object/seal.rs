@@ -11,7 +11,9 @@ use std::ops::Range;
 
 use memchr::memmem;
 
-use crate::chain::{ChainKey, from_hex};
+use hex::FromHex as _;
+
+use crate::chain::ChainKey;
 
 pub(super) const KEY: &str = "abide.seal";
 pub(super) const PLACEHOLDER: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -29,7 +31,8 @@ pub(super) fn set(chain: &ChainKey, object: &mut [u8]) -> Option<()> {
 
 pub(super) fn holds(chain: &ChainKey, object: &[u8]) -> bool {
     let Some(at) = place(object) else { return false };
-    let found = std::str::from_utf8(&object[at.clone()]).ok().and_then(from_hex::<32>);
+    let found =
+        std::str::from_utf8(&object[at.clone()]).ok().and_then(|text| <[u8; 32]>::from_hex(text).ok());
     let seal = chain.seal(&[&object[..at.start], PLACEHOLDER.as_bytes(), &object[at.end..]]);
     // Upper-case digits would read the same and be another file.
     found == Some(seal) && !object[at].iter().any(u8::is_ascii_uppercase)

@@ -169,8 +169,7 @@ impl Place {
 
     fn next_name(&self, origin: &Origin) -> ObjectName {
         let next = self.position + 1;
-        let holds = |name: &&ObjectName| name.first <= next && name.rolled_to >= Some(next);
-        let rolled = self.roll_ups.iter().filter(holds).max_by_key(|name| name.rolled_to);
+        let rolled = self.roll_ups.iter().filter(|name| name.names(next)).max_by_key(|name| name.rolled_to);
         rolled.or(self.within.as_ref()).cloned().unwrap_or_else(|| ObjectName::appended(origin, next))
     }
 

@@ -50,10 +50,10 @@ impl Listing {
     /// Where there is one, it is to be read and not what was appended there: that may be deleted by
     /// now, and its name may have been used again by a writer that slept in the meantime.
     pub(crate) fn roll_up_of(&self, position: Position) -> Option<&ObjectEntry> {
-        let holds = |entry: &&ObjectEntry| {
-            entry.name.first <= position && entry.name.rolled_to.is_some_and(|last| position <= last)
-        };
-        self.roll_ups.iter().filter(holds).max_by_key(|entry| entry.name.rolled_to)
+        self.roll_ups
+            .iter()
+            .filter(|entry| entry.name.names(position))
+            .max_by_key(|entry| entry.name.rolled_to)
     }
 
     /// The newest object, if there is any.

@@ -4,11 +4,11 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use abide_model::{BatchId, Claimant, Key, Mechanism, Retraction, Time};
+use hex::FromHex;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{ACTIVATION, ActivationRecord, BATCH, BatchRecord, RETRACTION, Record, RetractionRecord};
-use crate::chain::from_hex;
 
 /// What is wrong with a payload. It never holds personal data.
 #[derive(Debug, Error)]
@@ -164,9 +164,8 @@ impl TryFrom<RetractionJson> for RetractionRecord {
                     until: Time::from_micros(until_us),
                     domain: match domain {
                         None => None,
-                        Some(hex) => {
-                            Some(Key(from_hex(&hex).ok_or(InvalidPayload::Value("a key that is none"))?))
-                        }
+                        Some(hex) => Some(Key(FromHex::from_hex(&hex)
+                            .map_err(|_| InvalidPayload::Value("a key that is none"))?)),
                     },
                 }
             }
@@ -238,5 +237,5 @@ fn mechanism(path: &str) -> Result<Mechanism, InvalidPayload> {
 }
 
 fn digest(hex: &str) -> Result<[u8; 32], InvalidPayload> {
-    from_hex(hex).ok_or(InvalidPayload::Value("a digest that is none"))
+    FromHex::from_hex(hex).map_err(|_| InvalidPayload::Value("a digest that is none"))
 }

@@ -1,14 +1,11 @@
 //! `abide.json`: its shape on disk. `docs/formats/store.md` describes it.
 
 use abide_model::{Forms, Time, identifier::NORMALISER_VERSION};
+use hex::FromHex;
 use serde::{Deserialize, Serialize};
 
 use super::{Epoch, StoreConfig, StoreId};
-use crate::{
-    chain::{ChainKey, from_hex},
-    error::StoreError,
-    sealed,
-};
+use crate::{chain::ChainKey, error::StoreError, sealed};
 
 const FORMAT: u64 = 1;
 
@@ -114,5 +111,9 @@ fn forms(names: &[String]) -> Result<Forms, StoreError> {
 }
 
 fn epoch(json: &EpochJson) -> Option<Epoch> {
-    Some(Epoch { number: json.epoch, check: from_hex(&json.check)?, since: Time::from_micros(json.since_us) })
+    Some(Epoch {
+        number: json.epoch,
+        check: FromHex::from_hex(&json.check).ok()?,
+        since: Time::from_micros(json.since_us),
+    })
 }
