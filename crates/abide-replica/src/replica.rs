@@ -10,7 +10,8 @@ use std::{
 use abide_enforce::{Overlay, Snapshot, Sources};
 use abide_index::list::List;
 use abide_journal::{
-    ActivationRecord, Followed, Follower, Head, JournalError, JournalObject, Reader, Record, Store,
+    ActivationRecord, Followed, Follower, Head, JournalError, JournalObject, ObjectName, Reader, Record,
+    Store,
 };
 use abide_model::{Origin, Positions, Retractions, Signal, Time};
 use abide_rules::Ruleset;
@@ -235,7 +236,7 @@ impl Replica {
                 Record::Signal(signal) if abide_journal::counts_at_once(&signal.batch) => {
                     self.count(&signal)?;
                 }
-                Record::Signal(signal) => self.open_batches.hold(signal, object.name()),
+                Record::Signal(signal) => self.open_batches.hold(signal),
                 Record::Batch(batch) => {
                     for mechanism in batch.mechanisms {
                         let refreshed =
@@ -251,33 +252,36 @@ impl Replica {
                 Record::Activation(activation) => self.activate(activation, &object.name().origin),
             }
         }
-        self.open_batches.end_object();
+        self.open_batches.end_object(followed);
         self.clock = self.clock.max(object.clock());
         Ok(())
     }
 
     /// Lets a batch count, whose signals may lie in objects read long ago and rolled up since.
     async fn commit(&mut self, batch: &str) -> Result<(), ReplicaError> {
-        let mut earlier = self.open_batches.earlier(batch);
-        earlier.sort();
         let reader = Reader::new(&self.store);
         let mut read: Option<JournalObject> = None;
-        for name in earlier {
-            let is_read =
-                |object: &JournalObject| object.name().origin == name.origin && name.first <= object.last();
-            if read.as_ref().is_some_and(is_read) {
-                continue;
+        for place in self.open_batches.earlier(batch) {
+            let is_in = |object: &JournalObject| {
+                object.name().origin == place.origin
+                    && (object.name().first..=object.last()).contains(&place.first)
+            };
+            if !read.as_ref().is_some_and(is_in) {
+                read = reader.holding(&place.origin, place.first).await?;
             }
-            let object = reader.holding(&name.origin, name.first).await?;
-            let object = object.ok_or_else(|| ReplicaError::MissingObject { name: name.clone() })?;
-            for record in object.records() {
-                if let (_, Record::Signal(signal)) = record?
+            let name = || ObjectName::appended(&place.origin, place.first);
+            let object = read.as_ref().ok_or_else(|| ReplicaError::MissingObject { name: name() })?;
+            for record in object.records_after(place.first.saturating_sub(1)) {
+                let (position, record) = record?;
+                if position > place.last {
+                    break;
+                }
+                if let Record::Signal(signal) = record
                     && signal.batch.as_str() == batch
                 {
                     self.count(&signal)?;
                 }
             }
-            read = Some(object);
         }
         let held = self.open_batches.close(batch);
         held.iter().try_for_each(|signal| self.count(signal))

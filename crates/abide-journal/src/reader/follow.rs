@@ -55,6 +55,11 @@ impl Followed {
     pub fn records(&self) -> Records {
         self.object.records_after(self.after)
     }
+
+    /// Where the new records begin.
+    pub fn first(&self) -> Position {
+        self.object.name().first.max(self.after + 1)
+    }
 }
 
 impl Reader {

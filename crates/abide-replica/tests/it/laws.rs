@@ -10,7 +10,9 @@ use proptest::{collection::vec, prelude::*, sample::select};
 
 use crate::{
     model::Model,
-    world::{NOW, RULES, any_signal, assert_is, commit, init, open, without_snapshots, writer},
+    world::{
+        NOW, RULES, Spelling, any_signal, assert_is, commit, init, open, opt_out, without_snapshots, writer,
+    },
 };
 
 const PEOPLE: u64 = 3;
@@ -177,4 +179,28 @@ async fn a_snapshot_adds_something() {
     assert!(matches!(compact(&mut second, 4).await, Compacted::Nothing), "the other's covers it");
     world.take(&Step::Commit("import-b")).await;
     assert!(matches!(compact(&mut second, 5).await, Compacted::Written(manifest) if manifest.number == 2));
+}
+
+/// A roll-up may hold what was said of a batch after its commit together with what was said before: whoever reads
+/// it for the commit counts what stood before alone.
+#[tokio::test]
+async fn a_commit_counts_what_stood_before_it() {
+    let mut world = World::new().await;
+    let of_import = |mechanism: &str| {
+        let batch = "import-a".parse().unwrap();
+        let mechanism = mechanism.parse().unwrap();
+        Step::Append(vec![Signal { batch, mechanism, ..opt_out(0, Spelling::Raw(0), NOW) }])
+    };
+    world.take(&of_import("email.unsubscribe")).await;
+    let mut compactor = open(&world.store, &world.config("compactor", 3, 1 << 20)).await.unwrap();
+    assert!(matches!(compact(&mut compactor, 1).await, Compacted::Written(_)));
+    world.take(&Step::Commit("import-a")).await;
+    world.take(&of_import("email.list")).await;
+    // The newest object is never rolled up.
+    world.take(&Step::Commit("import-b")).await;
+    world.roll_up(true).await;
+    compactor.refresh(NOW).await.unwrap();
+    assert_is(&compactor.snapshot(), &world.model, PEOPLE, "read on");
+    let started = open(&world.store, &world.config("started", 3, 1 << 20)).await.unwrap();
+    assert_is(&started.snapshot(), &world.model, PEOPLE, "started from the snapshot");
 }
