@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use bytestring::ByteString;
 
 use crate::columnar::ColumnarBatch;
 use crate::layout::Layout;
@@ -106,6 +107,8 @@ pub(crate) enum Body {
 
 pub(crate) struct TextBatch {
     pub(crate) bytes: Bytes,
+    /// The same bytes, if all of them are UTF-8: looked at once rather than cell by cell.
+    pub(crate) utf8: Option<ByteString>,
     pub(crate) rows: Vec<Span>,
     pub(crate) first_line: u64,
     pub(crate) cells: TextCells,
@@ -267,13 +270,19 @@ impl TextBatch {
             TextCells::Delimited { spans, per_row, places, quotes } => {
                 match spans[row * per_row + places[column]] {
                     delimited::MISSING => Cell::Absent,
-                    span => delimited::text(&self.bytes[span.range()], *quotes),
+                    span => self.text(span, *quotes),
                 }
             }
-            TextCells::Lines => {
-                delimited::text(&self.bytes[self.rows[row].content(&self.bytes).range()], false)
-            }
+            TextCells::Lines => self.text(self.rows[row].content(&self.bytes), false),
             TextCells::Ndjson(found) => found.cell(&self.bytes, row * columns + column),
+        }
+    }
+
+    #[inline]
+    fn text(&self, field: Span, quotes: bool) -> Cell<'_> {
+        match &self.utf8 {
+            Some(all) => delimited::utf8_text(&all[field.range()], quotes),
+            None => delimited::text(&self.bytes[field.range()], quotes),
         }
     }
 }

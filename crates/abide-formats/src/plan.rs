@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bytestring::ByteString;
+
 use crate::batch::{Batch, Body, Faults, RowFault, TextBatch, TextCells};
 use crate::columnar::ColumnarPlan;
 use crate::layout::{Layout, Shape};
@@ -108,7 +110,12 @@ impl Plan {
         if chunk.unclosed {
             faults.replace_last(chunk.rows.len() - 1, RowFault::UnclosedQuote);
         }
-        TextBatch { bytes: chunk.bytes, rows: chunk.rows, first_line: chunk.first_line, cells, faults }
+        let utf8 = match wanted {
+            // Looks for itself.
+            Wanted::Ndjson(_) => None,
+            _ => ByteString::try_from(chunk.bytes.clone()).ok(),
+        };
+        TextBatch { bytes: chunk.bytes, utf8, rows: chunk.rows, first_line: chunk.first_line, cells, faults }
     }
 }
 

@@ -31,6 +31,7 @@ use std::{
     hash::{Hash, Hasher},
 };
 
+pub(crate) use digest::Block;
 pub use digest::{Digest, Form, UnknownForm, looks_hashed};
 pub use invalid::InvalidIdentifier;
 pub use kind::{IdentifierKind, UnknownKind};

@@ -16,7 +16,7 @@ use bytemuck::TransparentWrapper;
 use zeroize::Zeroizing;
 
 use crate::{
-    identifier::{Digest, Form, Identifier, IdentifierKind, NORMALISER_VERSION},
+    identifier::{Block, Digest, Form, Identifier, IdentifierKind, NORMALISER_VERSION},
     signal::SignalKeys,
 };
 
@@ -135,14 +135,16 @@ impl Keyring {
 
     /// What a key is the encryption of.
     fn tagged(&self, kind: IdentifierKind, digest: Digest, version: u16) -> [u8; 16] {
-        let tag = if version == NORMALISER_VERSION {
-            self.tags[usize::from(kind.code()) - 1][usize::from(digest.form.code()) - 1]
+        xor(digest.bytes, self.tag(kind, digest.form, version))
+    }
+
+    fn tag(&self, kind: IdentifierKind, form: Form, version: u16) -> [u8; 16] {
+        if version == NORMALISER_VERSION {
+            // Codes start at 1.
+            self.tags[usize::from(kind.code()) - 1][usize::from(form.code()) - 1]
         } else {
-            tag(kind, digest.form, version)
-        };
-        let mut block = digest.bytes;
-        block.iter_mut().zip(tag).for_each(|(byte, tag)| *byte ^= tag);
-        block
+            tag(kind, form, version)
+        }
     }
 
     /// The same identifier's key under another secret.
@@ -192,7 +194,13 @@ impl Keyring {
     pub fn prepare_lookup(&self, identifier: &Identifier, held: &HeldForms, into: &mut Unsealed) {
         let kind = identifier.kind();
         for (form, version) in held.of_kind(kind) {
-            into.0.extend(identifier.digests(*form).map(|digest| self.tagged(kind, digest, *version)));
+            if *form == Form::Sha256 && !identifier.is_hashed() {
+                let tag = self.tag(kind, *form, *version);
+                identifier.expose_texts().for_each(|text| into.push_text(text, tag));
+            } else {
+                let digests = identifier.digests(*form);
+                digests.for_each(|digest| into.push(self.tagged(kind, digest, *version)));
+            }
         }
         let of_domains = held.of_kind(IdentifierKind::EmailDomain);
         if kind == IdentifierKind::Email
@@ -201,7 +209,7 @@ impl Keyring {
         {
             for (form, version) in of_domains {
                 let digests = domain.digests(*form);
-                into.0.extend(digests.map(|digest| self.tagged(domain.kind(), digest, *version)));
+                digests.for_each(|digest| into.push(self.tagged(domain.kind(), digest, *version)));
             }
         }
     }
@@ -209,36 +217,64 @@ impl Keyring {
     /// Appends the keys of all that was prepared, in order.
     pub fn seal(&self, unsealed: &Unsealed, into: &mut Vec<Key>) {
         let first = into.len();
-        into.extend(unsealed.0.iter().copied().map(Key));
-        let blocks = Key::peel_slice_mut(&mut into[first..]);
+        into.extend(unsealed.tagged.iter().copied().map(Key));
+        let keys = &mut into[first..];
+        // One hash after the other and nothing between them, so that the processor overlaps them.
+        for (at, block) in &unsealed.texts {
+            let Key(tag) = keys[*at as usize];
+            keys[*at as usize] = Key(xor(block.first_16(), tag));
+        }
+        let blocks = Key::peel_slice_mut(keys);
         self.cipher.encrypt_blocks(Array::cast_slice_from_core_mut(blocks));
     }
 }
 
-/// Digests on their way to becoming keys. Encrypting many together is several times as fast as one by
-/// one.
+/// What is on its way to becoming keys. Hashing and encrypting many together is several times as fast as
+/// one by one.
 #[derive(Clone, Default)]
-pub struct Unsealed(Vec<[u8; 16]>);
+pub struct Unsealed {
+    /// Digests with their tags, or the tags alone where the text is still to be hashed.
+    tagged: Vec<[u8; 16]>,
+    /// Texts to hash, and where in `tagged`.
+    texts: Vec<(u32, Block)>,
+}
 
 impl Unsealed {
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.tagged.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.tagged.is_empty()
     }
 
     /// Keeps the memory.
     pub fn clear(&mut self) {
-        self.0.clear();
+        self.tagged.clear();
+        self.texts.clear();
+    }
+
+    fn push(&mut self, tagged: [u8; 16]) {
+        self.tagged.push(tagged);
+    }
+
+    #[inline]
+    fn push_text(&mut self, text: &str, tag: [u8; 16]) {
+        let at = u32::try_from(self.len()).expect("a batch of look-ups is small");
+        match Block::of(text) {
+            Some(block) => {
+                self.texts.push((at, block));
+                self.push(tag);
+            }
+            None => self.push(xor(Digest::of(Form::Sha256, text).bytes, tag)),
+        }
     }
 }
 
 impl fmt::Debug for Unsealed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Digests are nearly the texts.
-        write!(f, "Unsealed({})", self.0.len())
+        // Texts, and digests, which are nearly the texts.
+        write!(f, "Unsealed({})", self.len())
     }
 }
 
@@ -246,6 +282,10 @@ impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Keyring").field("derived", &self.derived).finish_non_exhaustive()
     }
+}
+
+fn xor(a: [u8; 16], b: [u8; 16]) -> [u8; 16] {
+    (u128::from_ne_bytes(a) ^ u128::from_ne_bytes(b)).to_ne_bytes()
 }
 
 fn tag(kind: IdentifierKind, form: Form, version: u16) -> [u8; 16] {

@@ -70,6 +70,17 @@ pub(crate) fn text(field: &[u8], quotes: bool) -> Cell<'_> {
     }
 }
 
+/// [`text`] of a field of a chunk that is UTF-8. Delimiters and line ends are ASCII, so a field begins and ends
+/// between characters.
+#[inline]
+pub(crate) fn utf8_text(field: &str, quotes: bool) -> Cell<'_> {
+    match field.as_bytes() {
+        [] => Cell::Absent,
+        [QUOTE, body @ ..] if quotes => unquote(body),
+        _ => Cell::Text(Cow::Borrowed(field)),
+    }
+}
+
 fn decode(bytes: &[u8]) -> Cell<'_> {
     match str::from_utf8(bytes) {
         Ok("") => Cell::Absent,

@@ -13,6 +13,8 @@ use sha1::Sha1;
 use sha2::Digest as _;
 use thiserror::Error;
 
+pub(crate) use sha256::Block;
+
 use super::{IdentifierKind, InvalidIdentifier};
 
 /// What a digest is of and by.
@@ -94,7 +96,7 @@ impl Digest {
     /// Of no text: [`read`] refuses it, so it is equal to nothing that was read.
     pub(super) const OF_NOTHING: Self = Self { form: Form::Sha256, bytes: [0; 16] };
 
-    pub(super) fn of(form: Form, text: &str) -> Self {
+    pub(crate) fn of(form: Form, text: &str) -> Self {
         let bytes = match form {
             Form::Sha256 | Form::Last10Sha256 => sha256::first_16_of(text),
             Form::Md5 => first_16(&Md5::digest(text)),

@@ -8,6 +8,8 @@
 //! plain ones. Characters that cannot be seen (zero-width space, byte order mark, direction marks)
 //! come from copying and are dropped; those that carry meaning in some scripts (the joiners) stay.
 
+mod plain;
+
 use unicode_normalization::UnicodeNormalization;
 
 use super::{
@@ -27,7 +29,7 @@ const WHOLE_MAX: usize = 254;
 ///
 /// On an error `texts` holds something undefined.
 pub(super) fn normalise(text: &str, texts: &mut Texts) -> Result<(), InvalidIdentifier> {
-    if texts.push_with(|out| plain_into(text, out)).is_ok() {
+    if texts.push_with(|out| plain::push_canonical(text, out)).is_ok() {
         return Ok(());
     }
     if text.is_ascii() && !text.contains('"') {
@@ -43,83 +45,6 @@ pub(super) fn normalise(text: &str, texts: &mut Texts) -> Result<(), InvalidIden
         Ok(())
     }
 }
-
-/// An address that has to be read the long way.
-struct NotPlain;
-
-/// The fast path, for nearly every address: ASCII, nothing around it, and nothing in it that its
-/// provider ignores. Its canonical text is its lower case, and so is what every profile makes of it.
-/// Agrees with the long way, which is tested as a property.
-fn plain_into(text: &str, out: &mut String) -> Result<(), NotPlain> {
-    let bytes = text.as_bytes();
-    let at = bytes.iter().rposition(|byte| *byte == b'@').ok_or(NotPlain)?;
-    let (local, domain) = (&bytes[..at], &bytes[at + 1..]);
-    // A domain no longer than a label may be has no label that is too long.
-    if local.is_empty() || local.len() > LOCAL_MAX || domain.len() > 63 {
-        return Err(NotPlain);
-    }
-    let in_local = local.iter().fold(0, |seen, byte| seen | CLASS[usize::from(*byte)]);
-    if in_local & class::OTHER != 0 || !is_plain_domain(domain) {
-        return Err(NotPlain);
-    }
-    let start = out.len();
-    out.push_str(text);
-    out[start..].make_ascii_lowercase();
-    let ignores = provider::of(&out[start + at + 1..]).is_some_and(|provider| {
-        in_local & class::PLUS != 0
-            || (provider.dots == Dots::Drop && in_local & class::DOT != 0)
-            || provider.one_domain.is_some_and(|domain| domain != &out[start + at + 1..])
-    });
-    if ignores {
-        out.truncate(start);
-        return Err(NotPlain);
-    }
-    Ok(())
-}
-
-/// Labels of letters, digits, hyphens and underscores, none of them empty, in Punycode or all digits.
-fn is_plain_domain(domain: &[u8]) -> bool {
-    let (mut seen, mut doubled, mut before) = (0, 0, class::DOT);
-    for byte in domain {
-        let class = CLASS[usize::from(*byte)];
-        seen |= class;
-        // Two dots are an empty label, and two hyphens may be Punycode.
-        doubled |= class & before;
-        before = class;
-    }
-    seen & (class::OTHER | class::LOCAL_ONLY | class::PLUS) == 0
-        && seen & class::DOT != 0
-        && doubled & (class::DOT | class::HYPHEN) == 0
-        && domain.last().is_some_and(u8::is_ascii_alphabetic)
-}
-
-/// What a byte is in an address, as bits.
-mod class {
-    pub(super) const DOT: u8 = 1;
-    pub(super) const HYPHEN: u8 = 1 << 1;
-    pub(super) const PLUS: u8 = 1 << 2;
-    /// In `atext`, and in no name of a host.
-    pub(super) const LOCAL_ONLY: u8 = 1 << 3;
-    pub(super) const OTHER: u8 = 1 << 4;
-}
-
-const CLASS: [u8; 256] = {
-    let mut table = [class::OTHER; 256];
-    let mut at = 0;
-    while at < ATEXT_AND_DOT.len() {
-        let byte = ATEXT_AND_DOT[at];
-        table[byte as usize] = match byte {
-            b'.' => class::DOT,
-            b'-' => class::HYPHEN,
-            b'+' => class::PLUS,
-            b'_' => 0,
-            _ if byte.is_ascii_alphanumeric() => 0,
-            _ => class::LOCAL_ONLY,
-        };
-        at += 1;
-    }
-    table
-};
 
 /// Takes off what programs put around an address: `mailto:` and one pair of angle brackets.
 fn unwrap(text: &str) -> Result<&str, InvalidIdentifier> {
@@ -224,13 +149,12 @@ fn split(text: &str) -> Result<(&str, &str), InvalidIdentifier> {
 /// Dots in odd places are taken: Japanese carriers gave out such addresses.
 fn is_local(c: char) -> bool {
     match u8::try_from(c) {
-        Ok(byte) if byte.is_ascii() => CLASS[usize::from(byte)] & class::OTHER == 0,
+        Ok(byte) if byte.is_ascii() => byte.is_ascii_alphanumeric() || ATEXT_MARKS_AND_DOT.contains(&byte),
         _ => !c.is_whitespace() && !c.is_control(),
     }
 }
 
-const ATEXT_AND_DOT: &[u8] =
-    b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-/=?^_`{|}~.";
+const ATEXT_MARKS_AND_DOT: &[u8] = b"!#$%&'*+-/=?^_`{|}~.";
 
 fn fit(local: &str, whole: &str) -> Result<(), InvalidIdentifier> {
     if local.len() > LOCAL_MAX || whole.len() > WHOLE_MAX {
@@ -267,44 +191,4 @@ fn apply_provider(start: usize, local_len: usize, out: &mut String) -> Result<()
 
 fn malformed(why: &'static str) -> InvalidIdentifier {
     InvalidIdentifier::Malformed { kind: IdentifierKind::Email, why }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// Without the fast path.
-    fn the_long_way(text: &str) -> Result<Vec<String>, InvalidIdentifier> {
-        let mut texts = Texts::default();
-        let spelling = unwrap(text.trim())?;
-        texts.push_with(|out| canonical_ascii(spelling, out))?;
-        push_others_ascii(spelling, &mut texts)?;
-        Ok(texts.iter().map(str::to_owned).collect())
-    }
-
-    proptest! {
-        /// What the fast path takes, it takes as the long way does.
-        #[test]
-        fn the_fast_path_agrees(
-            text in "[A-Za-z0-9.+_'!-]{1,9}@(([A-Za-z0-9_-]{1,5}[.]){0,3}[A-Za-z0-9-]{1,4}|(gmail|GoogleMail|outlook|pm)[.](com|me))[.]?",
-        ) {
-            let mut fast = String::new();
-            if plain_into(&text, &mut fast).is_ok() {
-                prop_assert_eq!(the_long_way(&text), Ok(vec![fast]));
-            } else {
-                prop_assert!(fast.is_empty());
-            }
-        }
-    }
-
-    /// It is not fast for nothing: the usual addresses take it.
-    #[test]
-    fn usual_addresses_take_the_fast_path() {
-        for text in ["Jane.Doe@Example.com", "j_d+news@mail.example.co.uk", "janedoe@gmail.com", "a.b@pm.me"]
-        {
-            assert!(plain_into(text, &mut String::new()).is_ok(), "{text}");
-        }
-    }
 }

@@ -10,23 +10,38 @@ const TEXT_MAX: usize = 64 - 1 - size_of::<u64>();
 const INITIAL: [u32; 8] =
     [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
 
+/// A short text, padded to the one block that is hashed of it.
+#[derive(Clone)]
+pub(crate) struct Block([u8; 64]);
+
+impl Block {
+    /// `None` for a text that needs more than one block.
+    #[inline]
+    pub(crate) fn of(text: &str) -> Option<Self> {
+        let mut block = [0; 64];
+        block[..TEXT_MAX].get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+        block[text.len()] = 0x80;
+        // A text this short has fewer than 2^16 bits.
+        let bits = u16::try_from(8 * text.len()).expect("at most 55 bytes");
+        block[62..].copy_from_slice(&bits.to_be_bytes());
+        Some(Self(block))
+    }
+
+    /// The first half of the hash.
+    #[inline]
+    pub(crate) fn first_16(&self) -> [u8; 16] {
+        let mut state = INITIAL;
+        compress256(&mut state, std::slice::from_ref(&self.0));
+        let [a, b, c, d, ..] = state;
+        (u128::from(a) << 96 | u128::from(b) << 64 | u128::from(c) << 32 | u128::from(d)).to_be_bytes()
+    }
+}
+
 pub(super) fn first_16_of(text: &str) -> [u8; 16] {
-    if text.len() > TEXT_MAX {
-        return super::first_16(&Sha256::digest(text));
+    match Block::of(text) {
+        Some(block) => block.first_16(),
+        None => super::first_16(&Sha256::digest(text)),
     }
-    let mut block = [0; 64];
-    block[..text.len()].copy_from_slice(text.as_bytes());
-    block[text.len()] = 0x80;
-    // A text this short has fewer than 2^16 bits.
-    let bits = u16::try_from(8 * text.len()).expect("at most 55 bytes");
-    block[62..].copy_from_slice(&bits.to_be_bytes());
-    let mut state = INITIAL;
-    compress256(&mut state, &[block]);
-    let mut first = [0; 16];
-    for (bytes, word) in first.as_chunks_mut::<4>().0.iter_mut().zip(state) {
-        *bytes = word.to_be_bytes();
-    }
-    first
 }
 
 #[cfg(test)]
