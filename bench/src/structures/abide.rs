@@ -7,9 +7,9 @@ use anyhow::Result;
 
 use super::{Footprint, Key, Structure, set_of};
 
-/// `docs/formats/index.md`: a line of 64 bytes for 20 keys on average.
+/// `docs/formats/index.md`: a line of 64 bytes for 17 keys on average.
 const LINE_BYTES: u64 = 64;
-const KEYS_A_LINE: u64 = 20;
+const KEYS_A_LINE: u64 = 17;
 
 const FILE: &str = "index";
 
