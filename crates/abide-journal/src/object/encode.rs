@@ -25,10 +25,10 @@ use crate::{
 
 /// Where an object goes and who writes it.
 #[derive(Debug)]
-pub(crate) struct Place<'a> {
-    pub(crate) store: &'a Store,
+pub(crate) struct Place {
+    pub(crate) store: Store,
     /// What it continues.
-    pub(crate) after: &'a Head,
+    pub(crate) after: Head,
     /// The greatest time of any record up to the end of this object.
     pub(crate) clock: Time,
     /// Makes the objects of two writers differ even where their records do not.
@@ -43,7 +43,7 @@ pub(crate) struct SealedObject {
     pub(crate) head: Head,
 }
 
-pub(crate) fn encode(place: &Place<'_>, content: &Content) -> Result<SealedObject, JournalError> {
+pub(crate) fn encode(place: &Place, content: &Content) -> Result<SealedObject, JournalError> {
     let origin = &place.after.origin;
     let first = place.after.position + 1;
     let (links, head) = link_all(place, content);
@@ -67,7 +67,7 @@ pub(crate) fn encode(place: &Place<'_>, content: &Content) -> Result<SealedObjec
 }
 
 /// The links of all rows, one after the other, and the last of them.
-fn link_all(place: &Place<'_>, content: &Content) -> (Vec<u8>, Link) {
+fn link_all(place: &Place, content: &Content) -> (Vec<u8>, Link) {
     let chain = place.store.chain();
     let rows = Rows::of_content(content);
     let mut links = Vec::with_capacity(rows.len() * 16);
@@ -92,7 +92,7 @@ fn with_places(content: &Content, first: Position, links: Vec<u8>) -> Result<Rec
     RecordBatch::try_new(schema::object(), columns).map_err(JournalError::encode)
 }
 
-fn metadata(place: &Place<'_>, first: Position, head: &Head) -> Vec<KeyValue> {
+fn metadata(place: &Place, first: Position, head: &Head) -> Vec<KeyValue> {
     let pair = |key: &str, value: String| KeyValue::new(key.to_owned(), value);
     vec![
         pair("abide.format", FORMAT.to_string()),
