@@ -7,7 +7,7 @@ use arrow_array::{ArrayRef, FixedSizeBinaryArray, Int64Array, RecordBatch};
 use arrow_buffer::Buffer;
 use bytes::Bytes;
 use parquet::{
-    arrow::{ArrowWriter, arrow_writer::ArrowWriterOptions},
+    arrow::arrow_writer::ArrowWriterOptions,
     basic::{Compression, Encoding, ZstdLevel},
     file::{
         metadata::KeyValue,
@@ -21,6 +21,7 @@ use crate::{
     chain::{Head, Link},
     error::JournalError,
     store::Store,
+    table_file::TableFile,
 };
 
 /// Where an object goes and who writes it.
@@ -57,8 +58,7 @@ pub(crate) fn encode(place: &Place, content: &Content) -> Result<SealedObject, J
     let properties = properties().set_key_value_metadata(Some(metadata(place, first, &head))).build();
     let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
     let mut file = Vec::new();
-    let mut writer = ArrowWriter::try_new_with_options(&mut file, schema::object(), options)
-        .map_err(JournalError::encode)?;
+    let mut writer = TableFile::create(&mut file, schema::object(), options).map_err(JournalError::encode)?;
     writer.write(&batch).map_err(JournalError::encode)?;
     writer.close().map_err(JournalError::encode)?;
     seal::set(place.store.chain(), &mut file)
@@ -68,17 +68,13 @@ pub(crate) fn encode(place: &Place, content: &Content) -> Result<SealedObject, J
 
 /// The links of all rows, one after the other, and the last of them.
 fn link_all(place: &Place, content: &Content) -> (Vec<u8>, Link) {
-    let chain = place.store.chain();
     let rows = Rows::of_content(content);
     let mut links = Vec::with_capacity(rows.len() * 16);
-    let mut link = place.after.link;
-    let mut chained = Vec::new();
-    for (row, position) in (0..rows.len()).zip(place.after.position + 1..) {
-        rows.chain(row, position, link, &mut chained);
-        link = chain.link(&chained);
+    let Head { position, link, .. } = place.after;
+    let head = rows.link_all(place.store.chain(), link, position + 1, |_, link| {
         links.extend_from_slice(&link.0);
-    }
-    (links, link)
+    });
+    (links, head)
 }
 
 fn with_places(content: &Content, first: Position, links: Vec<u8>) -> Result<RecordBatch, JournalError> {
