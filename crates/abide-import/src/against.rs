@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use abide_enforce::Snapshot;
-use abide_model::{BatchId, Direction, Signal};
+use abide_model::{BatchId, Direction};
 use abide_replica::Ephemeral;
 use abide_rules::Ruleset;
 
@@ -11,7 +11,7 @@ use crate::{
     error::ImportError,
     lanes::Progress,
     reader::ListReader,
-    statements::{Terms, Times},
+    statements::{Signals, Times},
     tally::Tally,
 };
 
@@ -41,23 +41,10 @@ pub async fn against(
     let times = Times { received_at: now, clock: now };
     let batch = BatchId::live(now);
     let mut list = Ephemeral::new(scratch_dir, memory_max_bytes)?;
-    // The last statement's words serve the next one.
-    let mut last: Option<(Terms, Signal)> = None;
+    let mut signals = Signals::new(Direction::Out, batch, times);
     let tally = reader
         .each_statement(progress, |terms, said| {
-            match &mut last {
-                Some((known, signal)) if known == terms => {
-                    signal.keys = said.keys;
-                    signal.stated_at = said.stated_at;
-                    signal.at = said.stated_at.unwrap_or(now);
-                }
-                _ => {
-                    let signal = terms.signal(Direction::Out, said.keys, said.stated_at, &batch, times)?;
-                    last = Some((terms.clone(), signal));
-                }
-            }
-            let (_, signal) = last.as_ref().expect("it was just set");
-            Ok(list.add(signal)?)
+            Ok(list.add(signals.next(terms, said.keys, said.stated_at)?)?)
         })
         .await?;
     let snapshot = list.finish(rules, now)?;

@@ -3,13 +3,14 @@
 use std::{sync::Arc, thread::JoinHandle};
 
 use abide_journal::{BatchRecord, BatchWriter, JournalError, Writer};
-use abide_model::{BatchId, Direction, SignalKeys, Time, Token};
+use abide_model::{BatchId, Direction, Time, Token};
 use abide_replica::{Compacted, Replica};
 use sha2::{Digest, Sha256};
 
 use crate::{
     error::ImportError,
     file::ListFile,
+    gathering::{Gathering, Piece},
     known::Known,
     lanes::{Progress, Step},
     reader::ListReader,
@@ -155,15 +156,19 @@ impl Import {
     ) -> Result<Outcome, ImportError> {
         writer.clock().observe(replica.clock());
         self.times.clock = writer.clock().next(self.times.received_at);
-        let mut batch = writer.batch(self.config.batch.clone());
+        let id = &self.config.batch;
+        let mut batch = writer.batch(id.clone());
+        let mut gathering = Gathering::start(replica.gather(id.clone()), id.clone(), self.times);
         // First of all, so that nothing at all is written on a machine whose clock is off.
-        self.withdraw(&mut batch, clock).await?;
-        let tally = self.take(&mut batch, replica, clock, progress).await?;
+        self.withdraw(&mut batch, &mut gathering, clock).await?;
+        let tally = self.take(&mut batch, &mut gathering, replica, clock, progress).await?;
+        let gathered = gathering.finish()?;
         let record = self.record(&tally, digest, clock())?;
         let signals = batch.signals();
         let appended = batch.commit(record, clock()).await.map_err(|source| self.failed(source))?;
         let mut published = None;
         if signals >= self.config.publish_from {
+            replica.take_over(gathered, &appended);
             let reader = &self.reader;
             let mut published_rows =
                 |rows| progress(Progress { rows, bytes: 0, ..reader.progress(Step::Publishing, 0, 0) });
@@ -187,22 +192,28 @@ impl Import {
         }
     }
 
+    fn explained(&self, error: ImportError) -> ImportError {
+        match error {
+            ImportError::Journal(source) => self.failed(source),
+            error => error,
+        }
+    }
+
     /// What the whole list has no more, its source has taken back.
     async fn withdraw(
         &self,
         batch: &mut BatchWriter<'_>,
+        gathering: &mut Gathering,
         clock: &dyn Fn() -> Time,
     ) -> Result<(), ImportError> {
         let Some((whole, 1..)) = &self.whole else { return Ok(()) };
-        let mut push = Push::new(batch, Direction::In, self.times);
-        for state in whole.vanished() {
-            let state = state?;
-            let keys =
-                SignalKeys { kind: state.kind, primary: state.primary, aliases: Vec::new(), domain: None };
-            push.one(&whole.terms, true, keys, None, clock).await.map_err(|error| match error {
-                ImportError::Journal(source) => self.failed(source),
-                error => error,
-            })?;
+        let mut push = Push::new(batch, gathering, Direction::In, self.times);
+        let mut vanished = whole.vanished().peekable();
+        while vanished.peek().is_some() {
+            let said = vanished.by_ref().take(SIGNALS_PER_LOOK).map(|state| Ok(Said::of(&state?)));
+            let said = said.collect::<Result<_, ImportError>>()?;
+            let pushed = push.piece(vec![whole.terms.clone()], said, clock).await;
+            pushed.map_err(|error| self.explained(error))?;
         }
         Ok(())
     }
@@ -210,6 +221,7 @@ impl Import {
     async fn take(
         &mut self,
         batch: &mut BatchWriter<'_>,
+        gathering: &mut Gathering,
         replica: &Replica,
         clock: &dyn Fn() -> Time,
         progress: &mut dyn FnMut(Progress),
@@ -220,22 +232,12 @@ impl Import {
             Ok(statements)
         })?;
         let mut tally = Tally::default();
-        let mut push = Push::new(batch, Direction::Out, self.times);
+        let mut push = Push::new(batch, gathering, Direction::Out, self.times);
         while let Some((_, Statements { terms, said, tally: some, unreadable_rows, .. })) =
             lanes.next().await?
         {
             self.reader.write_unreadable(unreadable_rows)?;
-            let mut last = None;
-            for Said { terms: number, keys, stated_at, .. } in said {
-                let is_same = last == Some(number);
-                last = Some(number);
-                push.one(&terms[number as usize], is_same, keys, stated_at, clock).await.map_err(
-                    |error| match error {
-                        ImportError::Journal(source) => self.failed(source),
-                        error => error,
-                    },
-                )?;
-            }
+            push.piece(terms, said, clock).await.map_err(|error| self.explained(error))?;
             tally.add(&some);
             progress(self.reader.progress(Step::Taking, tally.rows, lanes.bytes()));
         }
@@ -279,20 +281,45 @@ impl Import {
 }
 
 /// After so many signals, it is looked whether an object is full.
-const SIGNALS_PER_LOOK: u32 = 4_096;
+const SIGNALS_PER_LOOK: usize = 4_096;
 
-/// Pushes signals into a batch, only their keys and times where the last one had the same terms.
+/// Pushes signals into a batch, only their keys and times where the last one had the same terms, and has them
+/// gathered.
 struct Push<'b, 'w> {
     batch: &'b mut BatchWriter<'w>,
+    gathering: &'b mut Gathering,
     direction: Direction,
     times: Times,
     last: Option<Terms>,
-    since_look: u32,
 }
 
 impl<'b, 'w> Push<'b, 'w> {
-    fn new(batch: &'b mut BatchWriter<'w>, direction: Direction, times: Times) -> Self {
-        Self { batch, direction, times, last: None, since_look: 0 }
+    fn new(
+        batch: &'b mut BatchWriter<'w>,
+        gathering: &'b mut Gathering,
+        direction: Direction,
+        times: Times,
+    ) -> Self {
+        Self { batch, gathering, direction, times, last: None }
+    }
+
+    async fn piece(
+        &mut self,
+        terms: Vec<Terms>,
+        said: Vec<Said>,
+        clock: &dyn Fn() -> Time,
+    ) -> Result<(), ImportError> {
+        let mut last = None;
+        for some in said.chunks(SIGNALS_PER_LOOK) {
+            for said in some {
+                let is_same = last == Some(said.terms);
+                last = Some(said.terms);
+                self.one(&terms[said.terms as usize], is_same, said, clock).await?;
+            }
+            self.batch.flush_if_full(clock()).await?;
+        }
+        self.gathering.add(Piece { direction: self.direction, terms, said });
+        Ok(())
     }
 
     /// `is_same` saves the look whether the terms are those of the last one.
@@ -300,23 +327,19 @@ impl<'b, 'w> Push<'b, 'w> {
         &mut self,
         terms: &Terms,
         is_same: bool,
-        keys: SignalKeys,
-        stated_at: Option<Time>,
+        said: &Said,
         clock: &dyn Fn() -> Time,
     ) -> Result<(), ImportError> {
         let is_same = self.last.as_ref().is_some_and(|last| is_same || last == terms);
-        let at = stated_at.unwrap_or(self.times.clock);
-        if !(is_same && self.batch.push_like_last(&keys, stated_at, at)) {
-            let signal = terms.signal(self.direction, keys, stated_at, self.batch.id(), self.times)?;
-            self.batch.push(&signal, clock()).await?;
-            if !is_same {
-                self.last = Some(terms.clone());
-            }
+        let at = said.stated_at.unwrap_or(self.times.clock);
+        if is_same && self.batch.push_like_last(&said.keys, said.stated_at, at) {
+            return Ok(());
         }
-        self.since_look += 1;
-        if self.since_look == SIGNALS_PER_LOOK {
-            self.since_look = 0;
-            self.batch.flush_if_full(clock()).await?;
+        let (keys, batch) = (said.keys.clone(), self.batch.id());
+        let signal = terms.signal(self.direction, keys, said.stated_at, batch, self.times)?;
+        self.batch.push(&signal, clock()).await?;
+        if !is_same {
+            self.last = Some(terms.clone());
         }
         Ok(())
     }

@@ -16,6 +16,7 @@
 mod error;
 
 mod file;
+mod gathering;
 mod hints;
 mod sample;
 mod table;

@@ -2,7 +2,8 @@
 
 use abide_formats::Piece;
 use abide_model::{
-    BatchId, Claimant, Direction, Mechanism, Scope, Signal, SignalKeys, Time, signal::Statement,
+    BatchId, Claimant, Direction, IdentityState, Mechanism, Scope, Signal, SignalKeys, Time,
+    signal::Statement,
 };
 
 use crate::{
@@ -41,6 +42,41 @@ impl Terms {
     }
 }
 
+/// Makes signals of statements, one after the other: mostly the next differs from the last in its keys and time only.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    direction: Direction,
+    batch: BatchId,
+    times: Times,
+    last: Option<(Terms, Signal)>,
+}
+
+impl Signals {
+    pub(crate) fn new(direction: Direction, batch: BatchId, times: Times) -> Self {
+        Self { direction, batch, times, last: None }
+    }
+
+    pub(crate) fn next(
+        &mut self,
+        terms: &Terms,
+        keys: SignalKeys,
+        stated_at: Option<Time>,
+    ) -> Result<&Signal, ImportError> {
+        match &mut self.last {
+            Some((last, signal)) if last == terms => {
+                signal.keys = keys;
+                signal.stated_at = stated_at;
+                signal.at = stated_at.unwrap_or(self.times.clock);
+            }
+            _ => {
+                let signal = terms.signal(self.direction, keys, stated_at, &self.batch, self.times)?;
+                self.last = Some((terms.clone(), signal));
+            }
+        }
+        Ok(&self.last.as_ref().expect("it was just set").1)
+    }
+}
+
 /// When a list came in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Times {
@@ -59,6 +95,14 @@ pub struct Said {
     pub keys: SignalKeys,
     /// Not after receipt.
     pub stated_at: Option<Time>,
+}
+
+impl Said {
+    /// Something about the identity of a state, by its primary key; the only thing that its piece says.
+    pub(crate) fn of(state: &IdentityState) -> Self {
+        let keys = SignalKeys { kind: state.kind, primary: state.primary, aliases: Vec::new(), domain: None };
+        Self { row: 0, terms: 0, keys, stated_at: None }
+    }
 }
 
 /// Consecutive rows of a list, read.

@@ -19,14 +19,14 @@ use crate::error::BuildError;
 use crate::format::{
     BLOCK_BYTES_U32, Extent, FORMAT_VERSION, GROUP_IDENTITIES, HEAD_BYTES, Head, MAGIC, SECTIONS, Section,
 };
-use crate::identity::write_record;
+use crate::identity::{Record, RecordState, write_record};
 use crate::index::Index;
 use crate::line::Place;
 use hot::HotWriter;
 use output::{SectionWriter, Written, align};
 use postings::{Posting, Postings};
 use scratch::{Scratch, Spool};
-use sets::SetTable;
+use sets::{CommonStates, SetTable};
 
 /// Leaves room below 2³² slots for keys in overflow, which take two.
 const KEYS_MAX: u64 = 4_000_000_000;
@@ -94,6 +94,7 @@ pub struct IndexBuilder<T: Write + Seek = ToFile> {
     records: SectionWriter,
     groups: Spool<u64>,
     sets: SetTable,
+    states: CommonStates,
     postings: Postings,
     /// Buffer for the record being written.
     record: Vec<u8>,
@@ -180,6 +181,7 @@ impl<T: Write + Seek> IndexBuilder<T> {
             records: SectionWriter::new(HEAD_BYTES as u64),
             groups: Spool::new(memory / 16),
             sets: SetTable::new(config.set_bytes_max),
+            states: CommonStates::default(),
             postings: Postings::new(memory - memory / 8),
             record: Vec::new(),
             ordinals_max: memory / 16,
@@ -205,8 +207,13 @@ impl<T: Write + Seek> IndexBuilder<T> {
             return Err(BuildError::TooManyKeys { max: KEYS_MAX });
         }
         let set = self.sets.intern(identity.set)?;
+        let state = match self.states.interned(identity.state, &mut self.sets)? {
+            Some(number) => RecordState::Interned(number),
+            None => RecordState::Own(identity.state),
+        };
+        let Identity { primary, aliases, .. } = identity;
         self.abandoned = true;
-        self.append(identity, set)?;
+        self.append(&Record { primary, aliases, set, state })?;
         self.abandoned = false;
         self.keys = keys;
         self.identities += 1;
@@ -214,21 +221,21 @@ impl<T: Write + Seek> IndexBuilder<T> {
         Ok(())
     }
 
-    fn append(&mut self, identity: Identity<'_>, set: u32) -> Result<(), BuildError> {
+    fn append(&mut self, record: &Record<'_>) -> Result<(), BuildError> {
         let ordinal = u32::try_from(self.identities).expect("there are no more identities than keys");
         if self.identities.is_multiple_of(u64::from(GROUP_IDENTITIES)) {
             self.groups.push(self.records.bytes(), &self.scratch)?;
         }
         self.record.clear();
-        write_record(&mut self.record, &identity.primary, identity.aliases, set, identity.state);
+        write_record(&mut self.record, record);
         self.records.write(&mut self.target, &self.record)?;
 
         let posting = |key| {
             let Place { hi, lo } = Place::of(key);
-            Posting { hi, lo, ordinal, set }
+            Posting { hi, lo, ordinal, set: record.set }
         };
-        self.postings.push_primary(posting(&identity.primary), &self.scratch)?;
-        for alias in identity.aliases {
+        self.postings.push_primary(posting(&record.primary), &self.scratch)?;
+        for alias in record.aliases {
             self.postings.push_alias(posting(alias), &self.scratch)?;
         }
         Ok(())

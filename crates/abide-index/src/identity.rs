@@ -6,7 +6,7 @@ use std::fmt;
 use crate::error::IndexError;
 use crate::format::{BLOCK_BYTES, GROUP_IDENTITIES, Section};
 use crate::image::{Image, damaged};
-use crate::index::SetId;
+use crate::index::{SetId, read_set};
 
 /// An identity as it stands in an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,8 @@ impl<'a> Identities<'a> {
             self.rest = group(self.image, self.next / u64::from(GROUP_IDENTITIES))?;
         }
         let ordinal = u32::try_from(self.next).expect("the head allows no more identities than that");
-        read_record(&mut self.rest, ordinal).ok_or_else(|| group_damaged(self.image, self.next))
+        let record = read_record(&mut self.rest).ok_or_else(|| group_damaged(self.image, self.next))?;
+        record.view(self.image, ordinal)
     }
 }
 
@@ -75,10 +76,10 @@ pub(crate) fn read_identity(image: &Image, ordinal: u32) -> Result<StateView<'_>
     let first = ordinal - ordinal % GROUP_IDENTITIES;
     let mut rest = group(image, u64::from(ordinal / GROUP_IDENTITIES))?;
     let mut record = None;
-    for ordinal in first..=ordinal {
-        record = read_record(&mut rest, ordinal);
+    for _ in first..=ordinal {
+        record = read_record(&mut rest);
     }
-    record.ok_or_else(|| group_damaged(image, u64::from(ordinal)))
+    record.ok_or_else(|| group_damaged(image, u64::from(ordinal)))?.view(image, ordinal)
 }
 
 /// The records of up to [`GROUP_IDENTITIES`] identities.
@@ -94,31 +95,66 @@ fn group_damaged(image: &Image, ordinal: u64) -> IndexError {
     IndexError::Damaged { section: Section::Records, block: start / BLOCK_BYTES as u64 }
 }
 
+/// A record as it stands in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Record<'a> {
+    pub(crate) primary: [u8; 16],
+    pub(crate) aliases: &'a [[u8; 16]],
+    pub(crate) set: u32,
+    pub(crate) state: RecordState<'a>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RecordState<'a> {
+    /// One that others have too: its number among the sets.
+    Interned(u32),
+    Own(&'a [u8]),
+}
+
+impl<'a> Record<'a> {
+    fn view(self, image: &'a Image, ordinal: u32) -> Result<StateView<'a>, IndexError> {
+        let state = match self.state {
+            RecordState::Own(state) => state,
+            RecordState::Interned(number) => read_set(image, number)?,
+        };
+        let Record { primary, aliases, set, .. } = self;
+        Ok(StateView { ordinal, primary, aliases, set: SetId::new(set), state })
+    }
+}
+
 /// Appends a record to `bytes`.
-pub(crate) fn write_record(
-    bytes: &mut Vec<u8>,
-    primary: &[u8; 16],
-    aliases: &[[u8; 16]],
-    set: u32,
-    state: &[u8],
-) {
-    bytes.extend_from_slice(primary);
-    bytes.extend_from_slice(&set.to_le_bytes());
-    write_count(bytes, aliases.len());
-    write_count(bytes, state.len());
-    bytes.extend_from_slice(aliases.as_flattened());
-    bytes.extend_from_slice(state);
+pub(crate) fn write_record(bytes: &mut Vec<u8>, record: &Record<'_>) {
+    bytes.extend_from_slice(&record.primary);
+    write_count(bytes, record.set as usize);
+    match record.state {
+        RecordState::Interned(number) => {
+            write_count(bytes, record.aliases.len() << 1 | 1);
+            write_count(bytes, number as usize);
+            bytes.extend_from_slice(record.aliases.as_flattened());
+        }
+        RecordState::Own(state) => {
+            write_count(bytes, record.aliases.len() << 1);
+            write_count(bytes, state.len());
+            bytes.extend_from_slice(record.aliases.as_flattened());
+            bytes.extend_from_slice(state);
+        }
+    }
 }
 
 /// Takes the first record off `bytes`, `None` if there is none whole.
-fn read_record<'a>(bytes: &mut &'a [u8], ordinal: u32) -> Option<StateView<'a>> {
+fn read_record<'a>(bytes: &mut &'a [u8]) -> Option<Record<'a>> {
     let primary = *bytes.split_off(..16)?.first_chunk()?;
-    let set = u32::from_le_bytes(*bytes.split_off(..4)?.first_chunk()?);
+    let set = u32::try_from(read_count(bytes)?).ok()?;
     let aliases = read_count(bytes)?;
     let state = read_count(bytes)?;
-    let (aliases, _) = bytes.split_off(..aliases.checked_mul(16)?)?.as_chunks();
-    let state = bytes.split_off(..state)?;
-    Some(StateView { ordinal, primary, aliases, set: SetId::new(set), state })
+    let is_interned = aliases & 1 == 1;
+    let (aliases, _) = bytes.split_off(..(aliases >> 1).checked_mul(16)?)?.as_chunks();
+    let state = if is_interned {
+        RecordState::Interned(u32::try_from(state).ok()?)
+    } else {
+        RecordState::Own(bytes.split_off(..state)?)
+    };
+    Some(Record { primary, aliases, set, state })
 }
 
 /// Seven bits a byte, lowest first, the top bit set in all but the last (LEB128).
@@ -152,21 +188,17 @@ mod tests {
     fn records_survive_the_way_there_and_back() {
         for (aliases, state) in [(0, 0), (1, 127), (3, 128), (130, 20_000)] {
             let aliases: Vec<_> = (0..aliases).map(|i| [i; 16]).collect();
-            let state = vec![5; state];
-            let mut bytes = Vec::new();
-            write_record(&mut bytes, &[7; 16], &aliases, 9, &state);
-            let expected = StateView {
-                ordinal: 4,
-                primary: [7; 16],
-                aliases: &aliases,
-                set: SetId::new(9),
-                state: &state,
-            };
-            let mut rest = &bytes[..];
-            assert_eq!(read_record(&mut rest, 4), Some(expected));
-            assert!(rest.is_empty());
-            for cut in 0..bytes.len() {
-                assert_eq!(read_record(&mut &bytes[..cut], 4), None);
+            let own = vec![5; state];
+            for state in [RecordState::Own(&own), RecordState::Interned(300)] {
+                let record = Record { primary: [7; 16], aliases: &aliases, set: 9, state };
+                let mut bytes = Vec::new();
+                write_record(&mut bytes, &record);
+                let mut rest = &bytes[..];
+                assert_eq!(read_record(&mut rest), Some(record));
+                assert!(rest.is_empty());
+                for cut in 0..bytes.len() {
+                    assert_eq!(read_record(&mut &bytes[..cut]), None);
+                }
             }
         }
     }

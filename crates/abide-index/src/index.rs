@@ -70,9 +70,7 @@ impl Index {
         if id.get() >= self.set_count() {
             return Err(IndexError::UnknownSet { id: id.get(), count: self.set_count() });
         }
-        let first = u64::from(id.get());
-        let bounds: &[u64] = self.image.items(Section::SetOffsets, first, first + 2)?;
-        self.image.bytes(Section::Sets, bounds[0], bounds[1])
+        read_set(&self.image, id.get())
     }
 
     /// At least 1: the empty set is always there.
@@ -126,6 +124,13 @@ impl Index {
     pub fn verify(&self) -> Result<(), IndexError> {
         self.image.verify()
     }
+}
+
+/// The bytes of a set, or of a state that is kept among them, whose number was read from the file.
+pub(crate) fn read_set(image: &Image, number: u32) -> Result<&[u8], IndexError> {
+    let first = u64::from(number);
+    let bounds: &[u64] = image.items(Section::SetOffsets, first, first + 2)?;
+    image.bytes(Section::Sets, bounds[0], bounds[1])
 }
 
 impl fmt::Debug for Index {

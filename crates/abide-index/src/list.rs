@@ -285,6 +285,14 @@ impl ListBuilder {
     /// [`ListBuilder::push`] for a record that was encoded with the words that [`ListBuilder::create_after`]
     /// was given.
     pub fn push_record(&mut self, record: &Record<'_>) -> Result<(), BuildError> {
+        if let Some(alike) = self.alikes.again(record) {
+            return self.builder.push(Identity {
+                primary: record.primary.0,
+                aliases: record.aliases,
+                set: &alike.set,
+                state: record.state,
+            });
+        }
         let alike = record.alike().map_err(BuildError::ReadBack)?;
         let Some(before_time) = alike.filter(|_| !self.retractions.names_times()) else {
             return self.push(&record.decode(&self.words).map_err(BuildError::ReadBack)?);

@@ -47,10 +47,23 @@ pub struct Head {
     pub link: Link,
 }
 
+/// A record as its link is made of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Linked {
+    pub(crate) position: Position,
+    /// In microseconds.
+    pub(crate) at: i64,
+    /// Of a signal; zeros for the others.
+    pub(crate) primary: [u8; 16],
+    /// See [`ChainKey::rest`].
+    pub(crate) rest: [u8; 16],
+}
+
 /// The keys of the chain and of all seals, from the store's secret.
 #[derive(Clone)]
 pub(crate) struct ChainKey {
     links: [u8; 32],
+    records: [u8; 32],
     seals: [u8; 32],
     manifests: [u8; 32],
     descriptions: [u8; 32],
@@ -61,6 +74,7 @@ impl ChainKey {
         let links = *secret.chain_key();
         Self {
             links,
+            records: blake3::derive_key("abide 2026 journal record", &links),
             seals: blake3::derive_key("abide 2026 journal seal", &links),
             manifests: blake3::derive_key("abide 2026 snapshot seal", &links),
             descriptions: blake3::derive_key("abide 2026 store seal", &links),
@@ -73,9 +87,21 @@ impl ChainKey {
         Link(first_16(blake3::keyed_hash(&self.links, start.as_bytes())))
     }
 
-    /// `chained` is the link before, 16 bytes, and the record's canonical encoding.
-    pub(crate) fn link(&self, chained: &[u8]) -> Link {
-        Link(first_16(blake3::keyed_hash(&self.links, chained)))
+    /// The link of a record, of what differs from record to record, and the digest of all else. It is one block of
+    /// the hash, since it is made for each record after the one before.
+    pub(crate) fn link(&self, previous: Link, record: &Linked) -> Link {
+        let mut block = [0; 64];
+        block[..16].copy_from_slice(&previous.0);
+        block[16..24].copy_from_slice(&record.position.to_le_bytes());
+        block[24..32].copy_from_slice(&record.at.to_le_bytes());
+        block[32..48].copy_from_slice(&record.primary);
+        block[48..].copy_from_slice(&record.rest);
+        Link(first_16(blake3::keyed_hash(&self.links, &block)))
+    }
+
+    /// The digest of the rest of a record.
+    pub(crate) fn rest(&self, canonical: &[u8]) -> [u8; 16] {
+        first_16(blake3::keyed_hash(&self.records, canonical))
     }
 
     /// The hash of an object's bytes, given in pieces.

@@ -138,6 +138,8 @@ pub enum JournalError {
     Nothing,
     #[error("the signal is of batch `{found}`, and the batch that was begun is `{begun}`")]
     ForeignBatch { begun: String, found: String },
+    #[error("batch `{batch}` could not be written; nothing of it counts, and it has to begin anew")]
+    FailedBatch { batch: String },
     #[error(
         "this machine's clock is {} s {} the store's; set it right, until then no opt-in is taken (opt-outs are)",
         off_us.unsigned_abs() / 1_000_000,
@@ -169,7 +171,8 @@ impl JournalError {
             | Self::Unknown { .. }
             | Self::TooLarge { .. }
             | Self::Nothing
-            | Self::ForeignBatch { .. } => ErrorKind::Invalid,
+            | Self::ForeignBatch { .. }
+            | Self::FailedBatch { .. } => ErrorKind::Invalid,
             Self::ClockOff { .. } | Self::OptInWhileCutOff => ErrorKind::Unavailable,
             Self::Contended { .. } | Self::RivalRekey { .. } | Self::Overtaken { .. } => ErrorKind::Conflict,
             Self::Encode { .. } => ErrorKind::Bug,

@@ -21,6 +21,7 @@ mod record;
 mod sealed;
 
 mod object;
+mod table_file;
 
 mod clock;
 
@@ -51,6 +52,7 @@ pub use roll_up::{RollUp, RollUpConfig, roll_up, roll_ups_due};
 pub use spool::{Durable, Spool};
 pub use store::{Created, Epoch, Moved, Retry, Store, StoreConfig, StoreId, local_directory};
 pub use sweep::{Superseded, superseded, sweep};
+pub use table_file::TableFile;
 pub use verify::{OriginReport, Report, verify};
 pub use waiting::{RolledWait, WaitTooShort};
 pub use writer::{Appended, Writer, WriterConfig};

@@ -211,23 +211,25 @@ impl JournalObject {
         let damage = |position, what| JournalError::from(Damage::new(&self.name, Some(position), what));
         let mut link = self.previous;
         let mut position = self.first();
-        let mut chained = Vec::new();
         for batch in self.batches(0)? {
             let batch = batch.map_err(|_| damage(position, DamageKind::Contradictory))?;
             let rows = Rows::of_object(&batch);
             let links = rows.links();
-            for row in 0..batch.num_rows() {
-                rows.chain(row, position, link, &mut chained);
-                link = store.chain().link(&chained);
+            let mut wrong = None;
+            link = rows.link_all(store.chain(), link, position, |row, link| {
+                let position = position + row as u64;
                 if rows.position(row) != position {
-                    return Err(damage(position, DamageKind::Contradictory));
+                    wrong = wrong.or(Some((position, DamageKind::Contradictory)));
+                } else if links.value(row) != link.0 {
+                    wrong = wrong.or(Some((position, DamageKind::WrongLink)));
+                } else if wrong.is_none() {
+                    at(position, link);
                 }
-                if links.value(row) != link.0 {
-                    return Err(damage(position, DamageKind::WrongLink));
-                }
-                at(position, link);
-                position += 1;
+            });
+            if let Some((position, what)) = wrong {
+                return Err(damage(position, what));
             }
+            position += batch.num_rows() as u64;
         }
         if link == self.head { Ok(()) } else { Err(damage(self.last, DamageKind::WrongLink)) }
     }

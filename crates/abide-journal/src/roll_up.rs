@@ -140,8 +140,8 @@ impl Gathering<'_> {
         }
         let content = gathered.columns.finish();
         let place = Place {
-            store: self.store,
-            after: &gathered.start,
+            store: self.store.clone(),
+            after: gathered.start.clone(),
             clock: gathered.clock,
             instance: self.config.instance,
         };

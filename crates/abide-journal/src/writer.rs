@@ -35,6 +35,9 @@ const HEAD_TRUSTED_US: i64 = 24 * HOUR_US;
 /// How often in a row others may be first before an append gives up.
 const RIVALS_MAX: u32 = 64;
 
+/// So many records are encoded in a thread of their own, so that whoever appends them may go on.
+const ASIDE_RECORDS_MIN: usize = 1 << 16;
+
 /// After so many, a writer may be far behind and lists instead of going from one to the next.
 const RIVALS_PER_LISTING: u32 = 4;
 
@@ -61,6 +64,8 @@ pub struct Appended {
     /// The last record's: where it is in force, all of them are.
     pub token: Token,
     pub objects: Vec<ObjectName>,
+    /// Where the journal ended after each of them.
+    pub heads: Vec<Head>,
 }
 
 /// The object that a writer continues.
@@ -164,14 +169,14 @@ impl Writer {
             self.confirm_head(now).await?;
         }
         let count = columns.len() as u64;
-        let objects = self.write(columns, RIVALS_MAX).await?;
+        let (objects, heads) = self.write(columns, RIVALS_MAX).await?;
         // Acknowledged only if this is still the store: a rekey copies what was written before it
         // said so, and no later writer gets by here.
         self.store.refuse_moved().await?;
         self.head_confirmed_at = now;
         let first = objects.first().map_or(self.head.position + 1 - count, |object| object.first);
         let token = Token { origin: self.head.origin.clone(), position: self.head.position };
-        Ok(Appended { first, token, objects })
+        Ok(Appended { first, token, objects, heads })
     }
 
     /// Appends where nobody else may: whoever was first at the next place ends it.
@@ -181,16 +186,23 @@ impl Writer {
     }
 
     /// Writes records as objects, each after at most so many of others less one.
-    async fn write(&mut self, columns: Columns, rivals_max: u32) -> Result<Vec<ObjectName>, JournalError> {
+    async fn write(
+        &mut self,
+        columns: Columns,
+        rivals_max: u32,
+    ) -> Result<(Vec<ObjectName>, Vec<Head>), JournalError> {
         if let Some(latest) = columns.latest_at() {
             self.clock.observe(latest);
         }
-        let mut objects = Vec::new();
+        let (mut objects, mut heads) = (Vec::new(), Vec::new());
         let mut parts = VecDeque::from([columns.finish()]);
         while let Some(part) = parts.pop_front() {
-            let sealed = self.encode(&part)?;
+            let sealed = self.encode(&part).await?;
             match sealed.bytes.len() {
-                ..=OBJECT_BYTES_MAX => objects.push(self.put(&part, sealed, rivals_max).await?),
+                ..=OBJECT_BYTES_MAX => {
+                    objects.push(self.put(&part, sealed, rivals_max).await?);
+                    heads.push(self.head.clone());
+                }
                 bytes => {
                     let [half, rest] = halves(&part).ok_or(JournalError::TooLarge { bytes })?;
                     parts.push_front(rest);
@@ -198,7 +210,7 @@ impl Writer {
                 }
             }
         }
-        Ok(objects)
+        Ok((objects, heads))
     }
 
     /// Looks where the head is.
@@ -238,14 +250,22 @@ impl Writer {
         Reader::new(&self.store)
     }
 
-    fn encode(&self, content: &Content) -> Result<SealedObject, JournalError> {
+    async fn encode(&self, content: &Content) -> Result<SealedObject, JournalError> {
         let place = Place {
-            store: &self.store,
-            after: &self.head,
+            store: self.store.clone(),
+            after: self.head.clone(),
             clock: self.clock.last(),
             instance: self.config.instance,
         };
-        encode(&place, content)
+        if content.num_rows() < ASIDE_RECORDS_MIN {
+            return encode(&place, content);
+        }
+        let content = content.clone();
+        let encoding = tokio::task::spawn_blocking(move || encode(&place, &content));
+        encoding.await.unwrap_or_else(|failed| match failed.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(cancelled) => Err(JournalError::encode(cancelled)),
+        })
     }
 
     /// Creates the object, or puts its records after those of whoever was first.
@@ -267,7 +287,7 @@ impl Writer {
                     // Nobody believes it. If it cannot be deleted now, it is with what was rolled up.
                     let _ = self.store.delete(&name).await;
                 }
-                sealed = self.encode(content)?;
+                sealed = self.encode(content).await?;
                 continue;
             }
             match created {
@@ -285,7 +305,7 @@ impl Writer {
                     if rival.is_multiple_of(RIVALS_PER_LISTING) {
                         self.jump_ahead().await?;
                     }
-                    sealed = self.encode(content)?;
+                    sealed = self.encode(content).await?;
                 }
             }
         }

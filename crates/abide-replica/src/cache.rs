@@ -5,13 +5,16 @@ use std::{
     fs,
     io::{self, Write as _},
     path::{Path, PathBuf},
+    sync::mpsc,
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
 use abide_index::{IndexError, list::List};
 use abide_journal::{Store, StoreError};
 use abide_model::Time;
-use futures::TryStreamExt as _;
+use bytes::Bytes;
+use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use object_store::{ObjectStoreExt as _, path::Path as ObjectPath};
 use sha2::{Digest, Sha256};
 
@@ -94,24 +97,28 @@ impl Cache {
     /// do not see each other's halves; the last to end gives its copy the name, and the others keep
     /// theirs open.
     async fn fetch(&self, store: &Store, part: &Part) -> Result<(), CacheError> {
-        let unreadable = |source| StoreError::of("read", part.name.as_str(), source);
-        let found = match store.objects().get(&ObjectPath::from(part.name.as_str())).await {
+        let object = ObjectPath::from(part.name.as_str());
+        let found = match store.objects().head(&object).await {
             Err(object_store::Error::NotFound { .. }) => {
                 return Err(CacheError::Missing { name: part.name.clone() });
             }
-            found => found.map_err(unreadable)?,
+            found => found.map_err(|source| StoreError::of("read", part.name.as_str(), source))?,
         };
+        let damaged = || CacheError::Damaged { name: part.name.clone() };
+        if found.size != part.bytes {
+            return Err(damaged());
+        }
         let temporary = tempfile::Builder::new().prefix(FETCHING).tempfile_in(&self.dir);
         let mut temporary = temporary.map_err(self.failed("make a file"))?;
-        let mut digest = Sha256::new();
-        let mut bytes = found.into_stream();
-        while let Some(chunk) = bytes.try_next().await.map_err(unreadable)? {
-            digest.update(&chunk);
-            temporary.write_all(&chunk).map_err(self.failed("write"))?;
+        let mut digest = DigestAside::start();
+        let mut pieces = pieces_of(store, part);
+        while let Some(piece) = pieces.try_next().await? {
+            digest.update(piece.clone());
+            temporary.write_all(&piece).map_err(self.failed("write"))?;
         }
         // Not synced: what a failure of the power leaves of a copy is refused by its checksums and fetched again.
-        if hex::encode(digest.finalize()) != part.sha256 {
-            return Err(CacheError::Damaged { name: part.name.clone() });
+        if digest.finish() != part.sha256 {
+            return Err(damaged());
         }
         temporary.persist(self.path_of(part)).map_err(|error| self.failed("rename a file")(error.error))?;
         Ok(())
@@ -152,6 +159,57 @@ impl Cache {
                 let _ = fs::remove_file(path);
             }
         }
+    }
+}
+
+/// What a large object is read in, and how many of them at once.
+const PIECE_BYTES: u64 = 4 << 20;
+const PIECES_AT_ONCE: usize = 4;
+
+/// The bytes of a part, in order. Object storage gives one piece slowly and several at once several times as fast, and
+/// of a file a large piece costs fewer changes of thread.
+pub(crate) fn pieces_of<'p>(
+    store: &'p Store,
+    part: &'p Part,
+) -> impl Stream<Item = Result<Bytes, StoreError>> + Unpin + 'p {
+    let starts = (0..part.bytes.div_ceil(PIECE_BYTES)).map(|number| number * PIECE_BYTES);
+    let object = ObjectPath::from(part.name.as_str());
+    let pieces = stream::iter(starts).map(move |start| {
+        let object = object.clone();
+        async move {
+            let range = start..part.bytes.min(start + PIECE_BYTES);
+            let piece = store.objects().get_range(&object, range).await;
+            piece.map_err(|source| StoreError::of("read", part.name.as_str(), source))
+        }
+    });
+    Box::pin(pieces.buffered(PIECES_AT_ONCE))
+}
+
+/// Makes the SHA-256 of bytes in a thread of its own, while they are written or sent.
+pub(crate) struct DigestAside {
+    pieces: mpsc::SyncSender<Bytes>,
+    thread: JoinHandle<Sha256>,
+}
+
+impl DigestAside {
+    pub(crate) fn start() -> Self {
+        let (pieces, taken) = mpsc::sync_channel::<Bytes>(PIECES_AT_ONCE);
+        let thread = thread::spawn(move || {
+            taken.iter().fold(Sha256::new(), |digest, piece| digest.chain_update(&piece))
+        });
+        Self { pieces, thread }
+    }
+
+    pub(crate) fn update(&mut self, piece: Bytes) {
+        // It takes all there is, unless it panics, which comes out at the end.
+        let _ = self.pieces.send(piece);
+    }
+
+    /// In hex.
+    pub(crate) fn finish(self) -> String {
+        drop(self.pieces);
+        let digest = self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        hex::encode(digest.finalize())
     }
 }
 

@@ -105,18 +105,18 @@ impl Delta {
         // Where nothing is an alias of anything, all stay where they are.
         if has_edges || is_linked {
             resolver.walk(&mut states)?;
-            states.rewind().map_err(DeltaError::Scratch)?;
+            states.rewind();
         }
         let mut resolved = Resolved {
             words: resolver.encoder.into_words(),
-            stay: Stay { states, has_moved: resolver.has_moved, number: 0 },
+            stay: Stay { states, has_moved: resolver.has_moved, number: 0, root: None },
+            is_given: false,
             moved: resolver.moved.finish().map_err(DeltaError::Scratch)?,
-            next_stay: Ahead::default(),
             next_moved: Ahead::default(),
             current: Vec::new(),
             absorbed: resolver.absorbed,
         };
-        resolved.read_stay()?;
+        resolved.stay.advance()?;
         resolved.read_moved()?;
         Ok(resolved)
     }
@@ -219,10 +219,11 @@ impl Marks {
 pub struct Resolved {
     words: Words,
     stay: Stay,
+    /// The state that `stay` is at was handed out.
+    is_given: bool,
     moved: Sorted,
-    next_stay: Ahead,
     next_moved: Ahead,
-    /// The record that was handed out last.
+    /// A record that is being merged with others.
     current: Vec<u8>,
     absorbed: BTreeSet<u32>,
 }
@@ -233,16 +234,21 @@ struct Stay {
     has_moved: Marks,
     /// Of the next state.
     number: usize,
+    /// The key of the state that it is at.
+    root: Option<Key>,
 }
 
 impl Stay {
-    fn next(&mut self) -> io::Result<Option<(Key, &[u8])>> {
-        while self.has_moved.get(self.number) {
-            self.states.next()?;
+    fn advance(&mut self) -> Result<(), DeltaError> {
+        self.root = None;
+        while self.states.advance().map_err(DeltaError::Scratch)? {
             self.number += 1;
+            if !self.has_moved.get(self.number - 1) {
+                self.root = Some(self.states.current().0);
+                break;
+            }
         }
-        self.number += 1;
-        self.states.next()
+        Ok(())
     }
 }
 
@@ -282,33 +288,42 @@ impl Resolved {
     }
 
     /// The primary key of the next identity; `None` after the last.
-    pub fn peek(&self) -> Option<Key> {
-        match (self.next_stay.root, self.next_moved.root) {
+    pub fn peek(&mut self) -> Result<Option<Key>, DeltaError> {
+        if std::mem::take(&mut self.is_given) {
+            self.stay.advance()?;
+        }
+        Ok(match (self.stay.root, self.next_moved.root) {
             (Some(stay), Some(moved)) => Some(stay.min(moved)),
             (stay, moved) => stay.or(moved),
-        }
-    }
-
-    /// The next identity, decoded.
-    pub fn next_state(&mut self) -> Result<Option<IdentityState>, DeltaError> {
-        match self.next()? {
-            None => Ok(None),
-            Some(NewState::Merged(state)) => Ok(Some(state)),
-            // It is the current one.
-            Some(NewState::Record(_)) => self.decode_current().map(Some),
-        }
+        })
     }
 
     /// The next identity.
     pub fn next(&mut self) -> Result<Option<NewState<'_>>, DeltaError> {
-        let Some(root) = self.peek() else { return Ok(None) };
-        self.read_next(root)?;
-        // A record begins with its own primary key.
-        if self.peek() != Some(root) && self.current.starts_with(&root.0) {
-            return Record::parse(&self.current).map(NewState::Record).map(Some).map_err(DeltaError::List);
+        let Some(root) = self.peek()? else { return Ok(None) };
+        if !self.is_one_record(root) {
+            return self.merge_all(root).map(NewState::Merged).map(Some);
         }
+        self.is_given = true;
+        let (_, bytes) = self.stay.states.current();
+        Record::parse(bytes).map(NewState::Record).map(Some).map_err(DeltaError::List)
+    }
+
+    /// Whether all that is new about an identity is the record that `stay` is at.
+    fn is_one_record(&self, root: Key) -> bool {
+        self.stay.root == Some(root) && self.next_moved.root != Some(root) && self.stay.states.ends_key()
+    }
+
+    /// The next identity, decoded.
+    pub fn next_state(&mut self) -> Result<Option<IdentityState>, DeltaError> {
+        let Some(root) = self.peek()? else { return Ok(None) };
+        self.merge_all(root).map(Some)
+    }
+
+    fn merge_all(&mut self, root: Key) -> Result<IdentityState, DeltaError> {
+        self.read_next(root)?;
         let mut state = self.decode_current()?;
-        while self.peek() == Some(root) {
+        while self.peek()? == Some(root) {
             self.read_next(root)?;
             let mut next = self.decode_current()?;
             // Which of two states names the root decides which key stays the primary, and only one
@@ -318,7 +333,7 @@ impl Resolved {
             }
             state.merge(&next);
         }
-        Ok(Some(NewState::Merged(state)))
+        Ok(state)
     }
 
     fn decode_current(&self) -> Result<IdentityState, DeltaError> {
@@ -328,18 +343,14 @@ impl Resolved {
 
     /// Makes a record of `root` the current one.
     fn read_next(&mut self, root: Key) -> Result<(), DeltaError> {
-        if self.next_stay.root == Some(root) {
-            std::mem::swap(&mut self.current, &mut self.next_stay.bytes);
-            self.read_stay()
+        if self.stay.root == Some(root) {
+            self.current.clear();
+            self.current.extend_from_slice(self.stay.states.current().1);
+            self.stay.advance()
         } else {
             std::mem::swap(&mut self.current, &mut self.next_moved.bytes);
             self.read_moved()
         }
-    }
-
-    fn read_stay(&mut self) -> Result<(), DeltaError> {
-        self.next_stay.set(self.stay.next().map_err(DeltaError::Scratch)?);
-        Ok(())
     }
 
     fn read_moved(&mut self) -> Result<(), DeltaError> {

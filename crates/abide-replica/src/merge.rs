@@ -137,7 +137,7 @@ impl<'a> Merge<'a> {
             Some(Err(_)) => return self.take_below(),
             None => None,
         };
-        match (below, self.new.peek()) {
+        match (below, self.new.peek()?) {
             (Some(below), Some(new)) if below == new => self.take_both(),
             (Some(below), new) if new.is_none_or(|new| below < new) => self.take_below(),
             _ => Ok(self.new.next()?.map(Next::from)),

@@ -11,7 +11,7 @@ use abide_enforce::{Overlay, Snapshot, Sources};
 use abide_index::list::List;
 use abide_journal::{
     ActivationRecord, Followed, Follower, Head, JournalError, JournalObject, ObjectName, Reader, Record,
-    Store,
+    Records, Store,
 };
 use abide_model::{Origin, Positions, Retractions, Signal, Time};
 use abide_rules::Ruleset;
@@ -22,6 +22,7 @@ use crate::{
     error::ReplicaError,
     manifest::Manifest,
     merge::{MergeConfig, Merged, merge},
+    own::{OwnBatch, OwnPart},
 };
 use batches::OpenBatches;
 
@@ -65,6 +66,8 @@ pub struct Replica {
     overlay: Overlay,
     /// What does not fit into the overlay, until it is merged with the base.
     overflow: Option<Delta>,
+    /// What this process appended itself and has not seen in the journal yet.
+    pub(crate) own: Option<OwnBatch>,
     /// The sets in the base were made under other retractions.
     base_is_stale: bool,
     /// Part of what was read is lost to an error, or the base is damaged: nothing can be built on this
@@ -121,6 +124,7 @@ impl Replica {
             base: base.clone(),
             overlay: Overlay::default(),
             overflow: None,
+            own: None,
             base_is_stale: false,
             incomplete: false,
             retractions: Arc::new(start.as_ref().map(|start| start.retractions.clone()).unwrap_or_default()),
@@ -230,7 +234,7 @@ impl Replica {
     async fn take(&mut self, followed: &Followed) -> Result<(), ReplicaError> {
         let object = &followed.object;
         self.open_batches.begin_object();
-        for record in followed.records() {
+        for record in self.records_to_read(followed) {
             let (_, record) = record?;
             match record {
                 Record::Signal(signal) if abide_journal::counts_at_once(&signal.batch) => {
@@ -255,6 +259,30 @@ impl Replica {
         self.open_batches.end_object(followed);
         self.clock = self.clock.max(object.clock());
         Ok(())
+    }
+
+    /// The records that say something that is not known here yet: of an object that this process wrote itself the
+    /// signals are.
+    fn records_to_read(&mut self, followed: &Followed) -> Records {
+        let last = followed.object.last();
+        match self.own.as_mut().and_then(|own| own.part(followed)) {
+            None => followed.records(),
+            Some(OwnPart::Signals(batch)) => {
+                self.open_batches.hold_elsewhere(&batch);
+                followed.object.records_after(last)
+            }
+            Some(OwnPart::End(batch)) => {
+                let delta = self.own.take().and_then(|own| own.into_delta(self.base.as_ref()));
+                match delta.filter(|_| self.overflow.is_none()) {
+                    None => followed.records(),
+                    Some(delta) => {
+                        self.overflow = Some(delta);
+                        self.open_batches.close(batch.as_str());
+                        followed.object.records_after(last - 1)
+                    }
+                }
+            }
+        }
     }
 
     /// Lets a batch count, whose signals may lie in objects read long ago and rolled up since.
@@ -358,7 +386,7 @@ impl Replica {
         Ok(())
     }
 
-    fn new_delta(&self) -> Delta {
+    pub(crate) fn new_delta(&self) -> Delta {
         Delta::new(self.base.as_deref(), &self.config.scratch_dir, self.config.memory_max_bytes)
     }
 

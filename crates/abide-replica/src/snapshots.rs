@@ -6,12 +6,12 @@ use abide_index::list::List;
 use abide_journal::{Created, Retry, Store, StoreError};
 use abide_model::{Positions, Time};
 use bytes::Bytes;
-use futures::TryStreamExt as _;
+use futures::{TryStreamExt as _, future::join};
 use object_store::{ObjectStoreExt as _, WriteMultipart, path::Path as ObjectPath};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    cache::{Cache, CacheError},
+    cache::{Cache, CacheError, DigestAside},
     error::ReplicaError,
     manifest::{InvalidManifest, Manifest, Part},
     replica::Replica,
@@ -123,13 +123,7 @@ impl Replica {
         // Whether or not it becomes the store's newest, it is a correct list up to its positions.
         self.publish(now)?;
         let stem = format!("snapshots/parts/{}-{unique:016x}", now.as_micros());
-        let index = upload(&self.store, &index_path, format!("{stem}.index")).await?;
-        let states = upload(&self.store, &state_path, format!("{stem}.parquet")).await;
-        if states.is_err() {
-            // Nobody knows of the other part, and on a full disk its room is wanted.
-            let _ = self.store.objects().delete(&ObjectPath::from(index.name.as_str())).await;
-        }
-        let states = states?;
+        let (index, states) = upload_both(&self.store, &index_path, &state_path, &stem).await?;
         let mut manifest = Manifest {
             number: number + 1,
             written_at: now,
@@ -207,43 +201,64 @@ async fn parts_stand(store: &Store, manifest: &Manifest) -> Result<bool, Replica
     Ok(true)
 }
 
+/// Uploads the index and the states, beside each other. Where one fails nobody knows of the other, and on a full disk
+/// its room is wanted.
+async fn upload_both(
+    store: &Store,
+    index: &Path,
+    states: &Path,
+    stem: &str,
+) -> Result<(Part, Part), ReplicaError> {
+    let uploads =
+        join(upload(store, index, format!("{stem}.index")), upload(store, states, format!("{stem}.parquet")));
+    match uploads.await {
+        (Ok(index), Ok(states)) => Ok((index, states)),
+        (Ok(other), Err(error)) | (Err(error), Ok(other)) => {
+            let _ = store.objects().delete(&ObjectPath::from(other.name.as_str())).await;
+            Err(error)
+        }
+        (Err(error), Err(_)) => Err(error),
+    }
+}
+
 /// What is larger than this is uploaded in pieces of this size.
 const UPLOAD_BYTES: usize = 8 << 20;
 
 /// How far an upload has come.
 struct Upload {
     file: File,
-    digest: Sha256,
+    digest: DigestAside,
     bytes: u64,
 }
 
 impl Upload {
-    fn read(&mut self) -> Result<Vec<u8>, ReplicaError> {
+    fn read(&mut self) -> Result<Bytes, ReplicaError> {
         let mut buffer = Vec::with_capacity(UPLOAD_BYTES);
         (&mut self.file).take(UPLOAD_BYTES as u64).read_to_end(&mut buffer).map_err(ReplicaError::Scratch)?;
-        self.digest.update(&buffer);
         self.bytes += buffer.len() as u64;
-        Ok(buffer)
+        let piece = Bytes::from(buffer);
+        self.digest.update(piece.clone());
+        Ok(piece)
     }
 }
 
 async fn upload(store: &Store, path: &Path, name: String) -> Result<Part, ReplicaError> {
     let file = File::open(path).map_err(ReplicaError::Scratch)?;
-    let mut upload = Upload { file, digest: Sha256::new(), bytes: 0 };
+    let mut upload = Upload { file, digest: DigestAside::start(), bytes: 0 };
     let first = upload.read()?;
     if first.len() < UPLOAD_BYTES {
         // The name is unique, so nobody else's bytes can stand there.
-        store.create(&name, first.into(), Retry::default()).await?;
+        store.create(&name, first, Retry::default()).await?;
     } else {
         upload_in_pieces(store, &mut upload, first, &name).await?;
     }
-    Ok(Part { name, bytes: upload.bytes, sha256: hex::encode(upload.digest.finalize()) })
+    Ok(Part { name, bytes: upload.bytes, sha256: upload.digest.finish() })
 }
 
 async fn upload_in_pieces(
     store: &Store,
     upload: &mut Upload,
-    first: Vec<u8>,
+    first: Bytes,
     name: &str,
 ) -> Result<(), ReplicaError> {
     let failed = |source| ReplicaError::Store(StoreError::of("write", name, source));
@@ -251,7 +266,7 @@ async fn upload_in_pieces(
     let mut writing = WriteMultipart::new_with_chunk_size(multipart, UPLOAD_BYTES);
     let mut piece = first;
     while !piece.is_empty() {
-        writing.put(Bytes::from(piece));
+        writing.put(piece);
         if let Err(error) = writing.wait_for_capacity(2).await {
             // Best effort: what is left of it is no object, only space, which the bucket's own rule
             // for uploads that were never completed frees.

@@ -3,7 +3,7 @@
 //! Columns: `key` (16 bytes), `aliases` (how many further keys lead here), `kind`, `form`, `mechanism`, `scope`,
 //! `claimant`, `batch`, `out_at`, `in_at` (microseconds, UTC).
 //!
-//! Rows are gathered by the thread that merges and written by one of its own: Parquet costs as much as the index does.
+//! Records are gathered by the thread that merges, and become rows in one of its own.
 
 use std::{
     fs::File,
@@ -17,6 +17,7 @@ use abide_index::{
     IndexError,
     list::{NumberedClaim, Record, Words},
 };
+use abide_journal::TableFile;
 use abide_model::{Form, IdentifierKind, Time};
 use arrow_array::{
     Array as _, ArrayRef, DictionaryArray, FixedSizeBinaryArray, Int32Array, RecordBatch, StringArray,
@@ -24,10 +25,10 @@ use arrow_array::{
 };
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use parquet::{
-    arrow::ArrowWriter,
+    arrow::arrow_writer::ArrowWriterOptions,
     basic::{Compression, ZstdLevel},
     errors::ParquetError,
-    file::properties::WriterProperties,
+    file::properties::{EnabledStatistics, WriterProperties},
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -44,16 +45,31 @@ pub enum StateTableError {
     BrokeDown,
 }
 
-/// Rows are handed to Parquet in batches of this many.
-const BATCH_ROWS: usize = 1 << 16;
+/// Records are handed over in batches of this many, or of so many bytes, and each batch becomes a row group.
+const BATCH_RECORDS: usize = 1 << 17;
+const BATCH_BYTES: usize = 16 << 20;
 /// Batches that wait for the writer at the most.
-const BATCHES_WAITING: usize = 4;
+const BATCHES_WAITING: usize = 2;
 
 pub(crate) struct StateTable {
-    rows: Rows,
+    records: Records,
     dictionaries: Arc<Dictionaries>,
-    writer: mpsc::SyncSender<(Rows, Arc<Dictionaries>)>,
+    writer: mpsc::SyncSender<(Records, Arc<Dictionaries>)>,
     thread: JoinHandle<Result<(), StateTableError>>,
+}
+
+/// Records as they are encoded, and where each ends.
+#[derive(Debug, Default)]
+struct Records {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Records {
+    fn iter(&self) -> impl Iterator<Item = Result<Record<'_>, IndexError>> {
+        let mut start = 0;
+        self.ends.iter().map(move |end| Record::parse(&self.bytes[std::mem::replace(&mut start, *end)..*end]))
+    }
 }
 
 impl StateTable {
@@ -61,13 +77,14 @@ impl StateTable {
         let writer = ParquetFile::create(path)?;
         let (send, receive) = mpsc::sync_channel(BATCHES_WAITING);
         let thread = thread::spawn(move || writer.write_all(&receive));
-        Ok(Self { rows: Rows::default(), dictionaries: Arc::default(), writer: send, thread })
+        Ok(Self { records: Records::default(), dictionaries: Arc::default(), writer: send, thread })
     }
 
     /// Adds a row for each claim of a record that was encoded with `words`.
     pub(crate) fn push(&mut self, record: &Record<'_>, words: &Words) -> Result<(), StateTableError> {
-        self.rows.add(record)?;
-        if self.rows.len() < BATCH_ROWS {
+        record.write(&mut self.records.bytes);
+        self.records.ends.push(self.records.bytes.len());
+        if self.records.ends.len() < BATCH_RECORDS && self.records.bytes.len() < BATCH_BYTES {
             return Ok(());
         }
         if !self.hand_over(words) {
@@ -77,13 +94,13 @@ impl StateTable {
         Ok(())
     }
 
-    /// Whether the writer still takes rows.
+    /// Whether the writer still takes records.
     fn hand_over(&mut self, words: &Words) -> bool {
         if !self.dictionaries.cover(words) {
             self.dictionaries = Arc::new(Dictionaries::of(words));
         }
-        let rows = std::mem::take(&mut self.rows);
-        self.writer.send((rows, Arc::clone(&self.dictionaries))).is_ok()
+        let records = std::mem::take(&mut self.records);
+        self.writer.send((records, Arc::clone(&self.dictionaries))).is_ok()
     }
 
     /// Writes what is left.
@@ -111,10 +128,6 @@ struct Rows {
 }
 
 impl Rows {
-    fn len(&self) -> usize {
-        self.aliases.len()
-    }
-
     fn add(&mut self, record: &Record<'_>) -> Result<(), StateTableError> {
         let first = self.mechanisms.len();
         let head = record.each_claim(|claim| self.add_claim(claim))?;
@@ -184,7 +197,7 @@ impl Dictionaries {
 }
 
 struct ParquetFile {
-    writer: ArrowWriter<File>,
+    table: TableFile<File>,
     schema: SchemaRef,
 }
 
@@ -209,19 +222,24 @@ impl ParquetFile {
             // Keys are random: neither a dictionary nor compression makes them smaller.
             .set_column_dictionary_enabled("key".into(), false)
             .set_column_compression("key".into(), Compression::UNCOMPRESSED)
+            .set_statistics_enabled(EnabledStatistics::Chunk)
+            .set_offset_index_disabled(true)
             .build();
-        let writer = ArrowWriter::try_new(File::create(path)?, schema.clone(), Some(properties))?;
-        Ok(Self { writer, schema })
+        let options = ArrowWriterOptions::new().with_properties(properties);
+        let table = TableFile::create(File::create(path)?, schema.clone(), options)?;
+        Ok(Self { table, schema })
     }
 
     fn write_all(
         mut self,
-        batches: &mpsc::Receiver<(Rows, Arc<Dictionaries>)>,
+        batches: &mpsc::Receiver<(Records, Arc<Dictionaries>)>,
     ) -> Result<(), StateTableError> {
-        for (rows, dictionaries) in batches {
+        for (records, dictionaries) in batches {
+            let mut rows = Rows::default();
+            records.iter().try_for_each(|record| rows.add(&record?))?;
             self.write(rows, &dictionaries)?;
         }
-        self.writer.close()?;
+        self.table.close()?;
         Ok(())
     }
 
@@ -246,7 +264,7 @@ impl ParquetFile {
             time(rows.out_at),
             time(rows.in_at),
         ];
-        self.writer.write(&RecordBatch::try_new(self.schema.clone(), columns)?)?;
+        self.table.write(&RecordBatch::try_new(self.schema.clone(), columns)?)?;
         Ok(())
     }
 }

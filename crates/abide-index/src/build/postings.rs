@@ -97,19 +97,30 @@ impl Postings {
             heads.extend(run.next()?.map(|posting| Reverse((posting, number))));
         }
         let mut last: Option<Posting> = None;
-        while let Some(mut head) = heads.peek_mut() {
-            let Reverse((posting, number)) = *head;
-            match runs[number].next()? {
-                Some(next) => *head = Reverse((next, number)),
-                None => drop(PeekMut::pop(head)),
-            }
+        let mut take_next = |posting: Posting| {
             if let Some(last) = last
                 && (last.hi, last.lo) == (posting.hi, posting.lo)
             {
                 return Err(BuildError::KeyTwice { first: last.ordinal, second: posting.ordinal });
             }
             last = Some(posting);
-            take(posting)?;
+            take(posting)
+        };
+        while heads.len() > 1 {
+            let mut head = heads.peek_mut().expect("there are more than one");
+            let Reverse((posting, number)) = *head;
+            match runs[number].next()? {
+                Some(next) => *head = Reverse((next, number)),
+                None => drop(PeekMut::pop(head)),
+            }
+            take_next(posting)?;
+        }
+        // Mostly there are no aliases.
+        if let Some(Reverse((posting, number))) = heads.pop() {
+            take_next(posting)?;
+            while let Some(posting) = runs[number].next()? {
+                take_next(posting)?;
+            }
         }
         Ok(())
     }

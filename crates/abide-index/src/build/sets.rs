@@ -1,4 +1,4 @@
-//! Interns sets: equal bytes get one id, in the order in which they first come.
+//! Interns sets, and states that many have: equal bytes get one id, in the order in which they first come.
 
 use std::collections::HashMap;
 use std::io::{Seek, Write};
@@ -8,6 +8,8 @@ use crate::error::BuildError;
 
 pub(super) struct SetTable {
     ids: HashMap<Box<[u8]>, u32>,
+    /// The set that came last; mostly the next is the same.
+    last: (Box<[u8]>, u32),
     bytes: usize,
     bytes_max: usize,
 }
@@ -18,10 +20,19 @@ const SET_OVERHEAD_BYTES: usize = 64;
 impl SetTable {
     /// With the empty set as number 0.
     pub(super) fn new(bytes_max: usize) -> SetTable {
-        SetTable { ids: HashMap::from([(Box::default(), 0)]), bytes: 0, bytes_max }
+        SetTable { ids: HashMap::from([(Box::default(), 0)]), last: Default::default(), bytes: 0, bytes_max }
     }
 
     pub(super) fn intern(&mut self, set: &[u8]) -> Result<u32, BuildError> {
+        if *self.last.0 == *set {
+            return Ok(self.last.1);
+        }
+        let id = self.number(set)?;
+        self.last = (set.into(), id);
+        Ok(id)
+    }
+
+    fn number(&mut self, set: &[u8]) -> Result<u32, BuildError> {
         if let Some(&id) = self.ids.get(set) {
             return Ok(id);
         }
@@ -56,5 +67,41 @@ impl SetTable {
         }
         offsets.write(target, &contents.bytes().to_le_bytes())?;
         Ok((offsets.finish(target)?, contents.finish(target)?))
+    }
+}
+
+/// States that two identities in a row had, which are kept among the sets. Of a list without dates all states are
+/// such a one; of one with dates none is.
+#[derive(Default)]
+pub(super) struct CommonStates {
+    last: Vec<u8>,
+    last_number: Option<u32>,
+    numbers: HashMap<Box<[u8]>, u32>,
+}
+
+/// Bounds on what is kept.
+const COMMON_STATES_MAX: usize = 1 << 14;
+const COMMON_STATE_BYTES_MAX: usize = 256;
+
+impl CommonStates {
+    /// The number of a state that is common.
+    pub(super) fn interned(&mut self, state: &[u8], sets: &mut SetTable) -> Result<Option<u32>, BuildError> {
+        let comes_again = *self.last == *state;
+        if comes_again && self.last_number.is_some() {
+            return Ok(self.last_number);
+        }
+        self.last_number = self.numbers.get(state).copied();
+        if self.last_number.is_none()
+            && comes_again
+            && self.numbers.len() < COMMON_STATES_MAX
+            && state.len() <= COMMON_STATE_BYTES_MAX
+        {
+            let number = sets.number(state)?;
+            self.numbers.insert(state.into(), number);
+            self.last_number = Some(number);
+        }
+        self.last.clear();
+        self.last.extend_from_slice(state);
+        Ok(self.last_number)
     }
 }

@@ -14,6 +14,8 @@ pub(super) struct Alikes {
     last: usize,
     /// How many aliases a record has, and then its bytes before the time.
     key: Vec<u8>,
+    /// The state of the last record without aliases that one was known for.
+    last_state: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -32,11 +34,25 @@ pub(super) struct Alike {
 const KNOWN_MAX: usize = 1 << 16;
 
 impl Alikes {
+    /// What is known of a record that says the very same as the last one, which is counted.
+    pub(super) fn again(&mut self, record: &Record<'_>) -> Option<&Alike> {
+        if !record.aliases.is_empty() || *self.last_state != *record.state {
+            return None;
+        }
+        let alike = self.known.get_mut(self.last)?;
+        alike.count += 1;
+        Some(alike)
+    }
+
     /// What is known of records like this one, which is counted.
     pub(super) fn of(&mut self, record: &Record<'_>, before_time: &[u8]) -> Option<&Alike> {
         self.note_key(record, before_time);
         if self.known.get(self.last).is_none_or(|last| *last.key != *self.key) {
             self.last = *self.numbers.get(&*self.key)?;
+        }
+        self.last_state.clear();
+        if record.aliases.is_empty() {
+            self.last_state.extend_from_slice(record.state);
         }
         let alike = &mut self.known[self.last];
         alike.count += 1;

@@ -250,6 +250,13 @@ pub(super) fn write_whole(state: &IdentityState, words: &mut Words, into: &mut V
     write_state(state, words, into);
 }
 
+pub(super) fn write_record(record: &Record<'_>, into: &mut Vec<u8>) {
+    into.extend(record.primary.0);
+    write_number(record.aliases.len() as u64, into);
+    into.extend_from_slice(record.aliases.as_flattened());
+    into.extend_from_slice(record.state);
+}
+
 pub(super) fn read_record(bytes: &[u8]) -> Result<Record<'_>, IndexError> {
     let mut input = Input(bytes);
     let primary = Key(input.array()?);

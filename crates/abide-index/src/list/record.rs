@@ -2,7 +2,8 @@
 //! than its own key and time.
 
 use abide_model::{
-    BatchId, Claimant, Form, IdentifierKind, IdentityState, Key, Mechanism, Moments, Scope, Signal,
+    BatchId, Claimant, Direction, Form, IdentifierKind, IdentityState, Key, Mechanism, Moments, Scope,
+    Signal, Time,
 };
 
 use super::{bytes::Input, codec, words::Words};
@@ -14,6 +15,18 @@ pub struct Encoder {
     words: Words,
     /// The words of the last signal; the next one mostly has the same.
     last: Option<SignalWords>,
+    /// The last record of nothing but a primary key and a claim: all but the key, and what it says.
+    last_tail: Option<(Said, Vec<u8>)>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Said {
+    kind: IdentifierKind,
+    form: Form,
+    version: u16,
+    numbers: codec::ClaimWords,
+    direction: Direction,
+    at: Time,
 }
 
 #[derive(Clone, Debug)]
@@ -28,7 +41,7 @@ struct SignalWords {
 impl Encoder {
     /// With words that keep their numbers.
     pub fn new(words: Words) -> Self {
-        Self { words, last: None }
+        Self { words, last: None, last_tail: None }
     }
 
     pub fn words(&self) -> &Words {
@@ -53,8 +66,27 @@ impl Encoder {
             _ => return self.state(&IdentityState::of(signal), into),
         }
         let numbers = self.numbers(signal);
-        codec::write_keys(signal.keys.kind, keys.primary, &keys.aliases, keys.domain, into);
-        codec::write_first_claim(numbers, signal.direction, signal.at, into);
+        if !keys.aliases.is_empty() || keys.domain.is_some() {
+            codec::write_keys(keys.kind, keys.primary, &keys.aliases, keys.domain, into);
+            codec::write_first_claim(numbers, signal.direction, signal.at, into);
+            return;
+        }
+        let said = Said {
+            kind: keys.kind,
+            form: keys.primary.form,
+            version: keys.primary.version,
+            numbers,
+            direction: signal.direction,
+            at: signal.at,
+        };
+        into.extend(keys.primary.key.0);
+        if self.last_tail.as_ref().is_none_or(|(last, _)| *last != said) {
+            let mut whole = Vec::new();
+            codec::write_keys(keys.kind, keys.primary, &[], None, &mut whole);
+            codec::write_first_claim(numbers, signal.direction, signal.at, &mut whole);
+            self.last_tail = Some((said, whole.split_off(keys.primary.key.0.len())));
+        }
+        into.extend_from_slice(self.last_tail.as_ref().map_or(&[], |(_, tail)| tail));
     }
 
     fn numbers(&mut self, signal: &Signal) -> codec::ClaimWords {
@@ -115,6 +147,11 @@ impl<'a> Record<'a> {
     /// Reads what an [`Encoder`] wrote.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, IndexError> {
         codec::read_record(bytes)
+    }
+
+    /// Appends it as an [`Encoder`] does.
+    pub fn write(&self, into: &mut Vec<u8>) {
+        codec::write_record(self, into);
     }
 
     /// `words` are those of the encoder that wrote it.

@@ -7,7 +7,7 @@ use arrow_array::{ArrayRef, FixedSizeBinaryArray, Int64Array, RecordBatch};
 use arrow_buffer::Buffer;
 use bytes::Bytes;
 use parquet::{
-    arrow::{ArrowWriter, arrow_writer::ArrowWriterOptions},
+    arrow::arrow_writer::ArrowWriterOptions,
     basic::{Compression, Encoding, ZstdLevel},
     file::{
         metadata::KeyValue,
@@ -21,14 +21,15 @@ use crate::{
     chain::{Head, Link},
     error::JournalError,
     store::Store,
+    table_file::TableFile,
 };
 
 /// Where an object goes and who writes it.
 #[derive(Debug)]
-pub(crate) struct Place<'a> {
-    pub(crate) store: &'a Store,
+pub(crate) struct Place {
+    pub(crate) store: Store,
     /// What it continues.
-    pub(crate) after: &'a Head,
+    pub(crate) after: Head,
     /// The greatest time of any record up to the end of this object.
     pub(crate) clock: Time,
     /// Makes the objects of two writers differ even where their records do not.
@@ -43,7 +44,7 @@ pub(crate) struct SealedObject {
     pub(crate) head: Head,
 }
 
-pub(crate) fn encode(place: &Place<'_>, content: &Content) -> Result<SealedObject, JournalError> {
+pub(crate) fn encode(place: &Place, content: &Content) -> Result<SealedObject, JournalError> {
     let origin = &place.after.origin;
     let first = place.after.position + 1;
     let (links, head) = link_all(place, content);
@@ -57,8 +58,7 @@ pub(crate) fn encode(place: &Place<'_>, content: &Content) -> Result<SealedObjec
     let properties = properties().set_key_value_metadata(Some(metadata(place, first, &head))).build();
     let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
     let mut file = Vec::new();
-    let mut writer = ArrowWriter::try_new_with_options(&mut file, schema::object(), options)
-        .map_err(JournalError::encode)?;
+    let mut writer = TableFile::create(&mut file, schema::object(), options).map_err(JournalError::encode)?;
     writer.write(&batch).map_err(JournalError::encode)?;
     writer.close().map_err(JournalError::encode)?;
     seal::set(place.store.chain(), &mut file)
@@ -67,18 +67,14 @@ pub(crate) fn encode(place: &Place<'_>, content: &Content) -> Result<SealedObjec
 }
 
 /// The links of all rows, one after the other, and the last of them.
-fn link_all(place: &Place<'_>, content: &Content) -> (Vec<u8>, Link) {
-    let chain = place.store.chain();
+fn link_all(place: &Place, content: &Content) -> (Vec<u8>, Link) {
     let rows = Rows::of_content(content);
     let mut links = Vec::with_capacity(rows.len() * 16);
-    let mut link = place.after.link;
-    let mut chained = Vec::new();
-    for (row, position) in (0..rows.len()).zip(place.after.position + 1..) {
-        rows.chain(row, position, link, &mut chained);
-        link = chain.link(&chained);
+    let Head { position, link, .. } = place.after;
+    let head = rows.link_all(place.store.chain(), link, position + 1, |_, link| {
         links.extend_from_slice(&link.0);
-    }
-    (links, link)
+    });
+    (links, head)
 }
 
 fn with_places(content: &Content, first: Position, links: Vec<u8>) -> Result<RecordBatch, JournalError> {
@@ -92,7 +88,7 @@ fn with_places(content: &Content, first: Position, links: Vec<u8>) -> Result<Rec
     RecordBatch::try_new(schema::object(), columns).map_err(JournalError::encode)
 }
 
-fn metadata(place: &Place<'_>, first: Position, head: &Head) -> Vec<KeyValue> {
+fn metadata(place: &Place, first: Position, head: &Head) -> Vec<KeyValue> {
     let pair = |key: &str, value: String| KeyValue::new(key.to_owned(), value);
     vec![
         pair("abide.format", FORMAT.to_string()),

@@ -5,13 +5,14 @@
 
 use abide_model::Position;
 use arrow_array::{
-    Array as _, ArrayRef, DictionaryArray, FixedSizeBinaryArray, Int8Array, Int32Array, Int64Array,
-    ListArray, RecordBatch, StringArray, StructArray, TimestampMicrosecondArray, cast::AsArray as _,
-    types::Int32Type,
+    Array as _, ArrayRef, ArrowPrimitiveType, DictionaryArray, FixedSizeBinaryArray, Int8Array, Int32Array,
+    Int64Array, ListArray, PrimitiveArray, RecordBatch, StringArray, StructArray, TimestampMicrosecondArray,
+    cast::AsArray as _, types::Int32Type,
 };
+use arrow_buffer::NullBuffer;
 
 use super::Content;
-use crate::chain::Link;
+use crate::chain::{ChainKey, Link, Linked};
 
 /// Columns of equal length, by the names that they have in the file.
 pub(super) struct Rows<'a> {
@@ -128,16 +129,80 @@ impl<'a> Rows<'a> {
         index(offsets[row])..index(offsets[row + 1])
     }
 
-    /// Replaces `out` with what the row's link is the hash of: the link before, and the record's
-    /// canonical encoding. `docs/formats/journal.md`, *Canonical encoding*.
-    pub(super) fn chain(&self, row: usize, position: Position, previous: Link, out: &mut Vec<u8>) {
-        out.clear();
-        out.extend_from_slice(&previous.0);
-        out.extend_from_slice(&position.to_le_bytes());
+    /// Calls `each` with the links of all rows, the first of which continues `previous` at `position`. Returns the
+    /// last.
+    pub(super) fn link_all(
+        &self,
+        chain: &ChainKey,
+        mut previous: Link,
+        position: Position,
+        mut each: impl FnMut(usize, Link),
+    ) -> Link {
+        let changed = self.changes();
+        let (mut rest, mut canonical) = ([0; 16], Vec::new());
+        for ((row, position), changed) in (0..self.len()).zip(position..).zip(changed) {
+            if changed {
+                canonical.clear();
+                self.rest(row, &mut canonical);
+                rest = chain.rest(&canonical);
+            }
+            let primary = self.primary.value(row).first_chunk().expect("keys have 16 bytes");
+            let primary = if self.primary.is_valid(row) { *primary } else { [0; 16] };
+            let record = Linked { position, at: self.at.value(row), primary, rest };
+            previous = chain.link(previous, &record);
+            each(row, previous);
+        }
+        previous
+    }
+
+    /// Which rows differ from the one before in more than position, time and key; rather too many.
+    fn changes(&self) -> Vec<bool> {
+        let mut changed = vec![false; self.len()];
+        if let Some(first) = changed.first_mut() {
+            *first = true;
+        }
+        mark_changes(self.kind, &mut changed);
+        mark_changes(self.version, &mut changed);
+        mark_changes(self.received_at, &mut changed);
+        for words in [
+            &self.identifier,
+            &self.form,
+            &self.mechanism,
+            &self.scope,
+            &self.claimant,
+            &self.direction,
+            &self.batch,
+            &self.proof,
+            &self.recorded_by,
+        ] {
+            mark_changes(words.numbers, &mut changed);
+        }
+        mark_present(self.domain.nulls(), &mut changed);
+        mark_present(self.evidence.nulls(), &mut changed);
+        mark_present(self.payload.nulls(), &mut changed);
+        mark_nulls(self.primary.nulls(), &mut changed);
+        mark_nulls(self.stated_at.nulls(), &mut changed);
+        let offset = |row: usize| self.stated_at.value(row).wrapping_sub(self.at.value(row));
+        if self.stated_at.null_count() < self.len() {
+            changed.iter_mut().enumerate().skip(1).for_each(|(row, changed)| {
+                *changed |= offset(row) != offset(row - 1);
+            });
+        }
+        let ends = self.aliases.value_offsets();
+        changed
+            .iter_mut()
+            .enumerate()
+            .skip(1)
+            .for_each(|(row, changed)| *changed |= ends[row - 1] != ends[row + 1]);
+        changed
+    }
+
+    /// Appends the canonical encoding of all of a record but its position, time and primary key.
+    /// `docs/formats/journal.md`, *Canonical encoding*.
+    fn rest(&self, row: usize, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.kind.value(row).to_le_bytes());
-        out.extend_from_slice(&self.at.value(row).to_le_bytes());
         text(out, self.identifier.get(row));
-        fixed(out, self.primary, row);
+        out.push(self.primary.is_valid(row).into());
         text(out, self.form.get(row));
         let version = if self.version.is_valid(row) { self.version.value(row) } else { -1 };
         out.extend_from_slice(&version.to_le_bytes());
@@ -153,13 +218,43 @@ impl<'a> Rows<'a> {
         text(out, self.scope.get(row));
         text(out, self.claimant.get(row));
         text(out, self.direction.get(row));
-        time(out, self.stated_at, row);
-        time(out, self.received_at, row);
+        time(out, self.stated_at, row, self.at.value(row));
+        time(out, self.received_at, row, 0);
         text(out, self.batch.get(row));
         text(out, self.proof.get(row));
         text(out, self.recorded_by.get(row));
         fixed(out, self.evidence, row);
         text(out, self.payload.is_valid(row).then(|| self.payload.value(row)));
+    }
+}
+
+/// Marks rows whose value is another than the one before.
+fn mark_changes<T: ArrowPrimitiveType>(column: &PrimitiveArray<T>, changed: &mut [bool]) {
+    mark_nulls(column.nulls(), changed);
+    if column.null_count() < column.len() {
+        for (changed, pair) in changed.iter_mut().skip(1).zip(column.values().windows(2)) {
+            *changed |= pair[0] != pair[1];
+        }
+    }
+}
+
+/// Marks rows that have a value where the one before has none, and the other way round.
+fn mark_nulls(nulls: Option<&NullBuffer>, changed: &mut [bool]) {
+    let Some(nulls) = nulls.filter(|nulls| (1..nulls.len()).contains(&nulls.null_count())) else { return };
+    for (start, end) in nulls.valid_slices() {
+        changed[start] = true;
+        if let Some(after) = changed.get_mut(end) {
+            *after = true;
+        }
+    }
+}
+
+/// Marks all rows that have a value, and those after them.
+fn mark_present(nulls: Option<&NullBuffer>, changed: &mut [bool]) {
+    let Some(nulls) = nulls else { return changed.fill(true) };
+    for (start, end) in nulls.valid_slices() {
+        let end = changed.len().min(end + 1);
+        changed[start..end].fill(true);
     }
 }
 
@@ -179,10 +274,10 @@ fn fixed(out: &mut Vec<u8>, column: &FixedSizeBinaryArray, row: usize) {
     }
 }
 
-/// 1 and the microseconds, or 0.
-fn time(out: &mut Vec<u8>, column: &TimestampMicrosecondArray, row: usize) {
+/// 1 and the microseconds since `from`, or 0.
+fn time(out: &mut Vec<u8>, column: &TimestampMicrosecondArray, row: usize, from: i64) {
     out.push(column.is_valid(row).into());
     if column.is_valid(row) {
-        out.extend_from_slice(&column.value(row).to_le_bytes());
+        out.extend_from_slice(&column.value(row).wrapping_sub(from).to_le_bytes());
     }
 }

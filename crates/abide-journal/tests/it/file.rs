@@ -88,7 +88,7 @@ async fn other_readers_see_what_the_document_says() {
 }
 
 /// The canonical encoding, as the document has it.
-fn canonical(position: u64, signal: &Signal) -> Vec<u8> {
+fn canonical(signal: &Signal) -> Vec<u8> {
     let text = |value: Option<&str>| {
         let length = value.map_or(u32::MAX, |value| u32::try_from(value.len()).unwrap());
         [&length.to_le_bytes(), value.unwrap_or_default().as_bytes()].concat()
@@ -105,12 +105,9 @@ fn canonical(position: u64, signal: &Signal) -> Vec<u8> {
         })
         .collect();
     [
-        &position.to_le_bytes()[..],
-        &[1],
-        &signal.at.as_micros().to_le_bytes(),
+        &[1][..],
         &text(Some(signal.keys.kind.as_str())),
         &[1],
-        &signal.keys.primary.key.0,
         &text(Some(signal.keys.primary.form.as_str())),
         &i32::from(signal.keys.primary.version).to_le_bytes(),
         &u32::try_from(signal.keys.aliases.len()).unwrap().to_le_bytes(),
@@ -120,7 +117,7 @@ fn canonical(position: u64, signal: &Signal) -> Vec<u8> {
         &text(Some(&signal.scope.to_string())),
         &text(Some(signal.claimant.as_str())),
         &text(Some(signal.direction.as_str())),
-        &time(signal.stated_at.map(abide_model::Time::as_micros)),
+        &time(signal.stated_at.map(|stated_at| stated_at.micros_since(signal.at))),
         &time(Some(signal.received_at.as_micros())),
         &text(Some(signal.batch.as_str())),
         &text(signal.proof.map(abide_model::Proof::as_str)),
@@ -150,14 +147,18 @@ async fn links_are_those_of_the_document() {
     let links = batch.column_by_name("link").unwrap().as_fixed_size_binary();
 
     let chain_key = *secret().chain_key();
+    let record_key = blake3::derive_key("abide 2026 journal record", &chain_key);
     let link = |input: &[u8]| blake3::keyed_hash(&chain_key, input).as_bytes()[..16].to_vec();
+    let rest =
+        |signal: &Signal| blake3::keyed_hash(&record_key, &canonical(signal)).as_bytes()[..16].to_vec();
     let mut expected = link(format!("abide journal 1 {} eu-1", store_config().id).as_bytes());
     for (row, signal) in [first, second].iter().enumerate() {
-        expected = link(&[&expected[..], &canonical(row as u64 + 1, signal)].concat());
+        let (position, at) = ((row as u64 + 1).to_le_bytes(), signal.at.as_micros().to_le_bytes());
+        expected = link(&[&expected[..], &position, &at, &signal.keys.primary.key.0, &rest(signal)].concat());
         assert_eq!(links.value(row), expected, "row {row}");
     }
     let hex = expected.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    assert_eq!(hex, "1e46d16ad27f6a25673801e221d47168", "a store's past would no longer verify");
+    assert_eq!(hex, "d6d698c4381b9b0e9b165e5dfe14888f", "a store's past would no longer verify");
 }
 
 /// Makes a file as a newer version might, with a seal in order.

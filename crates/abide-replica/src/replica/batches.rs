@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use abide_journal::Followed;
-use abide_model::{Origin, Position, Signal};
+use abide_model::{BatchId, Origin, Position, Signal};
 
 use crate::manifest::Manifest;
 
@@ -63,6 +63,11 @@ impl OpenBatches {
         } else {
             self.held.insert(batch.to_owned(), vec![signal]);
         }
+    }
+
+    /// Signals of a batch stand in the object, and need not be held.
+    pub(crate) fn hold_elsewhere(&mut self, batch: &BatchId) {
+        self.held.entry(batch.to_string()).or_default();
     }
 
     /// What is left of an object once it was read is remembered by its place.
