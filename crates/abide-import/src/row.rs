@@ -3,7 +3,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use abide_formats::{Batch, Cell};
-use abide_model::{Identifier, IdentifierKind, InvalidIdentifier, Keyring, Normaliser, SignalKeys, Time};
+use abide_model::{Identifier, IdentifierKind, InvalidIdentifier, Keyring, Normaliser, Time, UnsealedKeys};
 use abide_signals::{Flag, IdColumn, IdRole, RowFault, flags::ScopeOf};
 
 use crate::{
@@ -33,7 +33,7 @@ pub(crate) struct RowReader<'a> {
     keeps_domain: bool,
     /// Used again for every text.
     identifier: Identifier,
-    found: Vec<SignalKeys>,
+    found: Vec<UnsealedKeys>,
 }
 
 /// One thing that a row says, before it has keys.
@@ -70,7 +70,9 @@ impl<'a> RowReader<'a> {
                     Flagged::Says(statements) => self.address(batch, row, &statements, &mut into),
                 },
             }
+            into.seal_if_many(&self.config.keyring);
         }
+        into.seal(&self.config.keyring);
         Ok(into)
     }
 
@@ -132,11 +134,11 @@ impl<'a> RowReader<'a> {
                 fault = fault.or(Some(cause));
             }
         }
-        let before = into.said.len();
+        let before = into.len();
         let mut complete = fault.is_none();
         for statement in statements {
             let mut is_about_somebody = false;
-            for keys in self.found.iter().filter(|keys| is_of_kind(statement.on, keys.kind)) {
+            for keys in self.found.iter().filter(|keys| is_of_kind(statement.on, keys.kind())) {
                 is_about_somebody = true;
                 let keys = keys.clone();
                 let stated_at = statement.stated_at.map(|stated| stated.clamped_to(self.config.now));
@@ -144,7 +146,7 @@ impl<'a> RowReader<'a> {
             }
             complete &= is_about_somebody;
         }
-        if into.said.len() == before {
+        if into.len() == before {
             let none_of_kind = || statements.iter().find_map(|statement| statement.on).map(Cause::NoneOfKind);
             let several = self.meaning.ids.len() > 1;
             let cause = fault.or_else(|| none_of_kind().filter(|_| several)).unwrap_or(Cause::Absent);
@@ -193,12 +195,7 @@ impl<'a> RowReader<'a> {
         } else {
             self.config.normaliser.raw_into(role.kind, &role.spelled(text), &mut self.identifier)?;
         }
-        let keyring = &self.config.keyring;
-        self.found.push(if self.keeps_domain {
-            keyring.signal_keys(&self.identifier)
-        } else {
-            keyring.signal_keys_without_domain(&self.identifier)
-        });
+        self.found.push(self.config.keyring.prepare_signal_keys(&self.identifier, self.keeps_domain));
         Ok(())
     }
 }

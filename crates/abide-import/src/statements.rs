@@ -2,8 +2,8 @@
 
 use abide_formats::Piece;
 use abide_model::{
-    BatchId, Claimant, Direction, IdentityState, Mechanism, Scope, Signal, SignalKeys, Time,
-    signal::Statement,
+    BatchId, Claimant, Direction, IdentityState, Keyring, Mechanism, Scope, Signal, SignalKeys, Time,
+    UnsealedKeys, signal::Statement,
 };
 
 use crate::{
@@ -111,6 +111,8 @@ pub struct Statements {
     pub terms: Vec<Terms>,
     /// In the order of rows.
     pub said: Vec<Said>,
+    /// What comes after, its keys not encrypted yet.
+    unsealed: Unsealed,
     /// Of these rows. What is new and what is repeated is not known before they are compared with
     /// a store.
     pub tally: Tally,
@@ -133,11 +135,30 @@ impl Statements {
         u32::try_from(at).expect("a piece has fewer rows than that")
     }
 
-    pub(crate) fn push(&mut self, row: usize, terms: u32, mut keys: SignalKeys, stated_at: Option<Time>) {
+    pub(crate) fn push(&mut self, row: usize, terms: u32, mut keys: UnsealedKeys, stated_at: Option<Time>) {
         if !self.terms[terms as usize].mechanism.spec().keeps_domain {
-            keys.domain = None;
+            keys.forget_domain();
         }
-        self.said.push(Said { row: narrow(row), terms, keys, stated_at });
+        self.unsealed.keys.push(keys);
+        self.unsealed.said.push((narrow(row), terms, stated_at));
+    }
+
+    /// How many were pushed.
+    pub(crate) fn len(&self) -> usize {
+        self.said.len() + self.unsealed.said.len()
+    }
+
+    /// Encrypts keys as soon as there are enough of them to be encrypted together.
+    pub(crate) fn seal_if_many(&mut self, keyring: &Keyring) {
+        if self.unsealed.said.len() >= SEALED_TOGETHER {
+            self.seal(keyring);
+        }
+    }
+
+    pub(crate) fn seal(&mut self, keyring: &Keyring) {
+        let Unsealed { keys, said } = &mut self.unsealed;
+        let sealed = keyring.seal_all(keys).zip(said.drain(..));
+        self.said.extend(sealed.map(|(keys, (row, terms, stated_at))| Said { row, terms, keys, stated_at }));
     }
 
     pub(crate) fn refuse(&mut self, row: usize, cause: Cause) {
@@ -169,6 +190,17 @@ impl Statements {
         self.said.retain(|_| *new.next().expect("one entry for each statement"));
         self.tally.signals = self.said.len() as u64;
     }
+}
+
+/// Few enough to stay in a near cache.
+const SEALED_TOGETHER: usize = 256;
+
+/// Statements apart from their keys, which are not encrypted yet.
+#[derive(Debug, Default)]
+struct Unsealed {
+    keys: Vec<UnsealedKeys>,
+    /// Row, terms and time.
+    said: Vec<(u32, u32, Option<Time>)>,
 }
 
 fn narrow(row: usize) -> u32 {

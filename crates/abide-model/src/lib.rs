@@ -31,7 +31,7 @@ pub use facts::{Fact, FactSet};
 pub use identifier::{
     Digest, Form, Identifier, IdentifierKind, InvalidIdentifier, Normaliser, PhoneRegion, Profile,
 };
-pub use key::{Forms, Held, HeldForms, Key, Keyring, Secret, TypedKey, Unsealed};
+pub use key::{Forms, Held, HeldForms, Key, Keyring, Secret, TypedKey, Unsealed, UnsealedKeys};
 pub use mechanism::{Channels, EndedBy, Mechanism, Reach, SaidBy};
 pub use position::{Origin, Position, Positions, Token};
 pub use scope::Scope;

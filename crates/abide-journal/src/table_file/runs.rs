@@ -142,11 +142,11 @@ fn find<T: Copy + Eq + Hash>(rows: &[T], nulls: Option<NullBuffer>, runs_max: us
     let mut found = Found { values: Vec::new(), numbers: HashMap::new(), runs: Vec::new() };
     let mut at = 0;
     let nulls = nulls.filter(|nulls| nulls.null_count() > 0);
-    let mut valid: Box<dyn Iterator<Item = (usize, usize)>> = match &nulls {
+    let valid: Box<dyn Iterator<Item = (usize, usize)>> = match &nulls {
         None => Box::new(std::iter::once((0, rows.len()))),
         Some(nulls) => Box::new(nulls.valid_slices()),
     };
-    while let Some((start, end)) = valid.next() {
+    for (start, end) in valid {
         found.push_nulls(start - at);
         for run in rows[start..end].chunk_by(|one, other| one == other) {
             found.push(run[0], run.len());
@@ -156,7 +156,6 @@ fn find<T: Copy + Eq + Hash>(rows: &[T], nulls: Option<NullBuffer>, runs_max: us
         }
         at = end;
     }
-    drop(valid);
     found.push_nulls(rows.len() - at);
     (found.runs.len() <= runs_max).then_some(found)
 }

@@ -2,7 +2,9 @@
 
 use std::{path::Path, sync::Arc};
 
-use abide_journal::{Record, RetractionRecord, RollUpConfig, RolledWait, Store, Writer, roll_up, sweep};
+use abide_journal::{
+    Appended, Record, RetractionRecord, RollUpConfig, RolledWait, Store, Writer, roll_up, sweep,
+};
 use abide_model::{Retraction, Signal};
 use abide_replica::{Compacted, Ephemeral, Replica, ReplicaConfig};
 use object_store::memory::InMemory;
@@ -12,6 +14,7 @@ use crate::{
     model::Model,
     world::{
         NOW, RULES, Spelling, any_signal, assert_is, commit, init, open, opt_out, without_snapshots, writer,
+        writer_config,
     },
 };
 
@@ -97,6 +100,61 @@ async fn compact(replica: &mut Replica, unique: u64) -> Compacted {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: cases(48), ..ProptestConfig::default() })]
+
+    /// What a process gathered of its own import while it wrote it is what others read of it: whoever writes between its
+    /// objects, whether it builds on a snapshot or not, and also when the journal is rolled up before it is read.
+    #[test]
+    fn an_own_import_need_not_be_read_back(
+        before in steps(),
+        parts in vec(vec(any_signal(&["import-own"]), 1..6), 1..4),
+        between in vec(vec(any_signal(BATCHES), 0..3), 4),
+        (is_compacted, compacts, is_rolled_up) in any::<(bool, bool, bool)>(),
+        overlay_max in 1_usize..9,
+    ) {
+        run(async {
+            let mut world = World::new().await;
+            for step in &before {
+                world.take(step).await;
+            }
+            let mut replica = open(&world.store, &world.config("own", overlay_max, 2_000)).await.unwrap();
+            if is_compacted {
+                compact(&mut replica, 1).await;
+            }
+            let mut gathered = replica.gather("import-own".parse().unwrap());
+            let origin = world.writer.origin().clone();
+            let mut own = Writer::open(&world.store, origin, writer_config(2), NOW).await.unwrap();
+            let mut appended: Option<Appended> = None;
+            for (number, (part, rival)) in parts.iter().zip(&between).enumerate() {
+                if !rival.is_empty() {
+                    world.take(&Step::Append(rival.clone())).await;
+                }
+                let mut said = records(&Step::Append(part.clone()));
+                said.extend((number + 1 == parts.len()).then(|| commit("import-own")));
+                part.iter().for_each(|signal| gathered.add(signal).unwrap());
+                said.iter().for_each(|record| world.model.take(record));
+                let some = own.append(&said, NOW).await.unwrap();
+                match &mut appended {
+                    None => appended = Some(some),
+                    Some(all) => {
+                        all.objects.extend(some.objects);
+                        all.heads.extend(some.heads);
+                    }
+                }
+            }
+            if is_rolled_up {
+                world.roll_up(false).await;
+            }
+            replica.take_over(gathered, &appended.unwrap());
+            if compacts {
+                compact(&mut replica, 2).await;
+            } else {
+                replica.refresh(NOW).await.unwrap();
+            }
+            assert_is(&replica.snapshot(), &world.model, PEOPLE, "taken over");
+            let read = open(&without_snapshots(&*world.objects).await, &world.config("read", 9, 1 << 20)).await;
+            assert_is(&read.unwrap().snapshot(), &world.model, PEOPLE, "read");
+        });
+    }
 
     /// Through the overlay alone, through spills, through merges in next to no memory, while the journal
     /// is rolled up and what was rolled up is deleted or not, compacted every few steps, started from a snapshot or replayed whole: the list is what the model says after
