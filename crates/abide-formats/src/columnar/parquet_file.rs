@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arrow_schema::ArrowError;
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::arrow::{FieldLevels, ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::basic::{Compression, LogicalType};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{PageIndexPolicy, RowGroupMetaData};
@@ -58,6 +59,14 @@ impl ParquetFile {
 
     pub(crate) fn bytes(&self) -> &SharedFile {
         &self.bytes
+    }
+
+    /// How the outermost columns `roots` are decoded.
+    pub(crate) fn fields(&self, roots: &[usize]) -> Result<FieldLevels, FormatError> {
+        let schema = self.metadata.parquet_schema();
+        let mask = ProjectionMask::roots(schema, roots.iter().copied());
+        parquet_to_arrow_field_levels(schema, mask, Some(self.metadata.schema().fields()))
+            .map_err(|source| self.damaged(source))
     }
 
     /// Paths of the columns that hold UUIDs.
