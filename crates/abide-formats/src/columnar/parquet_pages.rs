@@ -26,6 +26,7 @@ mod levels;
 mod plain;
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use bytes::Bytes;
 use parquet::basic::Encoding;
@@ -109,8 +110,19 @@ struct Chunk<'a> {
     dictionary: Option<Dictionary>,
     pages: Vec<DataPage>,
     bloom_filter: Option<Sbbf>,
-    /// Where pages are put together before they are compressed.
-    scratch: Vec<u8>,
+    scratch: Scratch,
+}
+
+/// Where pages are put together, and compressed. Each thread has one, so that their memory is not fetched from the kernel
+/// and given back for every column chunk.
+#[derive(Default)]
+struct Scratch {
+    page: Vec<u8>,
+    compressed: Vec<u8>,
+}
+
+thread_local! {
+    static SCRATCH: Cell<Scratch> = Cell::default();
 }
 
 /// A data page, which is ready unless it waits for the dictionary.
@@ -159,7 +171,7 @@ impl<'a> Chunk<'a> {
             dictionary: None,
             pages: Vec::new(),
             bloom_filter,
-            scratch: Vec::new(),
+            scratch: SCRATCH.take(),
         }))
     }
 
@@ -197,10 +209,11 @@ impl<'a> Chunk<'a> {
     }
 
     fn add_plain(&mut self, head: Head, values: &[u8], keep: &[bool]) -> Result<bool, ParquetError> {
-        head.begin(&mut self.scratch);
-        let begin = self.scratch.len();
-        self.plain.filter(values, keep, &mut self.scratch)?;
-        let kept = &self.scratch[begin..];
+        let page = &mut self.scratch.page;
+        head.begin(page);
+        let begin = page.len();
+        self.plain.filter(values, keep, page)?;
+        let kept = &page[begin..];
         if let Some(filter) = &mut self.bloom_filter {
             self.plain.values(kept).for_each(|value| filter.insert(value));
         }
@@ -209,7 +222,7 @@ impl<'a> Chunk<'a> {
             Plain::Bits => Bounds::of_bits(kept, head.rows - head.nulls),
             _ => Bounds::of(order, self.plain.values(kept)),
         });
-        self.pages.push(DataPage::Ready(Box::new(head.close(&self.scratch, &mut self.codec, bounds)?)));
+        self.pages.push(DataPage::Ready(Box::new(head.close(&mut self.scratch, &mut self.codec, bounds)?)));
         Ok(true)
     }
 
@@ -233,9 +246,13 @@ impl<'a> Chunk<'a> {
         let dictionary_bounds =
             self.order.map(|order| Bounds { nans: 0, ..Bounds::of(order, entries.iter().copied()) });
         let dictionary = match (&compact, &self.dictionary) {
-            (Some(compact), Some(dictionary)) => Some(dictionary_page(compact, dictionary, &mut self.codec)?),
+            (Some(compact), Some(dictionary)) => {
+                let room = &mut self.scratch.compressed;
+                Some(dictionary_page(compact, dictionary, &mut self.codec, room)?)
+            }
             _ => None,
         };
+        SCRATCH.set(self.scratch);
         Assembly {
             input: self.input,
             order: self.order,
@@ -255,9 +272,9 @@ impl<'a> Chunk<'a> {
         compact: Option<&Compact>,
         entries: &[&[u8]],
     ) -> Result<Ready, ParquetError> {
-        head.begin(&mut self.scratch);
+        head.begin(&mut self.scratch.page);
         match compact {
-            Some(compact) => compact.encode(&mut indices, &mut self.scratch),
+            Some(compact) => compact.encode(&mut indices, &mut self.scratch.page),
             None => head.encoding = Encoding::PLAIN,
         }
         let bounds = match self.order {
@@ -270,7 +287,7 @@ impl<'a> Chunk<'a> {
             }
             _ => None,
         };
-        head.close(&self.scratch, &mut self.codec, bounds)
+        head.close(&mut self.scratch, &mut self.codec, bounds)
     }
 }
 
@@ -287,11 +304,10 @@ fn dictionary_page(
     compact: &Compact,
     dictionary: &Dictionary,
     codec: &mut Codec,
+    room: &mut Vec<u8>,
 ) -> Result<CompressedPage, ParquetError> {
-    let mut compressed = Vec::new();
-    codec.compress(&compact.bytes, &mut compressed)?;
     let page = Page::DictionaryPage {
-        buf: compressed.into(),
+        buf: codec.compress(&compact.bytes, room)?.to_vec().into(),
         num_values: compact.entries,
         encoding: dictionary.encoding,
         is_sorted: dictionary.is_sorted,
@@ -355,31 +371,29 @@ impl Head {
     }
 
     /// Compresses the page that stands in `scratch`.
-    fn close(self, scratch: &[u8], codec: &mut Codec, bounds: Option<Bounds>) -> Result<Ready, ParquetError> {
-        let mut buf = Vec::new();
+    fn close(
+        self,
+        scratch: &mut Scratch,
+        codec: &mut Codec,
+        bounds: Option<Bounds>,
+    ) -> Result<Ready, ParquetError> {
+        let Scratch { page: raw, compressed } = scratch;
         let num_values = u32::try_from(self.rows)?;
         let page = match self.v2 {
-            None => {
-                codec.compress(scratch, &mut buf)?;
-                Page::DataPage {
-                    buf: buf.into(),
-                    num_values,
-                    encoding: self.encoding,
-                    def_level_encoding: Encoding::RLE,
-                    rep_level_encoding: Encoding::RLE,
-                    statistics: None,
-                }
-            }
+            None => Page::DataPage {
+                buf: codec.compress(raw, compressed)?.to_vec().into(),
+                num_values,
+                encoding: self.encoding,
+                def_level_encoding: Encoding::RLE,
+                rep_level_encoding: Encoding::RLE,
+                statistics: None,
+            },
             Some(was_compressed) => {
-                let (levels, values) = scratch.split_at(self.levels.len());
+                let (levels, values) = raw.split_at(self.levels.len());
                 // Nothing at all is not always a compressed nothing.
                 let is_compressed = was_compressed && !values.is_empty();
-                buf.extend_from_slice(levels);
-                if is_compressed {
-                    codec.compress(values, &mut buf)?;
-                } else {
-                    buf.extend_from_slice(values);
-                }
+                let packed = if is_compressed { codec.compress(values, compressed)? } else { values };
+                let buf = [levels, packed].concat();
                 Page::DataPageV2 {
                     buf: buf.into(),
                     num_values,
@@ -393,7 +407,7 @@ impl Head {
                 }
             }
         };
-        let page = CompressedPage::new(page, scratch.len());
+        let page = CompressedPage::new(page, raw.len());
         Ok(Ready { page, rows: self.rows, nulls: self.nulls, bounds })
     }
 }

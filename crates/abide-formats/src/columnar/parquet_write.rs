@@ -113,7 +113,8 @@ fn column_properties(
 pub(crate) struct RowGroup {
     rows: usize,
     /// Columns to copy from the input, before the ones that were encoded.
-    copied: Option<(Arc<ParquetFile>, usize)>,
+    copied: Vec<ColumnCloseResult>,
+    file: Arc<ParquetFile>,
     encoded: Vec<Encoded>,
 }
 
@@ -133,7 +134,7 @@ pub(crate) fn select(
 ) -> Result<RowGroup, FormatError> {
     let rows = mask.iter().filter(|keep| **keep).count();
     if rows == 0 {
-        return Ok(RowGroup { rows, copied: None, encoded: Vec::new() });
+        return Ok(RowGroup { rows, copied: Vec::new(), file: Arc::clone(file), encoded: Vec::new() });
     }
     let copied = slice.whole && rows == slice.rows && can_copy(file, slice.row_group);
     let filtered = if copied { Filtered::default() } else { Filtered::new(slice, file, mask, held)? };
@@ -147,8 +148,10 @@ pub(crate) fn select(
         rest.encode_added(added)?;
         columns.extend(rest.close()?);
     }
-    let copied = copied.then(|| (Arc::clone(file), slice.row_group));
-    Ok(RowGroup { rows, copied, encoded: columns.into_values().collect() })
+    let to_copy = if copied { 0..file.metadata().parquet_schema().num_columns() } else { 0..0 };
+    let copied = to_copy.map(|column| as_closed(file, slice.row_group, column)).collect::<Result<_, _>>();
+    let copied = copied.map_err(|source| file.damaged(source))?;
+    Ok(RowGroup { rows, copied, file: Arc::clone(file), encoded: columns.into_values().collect() })
 }
 
 /// What could be filtered page by page.
@@ -204,11 +207,8 @@ impl<W: Write + Send> Writer<W> {
             return Ok(());
         }
         let mut out = self.0.next_row_group().map_err(write_error)?;
-        if let Some((file, row_group)) = &group.copied {
-            for column in 0..file.metadata().parquet_schema().num_columns() {
-                let closed = as_closed(file, *row_group, column).map_err(|source| file.damaged(source))?;
-                out.append_column(file.bytes(), closed).map_err(write_error)?;
-            }
+        for closed in group.copied {
+            out.append_column(group.file.bytes(), closed).map_err(write_error)?;
         }
         for column in group.encoded {
             match column {

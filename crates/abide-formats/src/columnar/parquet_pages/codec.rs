@@ -31,35 +31,42 @@ impl Codec {
         }))
     }
 
-    /// Appends `bytes`, compressed.
-    pub(super) fn compress(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), ParquetError> {
-        let begin = out.len();
-        let room = |out: &mut Vec<u8>, len: usize| out.resize(begin + len, 0);
-        match self {
-            Self::Uncompressed => out.extend_from_slice(bytes),
+    /// The bytes compressed, in `room`, whose length is not shortened so that it need not be filled again.
+    pub(super) fn compress<'r>(
+        &mut self,
+        bytes: &'r [u8],
+        room: &'r mut Vec<u8>,
+    ) -> Result<&'r [u8], ParquetError> {
+        let len = match self {
+            Self::Uncompressed => return Ok(bytes),
             Self::Snappy(encoder) => {
-                room(out, snap::raw::max_compress_len(bytes.len()));
-                let len = encoder.compress(bytes, &mut out[begin..]).map_err(failed)?;
-                out.truncate(begin + len);
+                let room = at_least(room, snap::raw::max_compress_len(bytes.len()));
+                encoder.compress(bytes, room).map_err(failed)?
             }
             Self::Gzip => {
-                let mut encoder = GzEncoder::new(&mut *out, GzipLevel::default());
+                room.clear();
+                let mut encoder = GzEncoder::new(&mut *room, GzipLevel::default());
                 encoder.write_all(bytes)?;
-                encoder.finish()?;
+                encoder.finish()?.len()
             }
             Self::Zstd(compressor) => {
-                room(out, zstd::zstd_safe::compress_bound(bytes.len()));
-                let len = compressor.compress_to_buffer(bytes, &mut out[begin..])?;
-                out.truncate(begin + len);
+                let room = at_least(room, zstd::zstd_safe::compress_bound(bytes.len()));
+                compressor.compress_to_buffer(bytes, room)?
             }
             Self::Lz4Raw => {
-                room(out, lz4_flex::block::get_maximum_output_size(bytes.len()));
-                let len = lz4_flex::block::compress_into(bytes, &mut out[begin..]).map_err(failed)?;
-                out.truncate(begin + len);
+                let room = at_least(room, lz4_flex::block::get_maximum_output_size(bytes.len()));
+                lz4_flex::block::compress_into(bytes, room).map_err(failed)?
             }
-        }
-        Ok(())
+        };
+        Ok(&room[..len])
     }
+}
+
+fn at_least(room: &mut Vec<u8>, len: usize) -> &mut [u8] {
+    if room.len() < len {
+        room.resize(len, 0);
+    }
+    room
 }
 
 fn failed(source: impl std::error::Error + Send + Sync + 'static) -> ParquetError {
