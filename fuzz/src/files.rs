@@ -14,7 +14,15 @@ use arrow_array::{
     ArrayRef, BooleanArray, Int64Array, ListArray, RecordBatch, StringArray, types::Int32Type,
 };
 use arrow_ipc::writer::{FileWriter, StreamWriter};
-use parquet::arrow::ArrowWriter;
+use bytes::Bytes;
+use parquet::{
+    arrow::{
+        ArrowWriter,
+        arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions},
+    },
+    basic::Encoding,
+    file::properties::{WriterProperties, WriterPropertiesBuilder, WriterVersion},
+};
 use tempfile::NamedTempFile;
 
 use crate::{choose, chosen};
@@ -137,6 +145,30 @@ fn columnar(format: Format, open: impl Fn(&Options) -> Result<Reader, FormatErro
         }
     }
     let _ = read_all(reader, &columns, CHUNKS_MAX);
+    if let Ok(reader) = open(&options) {
+        let _ = keep_some(reader, format);
+    }
+}
+
+/// Two rows in three stay, and so many there are in what is written.
+fn keep_some(mut reader: Reader, format: Format) -> Result<(), FormatError> {
+    let plan = Plan::new(reader.layout(), &[])?;
+    let output = Output::new(reader.layout(), Compression::None, &[])?;
+    let mut writer = Writer::new(Vec::new(), &output)?;
+    let mut kept = 0;
+    for _ in 0..CHUNKS_MAX {
+        let Some(chunk) = reader.next_chunk()? else { break };
+        let batch = plan.parse(chunk)?;
+        let mask: Vec<bool> = (0..batch.len()).map(|row| row % 3 != 1).collect();
+        kept += mask.iter().filter(|keep| **keep).count();
+        writer.write(batch.keep(&mask, &output)?)?;
+    }
+    let written = Bytes::from(writer.finish()?);
+    if format == Format::Parquet {
+        let written = ArrowReaderMetadata::load(&written, ArrowReaderOptions::default()).unwrap();
+        assert_eq!(written.metadata().file_metadata().num_rows(), i64::try_from(kept).unwrap());
+    }
+    Ok(())
 }
 
 /// Parquet and Arrow files are read from a file: one that is written anew each time.
@@ -192,14 +224,26 @@ fn people(rows: i64) -> RecordBatch {
 }
 
 pub(crate) fn parquet_seeds() -> Vec<Vec<u8>> {
-    [0, 3, 40]
-        .map(|rows| {
+    let plain = WriterProperties::builder()
+        .set_dictionary_enabled(false)
+        .set_compression(parquet::basic::Compression::SNAPPY)
+        .set_bloom_filter_enabled(true)
+        .set_data_page_row_count_limit(16)
+        .set_write_batch_size(16);
+    let second = WriterProperties::builder()
+        .set_writer_version(WriterVersion::PARQUET_2_0)
+        .set_column_encoding("email".into(), Encoding::PLAIN);
+    let mut seeds = Vec::new();
+    for properties in [WriterProperties::builder(), plain, second].map(WriterPropertiesBuilder::build) {
+        for rows in [0, 3, 40] {
             let people = people(rows);
-            let mut writer = ArrowWriter::try_new(Vec::new(), people.schema(), None).unwrap();
+            let mut writer =
+                ArrowWriter::try_new(Vec::new(), people.schema(), Some(properties.clone())).unwrap();
             writer.write(&people).unwrap();
-            writer.into_inner().unwrap()
-        })
-        .into()
+            seeds.push(writer.into_inner().unwrap());
+        }
+    }
+    seeds
 }
 
 pub(crate) fn arrow_seeds() -> Vec<Vec<u8>> {

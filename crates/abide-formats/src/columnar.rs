@@ -1,12 +1,15 @@
-//! Parquet and Arrow IPC: rows are decoded column by column and encoded again with the same schema.
+//! Parquet and Arrow IPC: wanted columns are decoded, and rows filtered column by column, with the same schema.
 //!
-//! One `enum` per step of the way, with an arm for Parquet, where decoding and encoding happen in the worker threads,
+//! One `enum` per step of the way, with an arm for Parquet, where decoding and filtering happen in the worker threads,
 //! and one for Arrow IPC, which is read and written batch by batch at the ends.
 
 mod ipc;
 mod leaf;
 mod parquet_file;
+mod parquet_held;
 mod parquet_leaf;
+mod parquet_pages;
+mod parquet_reencode;
 mod parquet_rows;
 mod parquet_write;
 
@@ -26,7 +29,9 @@ use crate::output::{Output, Piece, PieceBody};
 use crate::reader::Options;
 use crate::{Column, Format, FormatError};
 use leaf::{Leaf, Path};
+use parquet::arrow::FieldLevels;
 use parquet_file::ParquetFile;
+use parquet_held::HeldPages;
 use parquet_rows::Slice;
 use parquet_write::Encoder;
 
@@ -117,6 +122,8 @@ pub(crate) struct ColumnarPlan {
     paths: Vec<Path>,
     /// The outermost columns that the paths start from, ascending, none twice: all that is decoded to decide.
     roots: Vec<usize>,
+    /// How these are decoded from Parquet.
+    fields: Option<FieldLevels>,
 }
 
 impl ColumnarPlan {
@@ -132,7 +139,11 @@ impl ColumnarPlan {
         let mut roots: Vec<usize> = paths.iter().map(Path::root).collect();
         roots.sort_unstable();
         roots.dedup();
-        Ok(Self { paths, roots })
+        let fields = match &layout.source {
+            Source::Parquet(file) => Some(file.fields(&roots)?),
+            Source::Ipc { .. } => None,
+        };
+        Ok(Self { paths, roots, fields })
     }
 
     /// The leaves of some rows, of which only the roots were decoded.
@@ -161,22 +172,37 @@ impl ColumnarPlan {
                 else {
                     unreachable!("a slice is of a Parquet file");
                 };
-                let mut runs = Vec::new();
-                let mut start = 0;
-                if !self.roots.is_empty() {
-                    for batch in slice.read(file, Some(&self.roots))? {
-                        let batch = batch.map_err(|source| file.damaged_arrow(source))?;
-                        runs.push(Run { start, leaves: self.leaves(batch.columns()) });
-                        start += batch.num_rows();
-                    }
-                    if start != slice.rows {
-                        return Err(file.short(slice.row_group, slice.rows, start));
-                    }
-                }
-                (runs, Rows::Parquet(slice, Arc::clone(file)))
+                let held = self.hold(&slice, file)?;
+                (self.runs(&slice, file, &held)?, Rows::Parquet { slice, file: Arc::clone(file), held })
             }
         };
         Ok(ColumnarBatch { runs, rows })
+    }
+
+    /// The pages that are decoded now and filtered later; of a part of a row group none, as they may be many.
+    fn hold(&self, slice: &Slice, file: &ParquetFile) -> Result<HeldPages, FormatError> {
+        let roots = if slice.whole { self.roots.as_slice() } else { &[] };
+        HeldPages::read(slice, file, roots).map_err(|source| file.damaged(source))
+    }
+
+    fn runs(&self, slice: &Slice, file: &ParquetFile, held: &HeldPages) -> Result<Vec<Run>, FormatError> {
+        let mut runs = Vec::new();
+        if self.roots.is_empty() {
+            return Ok(runs);
+        }
+        let batches = match &self.fields {
+            Some(fields) if slice.whole => {
+                held.decode(slice, file, fields).map_err(|source| file.damaged(source))?
+            }
+            _ => slice.read(file, &self.roots)?,
+        };
+        let mut start = 0;
+        for batch in batches {
+            let batch = batch.map_err(|source| file.damaged_arrow(source))?;
+            runs.push(Run { start, leaves: self.leaves(batch.columns()) });
+            start += batch.num_rows();
+        }
+        if start == slice.rows { Ok(runs) } else { Err(file.short(slice.row_group, slice.rows, start)) }
     }
 }
 
@@ -192,14 +218,14 @@ struct Run {
 }
 
 enum Rows {
-    Parquet(Slice, Arc<ParquetFile>),
+    Parquet { slice: Slice, file: Arc<ParquetFile>, held: HeldPages },
     Ipc(RecordBatch),
 }
 
 impl ColumnarBatch {
     pub(crate) fn len(&self) -> usize {
         match &self.rows {
-            Rows::Parquet(slice, _) => slice.rows,
+            Rows::Parquet { slice, .. } => slice.rows,
             Rows::Ipc(batch) => batch.num_rows(),
         }
     }
@@ -218,10 +244,11 @@ impl ColumnarBatch {
     ) -> Result<Piece, FormatError> {
         let target = output.columnar().expect("the output has the format of the batch");
         let layout = output.layout();
-        // Of Parquet, the columns that nobody asked for are decoded only here.
+        // Of Parquet, the columns that nobody asked for are read only here.
         let piece = contained(&layout.name, layout.format, || match (&self.rows, target) {
-            (Rows::Parquet(slice, file), ColumnarOutput::Parquet(encoder)) => {
-                Ok(ColumnarPiece::Parquet(parquet_write::select(slice, file, encoder, mask, added)?))
+            (Rows::Parquet { slice, file, held }, ColumnarOutput::Parquet(encoder)) => {
+                let group = parquet_write::select(slice, file, encoder, mask, added, held)?;
+                Ok(ColumnarPiece::Parquet(group))
             }
             (Rows::Ipc(batch), ColumnarOutput::Ipc { schema, .. }) => {
                 Ok(ColumnarPiece::Ipc(ipc::select(batch, schema, mask, added, layout)?))

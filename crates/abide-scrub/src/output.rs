@@ -135,7 +135,7 @@ pub(crate) struct OpenFile {
     role: Role,
     name: String,
     output: Output,
-    writer: Writer<DigestingWrite<BufWriter<Sink>>>,
+    writer: Writer<BufWriter<DigestingWrite<Sink>>>,
 }
 
 /// How the threads that judge prepare rows for an output.
@@ -224,7 +224,8 @@ impl OpenFile {
         let output = Output::new(layout, compression, added)?;
         let sink =
             Sink::open(target).map_err(|source| ScrubError::CreateOutput { name: name.clone(), source })?;
-        let sink = DigestingWrite::new(BufWriter::with_capacity(BUFFER_BYTES, sink));
+        // Digesting is faster by the buffer than by the write.
+        let sink = BufWriter::with_capacity(BUFFER_BYTES, DigestingWrite::new(sink));
         let writer = Writer::new(sink, &output)
             .map_err(|source| ScrubError::WriteOutput { name: name.clone(), source })?;
         Ok(Self { role, name, output, writer })
@@ -240,9 +241,9 @@ impl OpenFile {
             .writer
             .finish()
             .map_err(|source| ScrubError::WriteOutput { name: self.name.clone(), source })?;
-        let (buffered, digested) = sink.into_parts();
         let failed = |source| ScrubError::SaveOutput { name: self.name.clone(), source };
-        let mut sink = buffered.into_inner().map_err(|error| failed(error.into_error()))?;
+        let digesting = sink.into_inner().map_err(|error| failed(error.into_error()))?;
+        let (mut sink, digested) = digesting.into_parts();
         match durability {
             Durability::Visible => sink.flush(),
             Durability::Synced => sink.sync(),

@@ -4,9 +4,10 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::sync::Arc;
 
-use arrow_schema::ArrowError;
+use arrow_schema::{ArrowError, DataType, FieldRef, Fields};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::arrow::{FieldLevels, ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::basic::{Compression, LogicalType};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{PageIndexPolicy, RowGroupMetaData};
@@ -58,6 +59,20 @@ impl ParquetFile {
 
     pub(crate) fn bytes(&self) -> &SharedFile {
         &self.bytes
+    }
+
+    /// How the outermost columns `roots` are decoded: texts as views into their pages, as they are looked at and not kept.
+    pub(crate) fn fields(&self, roots: &[usize]) -> Result<FieldLevels, FormatError> {
+        let schema = self.metadata.parquet_schema();
+        let mask = ProjectionMask::roots(schema, roots.iter().copied());
+        let as_views = |field: &FieldRef| match field.data_type() {
+            DataType::Utf8 | DataType::LargeUtf8 => {
+                Arc::new(field.as_ref().clone().with_data_type(DataType::Utf8View))
+            }
+            _ => Arc::clone(field),
+        };
+        let fields: Fields = self.metadata.schema().fields().iter().map(as_views).collect();
+        parquet_to_arrow_field_levels(schema, mask, Some(&fields)).map_err(|source| self.damaged(source))
     }
 
     /// Paths of the columns that hold UUIDs.

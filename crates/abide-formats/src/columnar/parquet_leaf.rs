@@ -38,6 +38,10 @@ pub(crate) struct LeafChunk {
 }
 
 impl LeafChunk {
+    pub(crate) fn new(bytes: Bytes, closed: ColumnCloseResult) -> Self {
+        Self { bytes, closed }
+    }
+
     pub(crate) fn append_to_row_group<W: std::io::Write + Send>(
         self,
         out: &mut SerializedRowGroupWriter<'_, W>,
@@ -69,7 +73,7 @@ pub(crate) fn encode(
         }
         _ => unreachable!("only these are beyond Arrow"),
     }?;
-    Ok(LeafChunk { bytes: sink.into_inner()?.into(), closed })
+    Ok(LeafChunk::new(sink.into_inner()?.into(), closed))
 }
 
 fn copy<T: DataType>(

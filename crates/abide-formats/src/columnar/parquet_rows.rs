@@ -23,17 +23,14 @@ pub(crate) struct Slice {
 }
 
 impl Slice {
-    /// Decodes the outermost columns `roots`, or all of them.
+    /// Decodes the outermost columns `roots`.
     pub(crate) fn read(
         &self,
         file: &ParquetFile,
-        roots: Option<&[usize]>,
+        roots: &[usize],
     ) -> Result<ParquetRecordBatchReader, FormatError> {
         let schema = file.metadata().parquet_schema();
-        let projection = match roots {
-            Some(roots) => ProjectionMask::roots(schema, roots.iter().copied()),
-            None => ProjectionMask::all(),
-        };
+        let projection = ProjectionMask::roots(schema, roots.iter().copied());
         let mut builder =
             ParquetRecordBatchReaderBuilder::new_with_metadata(file.bytes().clone(), file.metadata().clone())
                 .with_row_groups(vec![self.row_group])

@@ -1,16 +1,15 @@
-//! Row groups on their way out: copied as they are where every row stays, else encoded again in the worker thread.
+//! Row groups on their way out: copied as they are where every row stays, else filtered page by page, and columns with
+//! which that cannot be done decoded and encoded again; all in the worker thread.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::sync::Arc;
 
-use arrow_array::{BooleanArray, RecordBatch};
 use arrow_schema::SchemaRef;
-use arrow_select::filter::filter_record_batch;
-use parquet::arrow::arrow_writer::{
-    ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves,
-};
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory};
 use parquet::arrow::{ARROW_SCHEMA_META_KEY, add_encoded_arrow_schema_to_metadata};
 use parquet::basic::{LogicalType, Repetition, Type as Physical};
+use parquet::bloom_filter::Sbbf;
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
@@ -21,19 +20,21 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{Type, TypePtr};
 
 use super::parquet_file::ParquetFile;
-use super::parquet_leaf::{self, LeafChunk, is_beyond_arrow};
+use super::parquet_held::HeldPages;
+use super::parquet_leaf::{LeafChunk, is_beyond_arrow};
+use super::parquet_pages;
+use super::parquet_reencode::Reencoding;
 use super::parquet_rows::Slice;
-use super::text_column;
 use crate::{Format, FormatError};
 
 /// Encodes rows of one input file for one output. Shared by the worker threads.
 pub(crate) struct Encoder {
-    schema: SchemaRef,
+    pub(super) schema: SchemaRef,
     root: TypePtr,
-    properties: WriterPropertiesPtr,
-    columns: ArrowRowGroupWriterFactory,
+    pub(super) properties: WriterPropertiesPtr,
+    pub(super) columns: ArrowRowGroupWriterFactory,
     /// For each leaf column whether it is beyond Arrow.
-    beyond_arrow: Vec<bool>,
+    pub(super) beyond_arrow: Vec<bool>,
 }
 
 impl Encoder {
@@ -112,11 +113,12 @@ fn column_properties(
 pub(crate) struct RowGroup {
     rows: usize,
     /// Columns to copy from the input, before the ones that were encoded.
-    copied: Option<(Arc<ParquetFile>, usize)>,
+    copied: Vec<ColumnCloseResult>,
+    file: Arc<ParquetFile>,
     encoded: Vec<Encoded>,
 }
 
-enum Encoded {
+pub(super) enum Encoded {
     Arrow(ArrowColumnChunk),
     Leaf(LeafChunk),
 }
@@ -128,100 +130,64 @@ pub(crate) fn select(
     encoder: &Encoder,
     mask: &[bool],
     added: &[&[&str]],
+    held: &HeldPages,
 ) -> Result<RowGroup, FormatError> {
     let rows = mask.iter().filter(|keep| **keep).count();
     if rows == 0 {
-        return Ok(RowGroup { rows, copied: None, encoded: Vec::new() });
+        return Ok(RowGroup { rows, copied: Vec::new(), file: Arc::clone(file), encoded: Vec::new() });
     }
-    let mut columns = encoder.columns.create_column_writers(0).map_err(write_error)?;
     let copied = slice.whole && rows == slice.rows && can_copy(file, slice.row_group);
-    if copied {
-        columns.drain(..file.metadata().parquet_schema().num_columns());
-    } else {
-        encode_rows(slice, file, encoder, mask, &mut columns)?;
+    let filtered = if copied { Filtered::default() } else { Filtered::new(slice, file, mask, held)? };
+    let Filtered { mut columns, roots } = filtered;
+    if !roots.is_empty() || !added.is_empty() {
+        let first = if copied { file.metadata().parquet_schema().num_columns() } else { 0 };
+        let mut rest = Reencoding::new(slice, file, encoder, mask, |leaf| {
+            leaf >= first && !columns.contains_key(&leaf)
+        })?;
+        rest.encode_rows(&roots)?;
+        rest.encode_added(added)?;
+        columns.extend(rest.close()?);
     }
-    let first_added = columns.len() - added.len();
-    let fields = &encoder.schema.fields()[encoder.schema.fields().len() - added.len()..];
-    for ((column, values), field) in columns[first_added..].iter_mut().zip(added).zip(fields) {
-        for leaf in compute_leaves(field, &text_column(values, mask)).map_err(write_error)? {
-            column.write(&leaf).map_err(write_error)?;
-        }
-    }
-    let encoded = close(columns, copied, slice, file, encoder, mask).map_err(write_error)?;
-    Ok(RowGroup { rows, copied: copied.then(|| (Arc::clone(file), slice.row_group)), encoded })
+    let to_copy = if copied { 0..file.metadata().parquet_schema().num_columns() } else { 0..0 };
+    let copied = to_copy.map(|column| as_closed(file, slice.row_group, column)).collect::<Result<_, _>>();
+    let copied = copied.map_err(|source| file.damaged(source))?;
+    Ok(RowGroup { rows, copied, file: Arc::clone(file), encoded: columns.into_values().collect() })
 }
 
-/// Decodes, filters and encodes batch by batch, so that memory holds the encoded row group and one decoded batch.
-fn encode_rows(
-    slice: &Slice,
-    file: &ParquetFile,
-    encoder: &Encoder,
-    mask: &[bool],
-    columns: &mut [ArrowColumnWriter],
-) -> Result<(), FormatError> {
-    let mut start = 0;
-    for batch in slice.read(file, None)? {
-        let batch = batch.map_err(|source| file.damaged_arrow(source))?;
-        let end = start + batch.num_rows();
-        let Some(mask) = mask.get(start..end) else {
-            return Err(file.short(slice.row_group, slice.rows, end));
-        };
-        start = end;
-        let kept = filter_record_batch(&batch, &BooleanArray::from(mask.to_vec()))
-            .map_err(|s| file.damaged_arrow(s))?;
-        encode_batch(&kept, encoder, columns).map_err(write_error)?;
-    }
-    if start == slice.rows { Ok(()) } else { Err(file.short(slice.row_group, slice.rows, start)) }
+/// What could be filtered page by page.
+#[derive(Default)]
+struct Filtered {
+    /// By leaf column.
+    columns: BTreeMap<usize, Encoded>,
+    /// The outermost columns that could not, since one of their leaves could not.
+    roots: BTreeSet<usize>,
 }
 
-fn encode_batch(
-    batch: &RecordBatch,
-    encoder: &Encoder,
-    columns: &mut [ArrowColumnWriter],
-) -> Result<(), ParquetError> {
-    if batch.num_rows() == 0 {
-        return Ok(());
-    }
-    let mut columns = columns.iter_mut().zip(&encoder.beyond_arrow);
-    for (array, field) in batch.columns().iter().zip(encoder.schema.fields()) {
-        for leaf in compute_leaves(field, array)? {
-            let (column, beyond_arrow) = columns.next().expect("there is a writer for every leaf");
-            if !beyond_arrow {
-                column.write(&leaf)?;
+impl Filtered {
+    fn new(slice: &Slice, file: &ParquetFile, mask: &[bool], held: &HeldPages) -> Result<Self, FormatError> {
+        let schema = file.metadata().parquet_schema();
+        let mut filtered = Self::default();
+        for leaf in 0..schema.num_columns() {
+            let chunk = parquet_pages::filter(slice, file, leaf, mask, held);
+            let chunk = chunk.map_err(|source| file.damaged(source))?;
+            if let Some(chunk) = chunk {
+                filtered.columns.insert(leaf, Encoded::Leaf(chunk));
+            } else {
+                filtered.roots.insert(schema.get_column_root_idx(leaf));
             }
         }
+        let Self { columns, roots } = &mut filtered;
+        columns.retain(|leaf, _| !roots.contains(&schema.get_column_root_idx(*leaf)));
+        Ok(filtered)
     }
-    Ok(())
 }
 
-/// Completes the columns, those that are beyond Arrow from the input itself.
-fn close(
-    columns: Vec<ArrowColumnWriter>,
-    copied: bool,
-    slice: &Slice,
-    file: &ParquetFile,
-    encoder: &Encoder,
-    mask: &[bool],
-) -> Result<Vec<Encoded>, ParquetError> {
-    let beyond_arrow = |leaf: usize| !copied && encoder.beyond_arrow[leaf];
-    let close = |(leaf, column): (usize, ArrowColumnWriter)| {
-        Ok(if beyond_arrow(leaf) {
-            Encoded::Leaf(parquet_leaf::encode(slice, file, leaf, &encoder.properties, mask)?)
-        } else {
-            Encoded::Arrow(column.close()?)
-        })
-    };
-    columns.into_iter().enumerate().map(close).collect()
-}
-
-/// Whether the bytes of a row group can go out as they are: the offsets make sense, and nothing outside of its column
-/// chunks (a bloom filter) would get lost.
+/// Whether the bytes of a row group can go out as they are: the offsets make sense.
 fn can_copy(file: &ParquetFile, row_group: usize) -> bool {
     file.metadata().metadata().row_group(row_group).columns().iter().all(|column| {
         let data = column.data_page_offset();
         let dictionary = column.dictionary_page_offset();
-        column.bloom_filter_offset().is_none()
-            && column.file_path().is_none()
+        column.file_path().is_none()
             && dictionary.is_none_or(|offset| offset >= 4 && offset < data)
             && data >= 4
             && column.compressed_size() >= 0
@@ -241,11 +207,8 @@ impl<W: Write + Send> Writer<W> {
             return Ok(());
         }
         let mut out = self.0.next_row_group().map_err(write_error)?;
-        if let Some((file, row_group)) = &group.copied {
-            for column in 0..file.metadata().parquet_schema().num_columns() {
-                let closed = as_closed(file, *row_group, column);
-                out.append_column(file.bytes(), closed).map_err(write_error)?;
-            }
+        for closed in group.copied {
+            out.append_column(group.file.bytes(), closed).map_err(write_error)?;
         }
         for column in group.encoded {
             match column {
@@ -264,20 +227,20 @@ impl<W: Write + Send> Writer<W> {
 }
 
 /// A column chunk of the input as if it had just been written.
-fn as_closed(file: &ParquetFile, row_group: usize, column: usize) -> ColumnCloseResult {
+fn as_closed(file: &ParquetFile, row_group: usize, column: usize) -> Result<ColumnCloseResult, ParquetError> {
     let input = file.metadata().metadata();
     let (group, pages) = (input.row_group(row_group), input.page_index_for_row_group(row_group));
     let metadata = group.column(column).clone();
-    ColumnCloseResult {
+    Ok(ColumnCloseResult {
         bytes_written: u64::try_from(metadata.compressed_size()).unwrap_or(0),
         rows_written: u64::try_from(group.num_rows()).unwrap_or(0),
+        bloom_filter: Sbbf::read_from_column_chunk(&metadata, file.bytes())?,
         metadata,
-        bloom_filter: None,
         column_index: pages.column_index(column).cloned(),
         offset_index: pages.offset_index(column).cloned(),
-    }
+    })
 }
 
-fn write_error(source: ParquetError) -> FormatError {
+pub(super) fn write_error(source: ParquetError) -> FormatError {
     FormatError::WriteParquet { format: Format::Parquet, source }
 }

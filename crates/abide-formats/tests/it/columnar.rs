@@ -344,7 +344,7 @@ fn write(dir: &Path, format: Format, batches: &[RecordBatch]) -> PathBuf {
     path
 }
 
-fn read(path: &Path, format: Format) -> RecordBatch {
+pub(crate) fn read(path: &Path, format: Format) -> RecordBatch {
     let file = File::open(path).unwrap();
     let (schema, batches): (_, Vec<RecordBatch>) = match format {
         Format::Parquet => {
@@ -369,11 +369,11 @@ fn parquet_metadata(path: &Path) -> Arc<ParquetMetaData> {
     Arc::clone(ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap().metadata())
 }
 
-fn filter(
+pub(crate) fn filter(
     input: &Path,
     kept: &Path,
     options: &Options,
-    keep: Keep,
+    keep: impl Fn(u64) -> bool,
     added: &[&str],
 ) -> Result<(), FormatError> {
     let mut reader = Reader::open(input, options)?;
@@ -384,7 +384,7 @@ fn filter(
     while let Some(chunk) = reader.next_chunk()? {
         let batch = plan.parse(chunk)?;
         let rows = (0..batch.len() as u64).map(|row| batch.first_row() + row);
-        let mask: Vec<bool> = rows.clone().map(keep).collect();
+        let mask: Vec<bool> = rows.clone().map(&keep).collect();
         let values: Vec<String> = rows.map(|row| format!("row {row}")).collect();
         let values: Vec<&str> = values.iter().map(String::as_str).collect();
         let piece = match added.as_slice() {

@@ -6,6 +6,7 @@ mod columnar;
 mod detection;
 mod errors;
 mod laws;
+mod parquet;
 mod text;
 
 use std::io::Read;
