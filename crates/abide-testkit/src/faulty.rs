@@ -47,10 +47,17 @@ pub struct Faults {
     pub stall_max_s: u64,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    Read,
+    Write,
+}
+
 /// One stall, planned beforehand: a process that is suspended just there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stall {
-    /// The next request for an object whose name begins so.
+    /// The next request of this kind for an object whose name begins so.
+    pub on: Request,
     pub under: String,
     pub before_s: u64,
     /// After the request was served and before its answer reaches the caller.
@@ -113,7 +120,7 @@ impl FaultyStore {
         self.dice.set_faults(faults);
     }
 
-    /// The next read or write of such an object stalls.
+    /// Plans the next stall, instead of one that was planned before and has not come.
     pub fn stall_next(&self, stall: Stall) {
         self.dice.plan(stall);
     }
@@ -184,7 +191,7 @@ impl fmt::Display for FaultyStore {
 #[async_trait]
 impl ObjectStore for FaultyStore {
     async fn put_opts(&self, location: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
-        let stall = self.dice.planned(location);
+        let stall = self.dice.planned(Request::Write, location);
         sleep(stall.as_ref().map(|stall| stall.before_s)).await;
         let write = async {
             // An object that lists have shown before does not vanish when it is written again.
@@ -211,7 +218,7 @@ impl ObjectStore for FaultyStore {
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
         self.dice.pause().await;
-        let stall = self.dice.planned(location);
+        let stall = self.dice.planned(Request::Read, location);
         sleep(stall.as_ref().map(|stall| stall.before_s)).await;
         let Some(fault) = self.dice.read_fault() else {
             let answer = self.inner.get_opts(location, options).await;

@@ -15,6 +15,7 @@ use std::{cell::RefCell, collections::BTreeMap, ops::Range, sync::Arc, time::Dur
 
 use abide_journal::Store;
 use abide_model::Time;
+use abide_replica::ReplicaConfig;
 use abide_testkit::{DatedStore, Faults, FaultyStore, SimClock};
 use futures::{
     FutureExt, TryStreamExt,
@@ -96,8 +97,9 @@ async fn live(seed: u64) -> End {
             .enumerate()
             .map(|(number, (overlay_max, memory_max_bytes, compacts))| {
                 let dir = scratch.path().join(number.to_string());
-                let (store, clock, ledger) = (store.clone(), clock.clone(), ledger.clone());
-                Follower::new(dir, overlay_max, memory_max_bytes, compacts, store, clock, ledger)
+                let config = ReplicaConfig { overlay_max, memory_max_bytes, ..ReplicaConfig::new(&dir) };
+                let (line, store) = (faulty.clone(), store.clone());
+                Follower::new(config, compacts, line, store, clock.clone(), ledger.clone())
             })
             .collect();
     let mut keepers =
@@ -121,10 +123,8 @@ async fn live(seed: u64) -> End {
     let actors = actors.chain(followers.iter_mut().map(|follower| follower as &mut dyn Actor));
     let actors = actors.chain(keepers.iter_mut().map(|keeper| keeper as &mut dyn Actor));
     let actors = actors.chain(std::iter::once(&mut sleepers as &mut dyn Actor));
-    let actors = actors.chain(std::iter::once(match rekeyed {
-        true => &mut administrator as &mut dyn Actor,
-        false => &mut region as &mut dyn Actor,
-    }));
+    let either: &mut dyn Actor = if rekeyed { &mut administrator } else { &mut region };
+    let actors = actors.chain(std::iter::once(either));
     let mut lives: Vec<LocalBoxFuture<'_, ()>> = Vec::new();
     for actor in actors {
         let rng = ChaCha8Rng::seed_from_u64(rng.random());

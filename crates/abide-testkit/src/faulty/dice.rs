@@ -10,7 +10,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tokio::task;
 
-use super::{Faults, Stall};
+use super::{Faults, Request, Stall};
 
 /// Clones are the same dice.
 #[derive(Clone, Debug)]
@@ -92,8 +92,9 @@ impl Dice {
     }
 
     /// Taken once, by the request that it was planned for.
-    pub(super) fn planned(&self, location: &Path) -> Option<Stall> {
-        self.state().planned.take_if(|stall| location.as_ref().starts_with(&stall.under))
+    pub(super) fn planned(&self, request: Request, location: &Path) -> Option<Stall> {
+        let is_meant = |stall: &mut Stall| stall.on == request && location.as_ref().starts_with(&stall.under);
+        self.state().planned.take_if(is_meant)
     }
 
     pub(super) fn write_fault(&self) -> Option<WriteFault> {

@@ -1,13 +1,13 @@
 //! Who acts: writers and followers, some of which compact. Each may be killed at any moment.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use abide_journal::{
     ClockCheck, ErrorKind, JournalError, Record, RetractionRecord, Store, StoreError, Writer, WriterConfig,
 };
 use abide_model::{BatchId, Retraction, Signal, Time};
 use abide_replica::{Compacted, Replica, ReplicaConfig, ReplicaError};
-use abide_testkit::{Faults, FaultyStore, NodeClock, SimClock};
+use abide_testkit::{Faults, FaultyStore, NodeClock, Request, SimClock, Stall};
 use futures::future::{BoxFuture, FutureExt, LocalBoxFuture};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -190,6 +190,7 @@ impl Actor for Writing {
 pub(super) struct Follower {
     config: ReplicaConfig,
     compacts: bool,
+    line: FaultyStore,
     store: Store,
     clock: SimClock,
     ledger: Ledger,
@@ -202,19 +203,18 @@ pub(super) struct Follower {
 
 impl Follower {
     pub(super) fn new(
-        dir: PathBuf,
-        overlay_max: usize,
-        memory_max_bytes: usize,
+        config: ReplicaConfig,
         compacts: bool,
+        line: FaultyStore,
         store: Store,
         clock: SimClock,
         ledger: Ledger,
     ) -> Self {
-        let config = ReplicaConfig { overlay_max, memory_max_bytes, ..ReplicaConfig::new(&dir) };
         let (snapshots_written, started, failed, overtaken) = (0, 0, 0, 0);
         Self {
             config,
             compacts,
+            line,
             store,
             clock,
             ledger,
@@ -245,6 +245,9 @@ impl Follower {
             return;
         };
         let result = if self.compacts && rng.random_bool(0.5) {
+            if rng.random_bool(0.25) {
+                self.line.stall_next(overtaken(&mut rng));
+            }
             replica.compact(now, rng.random(), &mut |_| ()).await.map(|compacted| {
                 self.snapshots_written += u64::from(matches!(compacted, Compacted::Written(_)));
             })
@@ -304,6 +307,18 @@ impl Actor for Follower {
             auditor.look_at(replica);
         }
     }
+}
+
+/// A compactor is suspended once it knows the newest snapshot, or just before it writes the next: others
+/// write theirs meanwhile, and what it has uploaded is deleted as nobody's.
+fn overtaken(rng: &mut ChaCha8Rng) -> Stall {
+    const HOUR_S: u64 = 3_600;
+    let (on, under, hours) = if rng.random_bool(0.5) {
+        (Request::Read, "snapshots/parts/", 20)
+    } else {
+        (Request::Write, "snapshots/0", 96)
+    };
+    Stall { on, under: under.into(), before_s: rng.random_range(0..hours * HOUR_S), after_s: 0 }
 }
 
 /// A replica is followed in one task and read in others.

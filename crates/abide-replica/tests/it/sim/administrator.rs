@@ -1,6 +1,6 @@
 //! Who gives the store a new secret while everybody goes on: the old one ends, and a new one is the same.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use abide_enforce::Snapshot;
 use abide_journal::{
@@ -49,7 +49,7 @@ impl Administrator {
     }
 
     /// As the command does it, from wherever it was cut off.
-    async fn rekey(&self, instance: u64) -> Result<(), JournalError> {
+    async fn rekey(&self, instance: u64, copying: Duration) -> Result<(), JournalError> {
         let now = self.clock.now();
         let (old_secret, new_secret) = (secret(), new_secret());
         let config = RekeyConfig {
@@ -62,6 +62,8 @@ impl Administrator {
         let new: Arc<dyn ObjectStore> = Arc::new(self.new.clone());
         let rekey = Rekey::begin(&self.old, new, &ObjectPath::default(), config, now).await?;
         rekey.copy(now, &mut |_| ()).await?;
+        // Meanwhile others go on writing.
+        tokio::time::sleep(copying).await;
         self.publish(rekey.new_store(), instance).await;
         self.ledger.begin_move();
         let fenced = rekey.fence("over there", now).await?;
@@ -82,7 +84,7 @@ impl Administrator {
         if self.clock.now() < self.begins_at {
             return;
         }
-        match self.rekey(rng.random()).await {
+        match self.rekey(rng.random(), Duration::from_secs(rng.random_range(0..12 * 3_600))).await {
             Ok(()) | Err(JournalError::Store(StoreError::AlreadyAStore { .. })) => {}
             Err(error) => {
                 let kind = error.kind();
@@ -99,7 +101,7 @@ impl Administrator {
 
     /// Nothing fails any more.
     pub(super) async fn finish(&self) {
-        match self.rekey(1).await {
+        match self.rekey(1, Duration::ZERO).await {
             Ok(()) | Err(JournalError::Store(StoreError::AlreadyAStore { .. })) => {}
             Err(error) => panic!("cut off for ever: {error:?}"),
         }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use abide_journal::{ClockCheck, ErrorKind, JournalError, Record, Store, StoreError, Writer, WriterConfig};
 use abide_replica::{Replica, ReplicaConfig, ReplicaError};
-use abide_testkit::{FaultyStore, NodeClock, Stall};
+use abide_testkit::{FaultyStore, NodeClock, Request, Stall};
 use futures::future::{FutureExt, LocalBoxFuture};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -54,9 +54,9 @@ impl Sleepers {
         let (before_s, after_s) =
             (rng.random_range(8 * DAY_S..12 * DAY_S), rng.random_range(DAY_S / 2..4 * DAY_S));
         let under = format!("journal/{ORIGIN}/");
-        self.lines[0].stall_next(Stall { under: under.clone(), before_s, after_s });
+        self.lines[0].stall_next(Stall { on: Request::Write, under: under.clone(), before_s, after_s });
         let woken_s = before_s + rng.random_range(0..after_s);
-        self.lines[1].stall_next(Stall { under, before_s: woken_s, after_s: 0 });
+        self.lines[1].stall_next(Stall { on: Request::Read, under, before_s: woken_s, after_s: 0 });
 
         let at = writer.clock().next(now);
         let records = vec![Record::Signal(opt_out(rng.random_range(0..PEOPLE), SPELLINGS[0], at))];
