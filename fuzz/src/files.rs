@@ -13,7 +13,10 @@ use abide_formats::{
 use arrow_array::{
     ArrayRef, BooleanArray, Int64Array, ListArray, RecordBatch, StringArray, types::Int32Type,
 };
-use arrow_ipc::writer::{FileWriter, StreamWriter};
+use arrow_ipc::{
+    CompressionType,
+    writer::{FileWriter, IpcWriteOptions, StreamWriter},
+};
 use bytes::Bytes;
 use parquet::{
     arrow::{
@@ -256,6 +259,17 @@ pub(crate) fn arrow_seeds() -> Vec<Vec<u8>> {
         let mut file = FileWriter::try_new(Vec::new(), &people.schema()).unwrap();
         file.write(&people).unwrap();
         seeds.push(chosen(&[1], file.into_inner().unwrap()));
+        for codec in [CompressionType::LZ4_FRAME, CompressionType::ZSTD] {
+            let options = IpcWriteOptions::default().try_with_compression(Some(codec)).unwrap();
+            let schema = people.schema();
+            let mut stream =
+                StreamWriter::try_new_with_options(Vec::new(), &schema, options.clone()).unwrap();
+            stream.write(&people).unwrap();
+            seeds.push(chosen(&[0], stream.into_inner().unwrap()));
+            let mut file = FileWriter::try_new_with_options(Vec::new(), &schema, options).unwrap();
+            file.write(&people).unwrap();
+            seeds.push(chosen(&[1], file.into_inner().unwrap()));
+        }
     }
     seeds
 }

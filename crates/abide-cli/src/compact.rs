@@ -10,7 +10,7 @@ use crate::{
     clock,
     exit::Exit,
     progress::{self, Unit},
-    store_flags::{Opened, StoreFlags},
+    store_flags::{Opened, StoreFlags, remember},
 };
 use upkeep::Upkeep;
 
@@ -65,9 +65,10 @@ fn hours(text: &str) -> Result<SnapshotWait, String> {
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     let opened = args.store.open().await?;
-    let written = if args.dry_run { Written::nothing_tried() } else { write(&opened).await? };
+    let written = if args.dry_run { Written::nothing_tried() } else { write(&opened, &args.store).await? };
     let upkeep = Upkeep {
         store: &opened.store,
+        directory: args.store.directory(),
         rolled: args.keep_rolled_up,
         snapshots: args.keep_snapshots,
         changes: !args.dry_run,
@@ -99,12 +100,13 @@ impl Written {
     }
 }
 
-async fn write(opened: &Opened) -> anyhow::Result<Written> {
+async fn write(opened: &Opened, flags: &StoreFlags) -> anyhow::Result<Written> {
     let now = clock::now();
     let mut replica = opened.replica(now).await?;
     let bar = progress::bar("merging", Unit::Count, Some(replica.snapshot().len_identities()));
     let compacted = replica.compact(now, clock::random_number()?, &mut |done| bar.set_position(done)).await?;
     bar.finish_and_clear();
+    remember(flags, &opened.store, &replica.heads(), now).await;
     let (outcome, sentence) = match &compacted {
         Compacted::Written(manifest) => (
             "written",

@@ -20,7 +20,7 @@ use crate::{
     clock,
     exit::Exit,
     progress::{self, Unit},
-    store_flags::{Opened, StoreFlags},
+    store_flags::{Opened, StoreFlags, remember},
 };
 pub(crate) use files::list_files;
 
@@ -182,6 +182,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
         unreadable.end()?;
     }
     let outcome = outcome?;
+    if let Some(writer) = &writer {
+        let heads = [replica.heads(), vec![writer.head().clone()]].concat();
+        remember(&args.store, &store, &heads, clock::now()).await;
+    }
     let micros = clock::now().micros_since(now);
     let taking = Duration::from_micros(u64::try_from(micros).unwrap_or(0));
     if args.json {

@@ -18,7 +18,7 @@ use crate::{
     exit::Exit,
     journal,
     progress::{self, Unit},
-    store_flags::StoreFlags,
+    store_flags::{StoreFlags, remember},
 };
 use hidden::Hidden;
 use preview::Preview;
@@ -111,6 +111,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     writer.clock().observe(replica.clock());
     hidden::say_again(&kept, &mut writer, args.recorder(), clock::random()?, now).await?;
     let token = take_back(&args, &target, &mut writer, now).await?;
+    remember(&args.store, &opened.store, std::slice::from_ref(writer.head()), now).await;
     let published = publish(&mut replica).await?;
     if args.json {
         println!("{}", preview.to_json(Some(&json!({ "token": token, "snapshot": published }))));

@@ -6,7 +6,12 @@ use abide_model::{
 };
 use anyhow::{Context as _, bail};
 
-use crate::{clock, exit::Exit, identifiers::IdentifierFlags, store_flags::StoreFlags};
+use crate::{
+    clock,
+    exit::Exit,
+    identifiers::IdentifierFlags,
+    store_flags::{StoreFlags, remember},
+};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct StatementFlags {
@@ -89,6 +94,7 @@ impl StatementFlags {
             )?));
         }
         let appended = writer.append(&records, now).await.context("nothing was recorded")?;
+        remember(&self.store, &opened.store, std::slice::from_ref(writer.head()), now).await;
         let direction = statement.direction.as_str();
         if self.json {
             println!(

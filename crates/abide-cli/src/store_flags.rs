@@ -8,9 +8,9 @@ use std::{
     sync::Arc,
 };
 
-use abide_journal::{Store, StoreId, Writer, WriterConfig, local_directory};
+use abide_journal::{Head, Store, StoreId, Writer, WriterConfig, local_directory};
 use abide_model::{Keyring, Normaliser, Origin, Secret, Time};
-use abide_replica::{Replica, ReplicaConfig};
+use abide_replica::{Memory, Replica, ReplicaConfig};
 use abide_rules::Ruleset;
 use anyhow::{Context as _, bail, ensure};
 use object_store::{ObjectStore, path::Path as ObjectPath};
@@ -50,11 +50,16 @@ pub(crate) struct Opened {
 }
 
 impl StoreFlags {
+    /// Where the store is, if it is no bucket.
+    pub(crate) fn directory(&self) -> Option<&Path> {
+        (!self.store.contains("://")).then(|| Path::new(&self.store))
+    }
+
     pub(crate) fn location(&self) -> anyhow::Result<(Arc<dyn ObjectStore>, ObjectPath)> {
-        if !self.store.contains("://") {
-            return Ok((local_directory(Path::new(&self.store), false)?, ObjectPath::default()));
+        match self.directory() {
+            Some(directory) => Ok((local_directory(directory, false)?, ObjectPath::default())),
+            None => bucket(&self.store),
         }
-        bucket(&self.store)
     }
 
     pub(crate) async fn open(&self) -> anyhow::Result<Opened> {
@@ -96,6 +101,10 @@ impl StoreFlags {
         }
         Ok(home("XDG_CACHE_HOME", ".cache")?.join("abide"))
     }
+
+    fn cache_of(&self, store: &Store) -> anyhow::Result<PathBuf> {
+        Ok(self.cache_dir()?.join(store.id().to_string()))
+    }
 }
 
 impl Opened {
@@ -112,13 +121,29 @@ impl Opened {
 
     /// Where this machine keeps its copy of this store's list.
     pub(crate) fn cache_dir(&self) -> anyhow::Result<PathBuf> {
-        Ok(self.flags.cache_dir()?.join(self.store.id().to_string()))
+        self.flags.cache_of(&self.store)
     }
 
     pub(crate) async fn writer(&self, now: Time) -> anyhow::Result<Writer> {
         let config = WriterConfig::new(clock::random_number()?);
-        Ok(Writer::open(&self.store, self.flags.origin.clone(), config, now).await?)
+        let writer = Writer::open(&self.store, self.flags.origin.clone(), config, now).await?;
+        writer.expect(self.memory()?.heads()).await?;
+        Ok(writer)
     }
+
+    /// What this machine has seen of the journals.
+    pub(crate) fn memory(&self) -> anyhow::Result<Memory> {
+        Ok(Memory::open(&self.cache_dir()?, &self.store))
+    }
+}
+
+/// Remembers, here and in the store, where the journals lead to which a command has written. What was
+/// written is durable already, so an error is none of its own.
+pub(crate) async fn remember(flags: &StoreFlags, store: &Store, heads: &[Head], now: Time) {
+    let Ok(dir) = flags.cache_of(store) else { return };
+    let mut memory = Memory::open(&dir, store);
+    memory.see(heads, now);
+    let _ = memory.heartbeat(flags.origin.clone(), now).send(store).await;
 }
 
 /// A bucket and the path in it, from its URL; credentials and endpoint from the environment.

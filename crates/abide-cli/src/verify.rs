@@ -1,7 +1,7 @@
 //! `abide verify`: is everything there, and unchanged?
 
 use abide_index::list::List;
-use abide_journal::Store;
+use abide_journal::{DamageKind, Head, Heartbeat, Store, heartbeats};
 use abide_replica::Manifest;
 use serde_json::json;
 
@@ -14,8 +14,8 @@ use crate::{
 /// Check that nothing of the store was changed, cut off or lost.
 ///
 /// Recomputes the chain of every record in the journal, in roll-ups and in what they were made of,
-/// compares it with what the snapshots
-/// remember, and checks the newest snapshot's own parts. Exit 0 when all is well, 1 when damage was
+/// compares it with what the snapshots, this machine and others remember of it, and checks the newest
+/// snapshot's own parts. Exit 0 when all is well, 1 when damage was
 /// found.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
@@ -33,9 +33,16 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     let now = clock::now();
     let opened = args.store.open().await?;
     let newest = abide_replica::newest(&opened.store).await?;
-    let remembered = newest.as_ref().map(|manifest| manifest.heads.clone()).unwrap_or_default();
+    let memory = opened.memory()?;
+    let heartbeats = heartbeats(&opened.store).await?;
+    let of_snapshot = newest.as_ref().map(|manifest| manifest.heads.clone()).unwrap_or_default();
+    let of_nodes = heartbeats.sound.iter().flat_map(Heartbeat::heads);
+    let remembered: Vec<Head> = of_nodes.chain(memory.heads()).cloned().chain(of_snapshot).collect();
     let report = abide_journal::verify(&opened.store, &remembered).await?;
     let mut damage: Vec<String> = report.damages.iter().map(ToString::to_string).collect();
+    damage.extend(
+        heartbeats.damaged.iter().map(|name| format!("`{name}` is not what a node wrote; remove it")),
+    );
     if let Some(manifest) = &newest {
         damage.extend(check_parts(&opened.store, manifest).await?);
         // The copy that this machine answers from.
@@ -83,6 +90,12 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
             println!("nobody's: {name} (of a writer that slept, never acknowledged; will be deleted)");
         });
         damage.iter().for_each(|damage| println!("DAMAGED: {damage}"));
+        if report.damages.iter().any(|damage| damage.what == DamageKind::BehindMemory) {
+            println!(
+                "If the store was restored from an older copy on purpose, remove what remembers more: `{}` and its nodes/*.json.",
+                memory.path().display()
+            );
+        }
         println!(
             "{}",
             if damage.is_empty() {

@@ -67,6 +67,7 @@ pub(crate) struct ChainKey {
     seals: [u8; 32],
     manifests: [u8; 32],
     descriptions: [u8; 32],
+    heartbeats: [u8; 32],
 }
 
 impl ChainKey {
@@ -78,6 +79,7 @@ impl ChainKey {
             seals: blake3::derive_key("abide 2026 journal seal", &links),
             manifests: blake3::derive_key("abide 2026 snapshot seal", &links),
             descriptions: blake3::derive_key("abide 2026 store seal", &links),
+            heartbeats: blake3::derive_key("abide 2026 heartbeat seal", &links),
         }
     }
 
@@ -116,6 +118,12 @@ impl ChainKey {
     /// The hash of a manifest's text.
     pub(crate) fn manifest_seal(&self, store: StoreId, text: &[u8]) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new_keyed(&self.manifests);
+        *hasher.update(&store.0).update(text).finalize().as_bytes()
+    }
+
+    /// The hash of a heartbeat's text.
+    pub(crate) fn heartbeat_seal(&self, store: StoreId, text: &[u8]) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new_keyed(&self.heartbeats);
         *hasher.update(&store.0).update(text).finalize().as_bytes()
     }
 

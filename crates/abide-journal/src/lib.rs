@@ -10,7 +10,7 @@
 //! In reading order: a [`Store`] is the root; [`Record`]s are what a journal holds; each record has
 //! a [`Link`] of the chain; runs of them stand in [objects](JournalObject); a [`Writer`] appends,
 //! or a [`Spool`] while the store is out of reach, a [`Reader`] and its [`Follower`] read, [`roll_up`] gathers small objects into larger ones,
-//! [`sweep`] deletes what was gathered, [`verify`] checks everything. A [`Rekey`] makes a store again
+//! [`sweep`] deletes what was gathered, [`Heartbeat`]s remember how far a journal led, [`verify`] checks everything. A [`Rekey`] makes a store again
 //! under another secret.
 
 mod error;
@@ -33,9 +33,11 @@ mod spool;
 mod reader;
 
 mod roll_up;
+mod staged;
 mod sweep;
 mod waiting;
 
+mod heartbeat;
 mod verify;
 
 mod rekey;
@@ -44,12 +46,14 @@ pub use batch::BatchWriter;
 pub use chain::{Head, InvalidLink, Link};
 pub use clock::{CLOCK_OFF_MAX_US, Clock, ClockCheck};
 pub use error::{Damage, DamageKind, ErrorKind, JournalError, StoreError};
+pub use heartbeat::{Heartbeat, Heartbeats, heartbeats};
 pub use object::{Columns, JournalObject, OBJECT_BYTES_MAX, ObjectName, Records};
 pub use reader::{Followed, Follower, ObjectEntry, Reader};
 pub use record::{ActivationRecord, BatchRecord, Record, RetractionRecord, counts_at_once};
 pub use rekey::{Fenced, Rekey, RekeyConfig};
 pub use roll_up::{RollUp, RollUpConfig, roll_up, roll_ups_due};
 pub use spool::{Durable, Spool};
+pub use staged::{Staged, staged};
 pub use store::{Created, Epoch, Moved, Retry, Store, StoreConfig, StoreId, local_directory};
 pub use sweep::{Superseded, superseded, sweep};
 pub use table_file::TableFile;

@@ -46,9 +46,9 @@ pub struct OriginReport {
     pub activations: u64,
 }
 
-/// Reads every object of every origin, roll-ups and what they were made of, recomputes every seal and link, and compares with the heads
-/// that others remember (snapshots, heartbeats, an auditor's notes), since a journal whose tail was
-/// cut is sound in itself. Damage goes into the report; an error is what kept it from looking.
+/// Reads every object of every origin, roll-ups and what they were made of, recomputes every seal and link,
+/// and compares with the heads that others remember (snapshots, [heartbeats](crate::Heartbeat), an
+/// auditor's notes), since a journal whose tail was cut is sound in itself. Damage goes into the report; an error is what kept it from looking.
 pub async fn verify(store: &Store, remembered: &[Head]) -> Result<Report, JournalError> {
     let reader = Reader::new(store);
     let (mut origins, foreign) = reader.top().await?;

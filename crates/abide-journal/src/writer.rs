@@ -20,6 +20,7 @@ use crate::{
     chain::Head,
     clock::{CLOCK_OFF_MAX_US, Clock, ClockCheck},
     error::{Damage, DamageKind, JournalError, StoreError},
+    heartbeat::behind,
     object::{Columns, Content, JournalObject, OBJECT_BYTES_MAX, ObjectName, Place, SealedObject, encode},
     reader::{Listing, Reader},
     record::Record,
@@ -141,6 +142,21 @@ impl Writer {
     /// Dates what the source did not, and has to be shown what else was read.
     pub fn clock(&mut self) -> &mut Clock {
         &mut self.clock
+    }
+
+    /// Refuses to go on from an end that lies before what was seen of this journal earlier, or is
+    /// another there: what was acknowledged beyond it would never be missed again.
+    pub async fn expect(&self, seen: &[Head]) -> Result<(), JournalError> {
+        let beyond = |seen: &&Head| {
+            let (own, end) = (&self.head.origin, self.head.position);
+            seen.origin == *own && seen.position >= end && **seen != self.head
+        };
+        let Some(seen) = seen.iter().find(beyond) else { return Ok(()) };
+        // The listing that told the end may have lagged behind.
+        match self.reader().holding(&seen.origin, seen.position).await? {
+            Some(object) if object.link_at(seen.position)? == seen.link => Ok(()),
+            _ => Err(behind(seen, self.head.position).into()),
+        }
     }
 
     /// Makes records durable, in this order and all of them, and only then answers. On an error

@@ -44,7 +44,7 @@ pub enum CacheError {
 const KEPT: Duration = Duration::from_secs(24 * 3600);
 
 /// How files begin that are being fetched, and folders in which a merge is at work.
-const FETCHING: &str = ".abide-fetch-";
+pub(crate) const FETCHING: &str = ".abide-fetch-";
 const SCRATCH: &str = ".abide-merge-";
 
 /// Beginnings of files that a process which was killed left half-written.

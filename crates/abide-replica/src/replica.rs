@@ -21,6 +21,7 @@ use crate::{
     delta::Delta,
     error::ReplicaError,
     manifest::Manifest,
+    memory::Memory,
     merge::{MergeConfig, Merged, merge},
     own::{OwnBatch, OwnPart},
 };
@@ -58,6 +59,7 @@ pub struct Replica {
     pub(crate) config: ReplicaConfig,
     pub(crate) cache: Cache,
     follower: Follower,
+    memory: Memory,
     /// An object that was handed out and is not wholly taken in yet: after an error it is taken in
     /// again from its start, which changes nothing of what it did before.
     pending: Option<Followed>,
@@ -112,13 +114,16 @@ impl Replica {
         };
         cache.tidy(manifest.as_ref().map(|manifest| &manifest.index), now);
         let heads = manifest.as_ref().map(|manifest| manifest.heads.as_slice()).unwrap_or_default();
-        let follower = Reader::new(store).follow_heads(heads).await?;
+        let mut follower = Reader::new(store).follow_heads(heads).await?;
+        let memory = Memory::open(&config.cache_dir, store);
+        follower.expect(memory.heads())?;
         let start = manifest.clone();
         let mut replica = Self {
             store: store.clone(),
             config,
             cache,
             follower,
+            memory,
             pending: None,
             rules: rules.clone(),
             base: base.clone(),
@@ -361,6 +366,7 @@ impl Replica {
             sources: self.sources.clone(),
             as_of: now,
         });
+        self.memory.see(&self.follower.heads(), now);
         Ok(())
     }
 

@@ -9,6 +9,7 @@ mod upload;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -44,6 +45,23 @@ pub struct Faults {
     /// reaches the store or before its answer reaches the caller: a process that was suspended.
     pub stalled: f64,
     pub stall_max_s: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    Read,
+    Write,
+}
+
+/// One stall, planned beforehand: a process that is suspended just there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stall {
+    /// The next request of this kind for an object whose name begins so.
+    pub on: Request,
+    pub under: String,
+    pub before_s: u64,
+    /// After the request was served and before its answer reaches the caller.
+    pub after_s: u64,
 }
 
 impl Faults {
@@ -102,6 +120,11 @@ impl FaultyStore {
         self.dice.set_faults(faults);
     }
 
+    /// Plans the next stall, instead of one that was planned before and has not come.
+    pub fn stall_next(&self, stall: Stall) {
+        self.dice.plan(stall);
+    }
+
     /// What was written goes unlisted no longer: so much time has passed.
     pub fn show_all(&self) {
         self.dice.show_all();
@@ -153,6 +176,12 @@ impl FaultyStore {
     }
 }
 
+async fn sleep(seconds: Option<u64>) {
+    if let Some(seconds) = seconds {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+    }
+}
+
 impl fmt::Display for FaultyStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "FaultyStore({})", self.inner)
@@ -162,6 +191,8 @@ impl fmt::Display for FaultyStore {
 #[async_trait]
 impl ObjectStore for FaultyStore {
     async fn put_opts(&self, location: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
+        let stall = self.dice.planned(Request::Write, location);
+        sleep(stall.as_ref().map(|stall| stall.before_s)).await;
         let write = async {
             // An object that lists have shown before does not vanish when it is written again.
             let new = matches!(opts.mode, PutMode::Create) || self.inner.head(location).await.is_err();
@@ -171,7 +202,9 @@ impl ObjectStore for FaultyStore {
             }
             Ok(result)
         };
-        self.write(location, write).await
+        let answer = self.write(location, write).await;
+        sleep(stall.map(|stall| stall.after_s)).await;
+        answer
     }
 
     async fn put_multipart_opts(
@@ -185,8 +218,11 @@ impl ObjectStore for FaultyStore {
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
         self.dice.pause().await;
+        let stall = self.dice.planned(Request::Read, location);
+        sleep(stall.as_ref().map(|stall| stall.before_s)).await;
         let Some(fault) = self.dice.read_fault() else {
             let answer = self.inner.get_opts(location, options).await;
+            sleep(stall.map(|stall| stall.after_s)).await;
             self.dice.pause().await;
             return answer;
         };

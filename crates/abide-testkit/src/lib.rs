@@ -17,5 +17,5 @@ pub mod s3;
 pub use clock::{NodeClock, SimClock};
 pub use contract::Broken;
 pub use dated::DatedStore;
-pub use faulty::{Faults, FaultyStore};
+pub use faulty::{Faults, FaultyStore, Request, Stall};
 pub use s3::S3Server;

@@ -1,14 +1,21 @@
 //! Rolling up and deleting, and saying what was done.
 
-use abide_journal::{RollUpConfig, RolledWait, Store, roll_up, roll_ups_due, superseded, sweep};
+use std::path::Path;
+
+use abide_journal::{
+    RollUpConfig, RolledWait, Staged, Store, roll_up, roll_ups_due, staged, superseded, sweep,
+};
 use abide_model::Time;
 use abide_replica::{SnapshotWait, delete_obsolete, obsolete};
+use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use crate::clock;
 
 pub(super) struct Upkeep<'a> {
     pub(super) store: &'a Store,
+    /// Where the store is, if it is no bucket.
+    pub(super) directory: Option<&'a Path>,
     pub(super) rolled: RolledWait,
     pub(super) snapshots: SnapshotWait,
     /// Whether anything may be written.
@@ -59,6 +66,17 @@ impl Upkeep<'_> {
             let mut tell = |object: &abide_replica::ObsoleteObject| deleted.add(object.bytes);
             delete_obsolete(self.store, self.snapshots, now, &mut tell).await?;
         }
+        let left = self.directory.map_or_else(|| Ok(Vec::new()), staged);
+        let left = left.context("could not look for what killed writers left")?;
+        let (gone_by, young): (Vec<Staged>, Vec<Staged>) =
+            left.into_iter().partition(|file| self.until(file) <= now);
+        if self.deletes {
+            for file in &gone_by {
+                let failed = || format!("could not remove `{}`", file.path.display());
+                file.remove().with_context(failed)?;
+                deleted.add(file.bytes);
+            }
+        }
         let mut done = Done {
             changed: self.changes,
             gathered,
@@ -74,7 +92,16 @@ impl Upkeep<'_> {
         let snapshots = obsolete(self.store, self.snapshots, now).await?;
         snapshots.due.iter().for_each(|object| done.due.add(object.bytes));
         snapshots.waiting.iter().for_each(|(object, at)| done.wait(object.bytes, *at));
+        young.iter().for_each(|file| done.wait(file.bytes, self.until(file)));
+        if !self.deletes {
+            gone_by.iter().for_each(|file| done.due.add(file.bytes));
+        }
         Ok(done)
+    }
+
+    /// What a writer was at stays as long as what was rolled up: nobody writes that slowly.
+    fn until(&self, file: &Staged) -> Time {
+        file.written_at.plus_micros(self.rolled.as_micros())
     }
 }
 

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use abide_index::list::List;
 use abide_journal::Reader;
 use abide_model::Time;
-use abide_replica::{Manifest, Replica, ReplicaConfig, ReplicaError};
+use abide_replica::{Manifest, Memory, Replica, ReplicaConfig, ReplicaError};
 
 use super::{
     finding::{Finding, Grade, chain},
@@ -75,6 +75,9 @@ fn copies(dir: &Path, newest: Option<&Manifest>, now: Time) -> Vec<Finding> {
     for entry in entries.flatten() {
         let path = entry.path();
         let Ok(metadata) = entry.metadata() else { continue };
+        if path.file_name().is_some_and(|name| name == Memory::FILE_NAME) {
+            continue;
+        }
         let is_current = newest.is_some_and(|newest| {
             path.file_stem().and_then(|stem| stem.to_str()) == Some(newest.index.sha256.as_str())
         });

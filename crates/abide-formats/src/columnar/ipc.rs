@@ -1,5 +1,7 @@
 //! Arrow IPC, with a footer or as a stream.
 
+mod claims;
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read, Seek, Write};
@@ -37,7 +39,7 @@ impl Reader {
         // After the magic and its padding a file holds the messages of a stream.
         file.seek(io::SeekFrom::Start(8)).map_err(failed)?;
         let (_, compression) = peek_compression(&mut file).map_err(failed)?;
-        if !blocks_lie_inside(&mut file).map_err(failed)? {
+        if !blocks_can_be_read(&mut file).map_err(failed)? {
             let (name, format) = (options.name.clone(), options.format);
             return Err(FormatError::Damaged { name, format });
         }
@@ -49,7 +51,8 @@ impl Reader {
     pub(crate) fn from_read(mut read: Box<dyn Read + Send>, options: &Options) -> Result<Self, FormatError> {
         let failed = |source| FormatError::Read { name: options.name.clone(), source };
         let (head, compression) = peek_compression(&mut read).map_err(failed)?;
-        let whole: Box<dyn Read + Send> = Box::new(BufReader::new(Cursor::new(head).chain(read)));
+        let whole = BufReader::new(Cursor::new(head).chain(read));
+        let whole: Box<dyn Read + Send> = Box::new(claims::Checked::new(whole));
         let reader = StreamReader::try_new(whole, None).map_err(|source| damaged(options, source))?;
         Ok(Self::new(options, compression, Batches::Stream(Box::new(reader))))
     }
@@ -97,9 +100,9 @@ fn damaged(options: &Options, source: ArrowError) -> FormatError {
     FormatError::Arrow { name: options.name.clone(), format: options.format, source }
 }
 
-/// The reader makes room for a block before it reads it, so all that the footer names has to lie inside the file. What
-/// cannot be made sense of is for the reader to complain about.
-fn blocks_lie_inside(file: &mut (impl Read + Seek)) -> io::Result<bool> {
+/// The reader makes room for a block before it reads it, so all that the footer names has to lie inside the file, and
+/// to be as long uncompressed as it can be. What cannot be made sense of is for the reader to complain about.
+fn blocks_can_be_read(file: &mut BufReader<File>) -> io::Result<bool> {
     let bytes = file.seek(io::SeekFrom::End(0))?;
     let Some(footer_end) = bytes.checked_sub(10) else { return Ok(true) };
     let mut tail = [0; 10];
@@ -111,13 +114,15 @@ fn blocks_lie_inside(file: &mut (impl Read + Seek)) -> io::Result<bool> {
     file.seek(io::SeekFrom::Start(footer_start))?;
     file.read_exact(&mut footer)?;
     let Ok(footer) = root_as_footer(&footer) else { return Ok(true) };
-    let mut blocks = footer.dictionaries().into_iter().chain(footer.recordBatches()).flatten();
-    Ok(blocks.all(|block| {
+    for block in footer.dictionaries().into_iter().chain(footer.recordBatches()).flatten() {
         let parts = [block.offset(), i64::from(block.metaDataLength()), block.bodyLength()];
         let parts = parts.map(|part| u64::try_from(part).ok());
         let end = parts.into_iter().try_fold(0_u64, |end, part| end.checked_add(part?));
-        end.is_some_and(|end| end <= footer_start)
-    }))
+        if end.is_none_or(|end| end > footer_start) || !claims::of_block(file.get_ref(), block)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Compression is a property of each batch, which the readers undo and do not tell. Looks at the header of the second
@@ -127,16 +132,14 @@ fn peek_compression(read: &mut impl Read) -> io::Result<(Vec<u8>, Option<Compres
     let mut head = Vec::new();
     let schema = next_header(read, &mut head)?;
     let batch = if schema.is_empty() { schema } else { next_header(read, &mut head)? };
-    let compression = root_as_message(&head[batch]).ok().and_then(|message| {
-        let dictionary = message.header_as_dictionary_batch().and_then(|dictionary| dictionary.data());
-        Some(message.header_as_record_batch().or(dictionary)?.compression()?.codec())
-    });
+    let compression = root_as_message(&head[batch]).ok().and_then(|message| claims::codec_of(&message));
     Ok((head, compression))
 }
 
+const CONTINUES: [u8; 4] = [0xff; 4];
+
 /// Reads the header of a message and gives its place in `head`; empty at the end of the stream.
 fn next_header(read: &mut impl Read, head: &mut Vec<u8>) -> io::Result<std::ops::Range<usize>> {
-    const CONTINUES: [u8; 4] = [0xff; 4];
     let mut word = |head: &mut Vec<u8>| -> io::Result<Option<[u8; 4]>> {
         let start = head.len();
         read.by_ref().take(4).read_to_end(head)?;

@@ -13,6 +13,7 @@ use arrow_array::{
     ArrayRef, BinaryArray, BooleanArray, Date32Array, Int64Array, RecordBatch, StringArray, StructArray,
     TimestampMicrosecondArray,
 };
+use arrow_ipc::CompressionType;
 use arrow_ipc::reader::{FileReader, StreamReader};
 use arrow_ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
 use arrow_schema::{DataType, Field, Schema};
@@ -395,4 +396,68 @@ pub(crate) fn filter(
     }
     writer.finish()?;
     Ok(())
+}
+
+/// A compressed column that claims to be longer than it can be is damage, and no room is made for it; one
+/// that is as long as it says is read, however much smaller it was made.
+#[test]
+fn a_claim_of_a_compressed_column() {
+    const ROWS: usize = 100_000;
+    let text = "somebody@example.com";
+    let column: ArrayRef = Arc::new(StringArray::from_iter_values(std::iter::repeat_n(text, ROWS)));
+    let batch = RecordBatch::try_from_iter([("email", column)]).unwrap();
+    let length = i64::try_from(ROWS * text.len()).unwrap().to_le_bytes();
+    for codec in [CompressionType::LZ4_FRAME, CompressionType::ZSTD] {
+        let config = IpcWriteOptions::default().try_with_compression(Some(codec)).unwrap();
+        for format in [Format::ArrowFile, Format::ArrowStream] {
+            let bytes = ipc(&batch, format, config.clone());
+            assert_eq!(rows(&bytes, format).unwrap(), ROWS, "{codec:?}, {format}");
+            // The texts come last; their last offset may look the same.
+            let place = bytes.windows(8).rposition(|bytes| bytes == length).unwrap();
+            for claim in [1_i64 << 32, 1 << 40, i64::MAX] {
+                let mut damaged = bytes.clone();
+                damaged[place..place + 8].copy_from_slice(&claim.to_le_bytes());
+                let error = rows(&damaged, format).unwrap_err();
+                let expected = match format {
+                    Format::ArrowFile => matches!(error, FormatError::Damaged { .. }),
+                    _ => matches!(error, FormatError::Arrow { .. }),
+                };
+                assert!(expected, "{codec:?}, {format}, {claim}: {error:?}");
+            }
+        }
+    }
+}
+
+fn ipc(batch: &RecordBatch, format: Format, config: IpcWriteOptions) -> Vec<u8> {
+    if format == Format::ArrowFile {
+        let mut file = FileWriter::try_new_with_options(Vec::new(), &batch.schema(), config).unwrap();
+        file.write(batch).unwrap();
+        return file.into_inner().unwrap();
+    }
+    let mut stream = StreamWriter::try_new_with_options(Vec::new(), &batch.schema(), config).unwrap();
+    stream.write(batch).unwrap();
+    stream.into_inner().unwrap()
+}
+
+fn rows(bytes: &[u8], format: Format) -> Result<usize, FormatError> {
+    let options = Options {
+        name: "people".to_owned(),
+        format,
+        compression: Compression::None,
+        has_header: true,
+        limits: Limits::default(),
+    };
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let mut reader = if format == Format::ArrowFile {
+        std::fs::write(file.path(), bytes).unwrap();
+        Reader::open(file.path(), &options)?
+    } else {
+        Reader::from_read(Box::new(std::io::Cursor::new(bytes.to_vec())), &options)?
+    };
+    let plan = Plan::new(reader.layout(), &[Column::from("email")])?;
+    let mut rows = 0;
+    while let Some(chunk) = reader.next_chunk()? {
+        rows += plan.parse(chunk)?.len();
+    }
+    Ok(rows)
 }

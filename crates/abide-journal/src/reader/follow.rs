@@ -8,6 +8,7 @@ use super::{LOOKS_MAX, Listing, Reader};
 use crate::{
     chain::{Head, Link},
     error::{Damage, DamageKind, JournalError},
+    heartbeat::behind,
     object::{JournalObject, ObjectName, Records},
 };
 
@@ -41,6 +42,8 @@ struct Place {
     confirmed: Position,
     /// The ends of the objects that were handed out since.
     unconfirmed: Vec<(Position, Link)>,
+    /// What somebody saw of the journal earlier, and the link that was read there, once it was.
+    seen: Option<(Head, Option<Link>)>,
 }
 
 /// One object, of which the records after a position are new.
@@ -96,6 +99,21 @@ impl Follower {
         self.origins.iter().filter_map(head).collect()
     }
 
+    /// Holds the journal to what was seen of it earlier: who follows is not told that it is at its end
+    /// before that has come, and has come as it was.
+    pub fn expect(&mut self, seen: &[Head]) -> Result<(), JournalError> {
+        for head in seen {
+            let place = self.origins.entry(head.origin.clone()).or_default();
+            match place.link.filter(|_| head.position == place.position) {
+                Some(link) if link != head.link => return Err(behind(head, head.position - 1).into()),
+                // What stands before what is followed from was passed by somebody else.
+                _ if head.position <= place.position => {}
+                _ => place.seen = Some((head.clone(), None)),
+            }
+        }
+        Ok(())
+    }
+
     /// Up to where objects were handed out.
     pub fn positions(&self) -> Positions {
         self.origins.iter().map(|(origin, place)| (origin.clone(), place.position)).collect()
@@ -122,12 +140,27 @@ impl Follower {
                 return Ok(Some(followed));
             }
             if self.confirmed {
+                self.refuse_another_past()?;
                 return Ok(None);
             }
             self.confirm().await?;
         }
         let (origin, place) = self.origins.first_key_value().expect("there is more of some origin");
         Err(Damage::new(&place.next_name(origin), None, DamageKind::Missing).into())
+    }
+
+    /// Only now, since what was read before may have been none of the journal's.
+    fn refuse_another_past(&mut self) -> Result<(), JournalError> {
+        for place in self.origins.values_mut() {
+            match &place.seen {
+                Some((seen, None)) => return Err(behind(seen, place.position).into()),
+                Some((seen, Some(link))) if *link != seen.link => {
+                    return Err(behind(seen, seen.position - 1).into());
+                }
+                _ => place.seen = None,
+            }
+        }
+        Ok(())
     }
 
     /// Lists what there is: finds new origins, makes sure that what was handed out is the journal,
@@ -161,6 +194,7 @@ impl Follower {
             place.confirm(&self.reader, origin).await?;
             return Err(Damage::new(object.name(), place.position + 1, DamageKind::Unchained).into());
         }
+        place.compare(&object)?;
         let after = place.position;
         place.go_on_after(&object);
         Ok(Some(Followed { object, after }))
@@ -183,6 +217,15 @@ impl Place {
         let theirs =
             if object.first() > self.position { object.previous() } else { object.link_at(self.position)? };
         Ok(theirs == link)
+    }
+
+    /// Keeps the link by which what was seen earlier is judged.
+    fn compare(&mut self, object: &JournalObject) -> Result<(), JournalError> {
+        let new = self.position + 1..=object.last();
+        if let Some((seen, read)) = self.seen.as_mut().filter(|(seen, _)| new.contains(&seen.position)) {
+            *read = Some(object.link_at(seen.position)?);
+        }
+        Ok(())
     }
 
     fn go_on_after(&mut self, object: &JournalObject) {

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use abide_journal::{
-    JournalError, Record, Rekey, RekeyConfig, RetractionRecord, Retry, Store, StoreError, StoreId, Writer,
-    verify,
+    JournalError, Record, Rekey, RekeyConfig, RetractionRecord, Retry, RollUpConfig, RolledWait, Store,
+    StoreError, StoreId, Writer, roll_up, sweep, verify,
 };
 use abide_model::{Form, Key, Keyring, Positions, Retraction, Secret, Signal, Time, TypedKey};
+use abide_testkit::S3Server;
 use object_store::{ObjectStoreExt as _, memory::InMemory, path::Path};
 
 use crate::world::{
@@ -217,4 +218,51 @@ async fn a_changed_moved_json_is_damage() {
 
 async fn writer_or_error(store: &Store) -> Result<Writer, JournalError> {
     Writer::open(store, origin("eu-1"), writer_config(4), NOW).await
+}
+
+/// From one folder of a bucket to another, of a journal most of which was rolled up and deleted: every
+/// record once, at its place, and an old writer is turned away.
+#[tokio::test]
+async fn a_bucket_whose_journal_was_rolled_up() {
+    let root = tempfile::tempdir().unwrap();
+    let server = S3Server::start(root.path());
+    let (bucket, old_place, new_place) = (server.store(), Path::from("list"), Path::from("list-2"));
+    let old = Store::init(bucket.clone(), &old_place, store_config(), &secret(), NOW).await.unwrap();
+    let mut writer = writer(&old, "eu-1").await;
+    for person in 0..6 {
+        writer.append(&signals(person..person + 1), NOW).await.unwrap();
+    }
+    writer.append(&with_all_keys(6), NOW).await.unwrap();
+    let later = old.time("test").await.unwrap().plus_micros(1);
+    let config = RollUpConfig { objects_min: 3, age_min_us: 0, instance: 9 };
+    assert_eq!(roll_up(&old, &config, later).await.unwrap().len(), 1);
+    let week = later.plus_micros(8 * 86_400_000_000);
+    let mut deleted = 0;
+    sweep(&old, RolledWait::default(), week, &mut |_| deleted += 1).await.unwrap();
+    assert_eq!(deleted, 6, "all but the newest");
+    writer.append(&signals(10..12), NOW).await.unwrap();
+
+    let before = in_text(&follow(&old, &Positions::default()).await);
+    let (old_secret, new_secret) = (secret(), new_secret());
+    let config = |instance| RekeyConfig {
+        id: StoreId([4; 16]),
+        old_secret: &old_secret,
+        new_secret: &new_secret,
+        retry: Retry::default(),
+        instance,
+    };
+    // Cut off once, and begun again.
+    let rekey = Rekey::begin(&old, bucket.clone(), &new_place, config(1), NOW).await.unwrap();
+    rekey.copy(NOW, &mut |_| ()).await.unwrap();
+    drop(rekey);
+    let rekey = Rekey::begin(&old, bucket.clone(), &new_place, config(2), NOW).await.unwrap();
+    assert_eq!(rekey.copy(NOW, &mut |_| ()).await.unwrap(), 0, "all of it was there");
+    let new = rekey.fence("s3://over/there", NOW).await.unwrap().complete(NOW).await.unwrap();
+
+    let error = writer.append(&signals(20..21), NOW).await.unwrap_err();
+    assert!(matches!(error, JournalError::Store(StoreError::Moved { .. })), "{error:?}");
+    assert_eq!(back(&new).await, before);
+    assert!(verify(&new, &[]).await.unwrap().is_sound());
+    let mut writer = Writer::open(&new, origin("eu-1"), writer_config(3), NOW).await.unwrap();
+    assert_eq!(writer.append(&signals(30..31), NOW).await.unwrap().first, 11);
 }

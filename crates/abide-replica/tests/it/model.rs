@@ -45,14 +45,20 @@ impl Model {
             .collect()
     }
 
-    /// A key is an alias from the moment that any statement, early or late, names it as one; then all
-    /// that was said under it belongs to the primary.
-    pub(crate) fn state(&self, key: &Key) -> Option<IdentityState> {
-        let links: BTreeMap<Key, Key> = self
-            .signals
+    /// From aliases to primaries. A key is an alias from the moment that any statement, early or late,
+    /// names it as one; then all that was said under it belongs to the primary.
+    pub(crate) fn links(&self) -> BTreeMap<Key, Key> {
+        self.signals
             .iter()
             .flat_map(|signal| signal.keys.aliases.iter().map(|alias| (alias.key, signal.keys.primary.key)))
-            .collect();
+            .collect()
+    }
+
+    pub(crate) fn state(&self, key: &Key) -> Option<IdentityState> {
+        self.state_by(&self.links(), key)
+    }
+
+    fn state_by(&self, links: &BTreeMap<Key, Key>, key: &Key) -> Option<IdentityState> {
         let primary_of = |key: Key| links.get(&key).copied().unwrap_or(key);
         let root = primary_of(*key);
         let about: Vec<&Signal> =
@@ -95,6 +101,12 @@ impl Model {
 
     pub(crate) fn facts(&self, key: &Key) -> FactSet {
         self.state(key).map(|state| FactSet::in_force(&state, &self.retractions)).unwrap_or_default()
+    }
+
+    /// [`Model::facts`], of many keys one after the other.
+    pub(crate) fn facts_by(&self, links: &BTreeMap<Key, Key>, key: &Key) -> FactSet {
+        let state = self.state_by(links, key);
+        state.map(|state| FactSet::in_force(&state, &self.retractions)).unwrap_or_default()
     }
 
     pub(crate) fn held(&self) -> Held {

@@ -20,6 +20,9 @@ use crate::model::Model;
 
 pub(crate) const NOW: Time = Time::from_seconds(1_795_000_000);
 
+/// Of everybody whose address came in raw.
+pub(crate) const DOMAIN: Key = Key([9; 16]);
+
 /// Compiled once, since that takes longer than most tests.
 pub(crate) static RULES: LazyLock<Arc<Ruleset>> = LazyLock::new(|| Arc::new(Ruleset::built_in().unwrap()));
 
@@ -109,7 +112,7 @@ pub(crate) fn signal_keys(person: u64, spelling: Spelling) -> SignalKeys {
         Spelling::HashedSpelling(spelling) => (spelt(spelling), vec![]),
         Spelling::Md5 => (md5, vec![]),
     };
-    let domain = matches!(spelling, Spelling::Raw(_)).then_some(Key([9; 16]));
+    let domain = matches!(spelling, Spelling::Raw(_)).then_some(DOMAIN);
     SignalKeys { kind: IdentifierKind::Email, primary, aliases, domain }
 }
 
@@ -134,6 +137,16 @@ pub(crate) fn opt_out(person: u64, spelling: Spelling, at: Time) -> Signal {
 pub(crate) fn opt_in(person: u64, spelling: Spelling, at: Time) -> Signal {
     let proof = Some(Proof::DoubleOptIn);
     Signal { direction: Direction::In, proof, ..opt_out(person, spelling, at) }
+}
+
+/// A source's word that no mail arrives.
+pub(crate) fn bounce(person: u64, spelling: Spelling, at: Time) -> Signal {
+    Signal {
+        mechanism: "email.bounce.hard".parse().unwrap(),
+        claimant: Claimant::Source("hubspot".into()),
+        recorded_by: None,
+        ..opt_out(person, spelling, at)
+    }
 }
 
 pub(crate) fn any_signal(batches: &'static [&'static str]) -> impl Strategy<Value = Signal> {

@@ -10,7 +10,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tokio::task;
 
-use super::Faults;
+use super::{Faults, Request, Stall};
 
 /// Clones are the same dice.
 #[derive(Clone, Debug)]
@@ -26,6 +26,7 @@ struct State {
     /// hashing.
     hidden: BTreeMap<Path, u32>,
     injected: u64,
+    planned: Option<Stall>,
 }
 
 pub(super) enum WriteFault {
@@ -42,8 +43,13 @@ pub(super) struct ReadFault {
 
 impl Dice {
     pub(super) fn new(seed: u64, faults: Faults) -> Self {
-        let state =
-            State { rng: ChaCha8Rng::seed_from_u64(seed), faults, hidden: BTreeMap::new(), injected: 0 };
+        let state = State {
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            faults,
+            hidden: BTreeMap::new(),
+            injected: 0,
+            planned: None,
+        };
         Self { state: Arc::new(Mutex::new(state)) }
     }
 
@@ -79,6 +85,16 @@ impl Dice {
         for _ in 0..yields {
             task::yield_now().await;
         }
+    }
+
+    pub(super) fn plan(&self, stall: Stall) {
+        self.state().planned = Some(stall);
+    }
+
+    /// Taken once, by the request that it was planned for.
+    pub(super) fn planned(&self, request: Request, location: &Path) -> Option<Stall> {
+        let is_meant = |stall: &mut Stall| stall.on == request && location.as_ref().starts_with(&stall.under);
+        self.state().planned.take_if(is_meant)
     }
 
     pub(super) fn write_fault(&self) -> Option<WriteFault> {

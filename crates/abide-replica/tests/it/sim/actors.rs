@@ -1,21 +1,23 @@
 //! Who acts: writers and followers, some of which compact. Each may be killed at any moment.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use abide_journal::{ClockCheck, Record, RetractionRecord, Store, Writer, WriterConfig};
+use abide_journal::{
+    ClockCheck, ErrorKind, JournalError, Record, RetractionRecord, Store, StoreError, Writer, WriterConfig,
+};
 use abide_model::{BatchId, Retraction, Signal, Time};
 use abide_replica::{Compacted, Replica, ReplicaConfig, ReplicaError};
-use abide_testkit::{Faults, FaultyStore, NodeClock, SimClock};
+use abide_testkit::{Faults, FaultyStore, NodeClock, Request, SimClock, Stall};
 use futures::future::{BoxFuture, FutureExt, LocalBoxFuture};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::{
-    WEATHER,
+    DAY_US, WEATHER,
     auditor::{Auditor, Ledger},
     open_store,
 };
-use crate::world::{RULES, SPELLINGS, commit, opt_in, opt_out, writer_config};
+use crate::world::{DOMAIN, RULES, SPELLINGS, bounce, commit, opt_in, opt_out, writer_config};
 
 pub(super) const PEOPLE: u64 = 6;
 
@@ -79,6 +81,7 @@ impl Writing {
             let origin = self.origin.parse().unwrap();
             match Writer::open(&self.store, origin, config, now).await {
                 Ok(writer) => self.writer = Some(writer),
+                Err(JournalError::Store(StoreError::Moved { .. })) => return self.ledger.turn_away(),
                 Err(_) => return self.ledger.count(|events| &mut events.refused),
             }
         }
@@ -87,17 +90,17 @@ impl Writing {
         let writer = self.writer.as_mut().expect("just opened");
         // It is names of writers that sleep in the middle of an append that are used again.
         self.line.set_faults(if rng.random_bool(0.08) { ASLEEP } else { WEATHER });
+        let has_ended = self.ledger.has_ended();
         match writer.append(&records, now).await {
             Ok(appended) => {
+                assert!(!has_ended, "a store that was rekeyed has acknowledged something");
                 self.ledger.acknowledge(&appended.token.origin, appended.first, records);
             }
+            Err(JournalError::Store(StoreError::Moved { .. })) => self.ledger.turn_away(),
             Err(error) => {
                 let kind = error.kind();
                 assert!(
-                    matches!(
-                        kind,
-                        abide_journal::ErrorKind::Unavailable | abide_journal::ErrorKind::Conflict
-                    ),
+                    matches!(kind, ErrorKind::Unavailable | ErrorKind::Conflict),
                     "faults that pass are taken for {kind:?}: {error:?}"
                 );
                 self.ledger.count(|events| &mut events.refused);
@@ -129,10 +132,9 @@ impl Writing {
                 None => vec![Record::Signal(self.choice(now, rng))],
             },
             _ => {
-                let (writer, import) = (rng.random_range(0..3), rng.random_range(1..4));
-                let batch = format!("import-{writer}-{import}").parse().unwrap();
+                let what = if rng.random_bool(0.5) { an_import(rng) } else { a_window(now, rng) };
                 vec![Record::Retraction(RetractionRecord {
-                    what: Retraction::Batch(batch),
+                    what,
                     reason: "sent twice".into(),
                     recorded_by: "test".into(),
                     at: now,
@@ -146,7 +148,30 @@ impl Writing {
         let at = clock.next(now);
         let (person, spelling) =
             (rng.random_range(0..PEOPLE), SPELLINGS[rng.random_range(0..SPELLINGS.len())]);
-        if rng.random_bool(0.25) { opt_in(person, spelling, at) } else { opt_out(person, spelling, at) }
+        match rng.random_range(0..8) {
+            0 | 1 => opt_in(person, spelling, at),
+            2 | 3 => bounce(person, spelling, at),
+            _ => opt_out(person, spelling, at),
+        }
+    }
+}
+
+/// One that exists, or will, or never does.
+fn an_import(rng: &mut ChaCha8Rng) -> Retraction {
+    let (writer, import) = (rng.random_range(0..3), rng.random_range(1..4));
+    Retraction::Batch(format!("import-{writer}-{import}").parse().unwrap())
+}
+
+/// The bounces of some hours or days that have passed, or nearly.
+fn a_window(now: Time, rng: &mut ChaCha8Rng) -> Retraction {
+    let from = now.plus_micros(-rng.random_range(0..3 * DAY_US));
+    let claim = bounce(0, SPELLINGS[0], now);
+    Retraction::Window {
+        source: claim.claimant,
+        mechanism: claim.mechanism,
+        from,
+        until: from.plus_micros(rng.random_range(DAY_US / 24..2 * DAY_US)),
+        domain: rng.random_bool(0.5).then_some(DOMAIN),
     }
 }
 
@@ -165,8 +190,10 @@ impl Actor for Writing {
 pub(super) struct Follower {
     config: ReplicaConfig,
     compacts: bool,
+    line: FaultyStore,
     store: Store,
     clock: SimClock,
+    ledger: Ledger,
     pub(super) replica: Option<Replica>,
     pub(super) snapshots_written: u64,
     pub(super) started: u64,
@@ -176,16 +203,27 @@ pub(super) struct Follower {
 
 impl Follower {
     pub(super) fn new(
-        dir: PathBuf,
-        overlay_max: usize,
-        memory_max_bytes: usize,
+        config: ReplicaConfig,
         compacts: bool,
+        line: FaultyStore,
         store: Store,
         clock: SimClock,
+        ledger: Ledger,
     ) -> Self {
-        let config = ReplicaConfig { overlay_max, memory_max_bytes, ..ReplicaConfig::new(&dir) };
         let (snapshots_written, started, failed, overtaken) = (0, 0, 0, 0);
-        Self { config, compacts, store, clock, replica: None, snapshots_written, started, failed, overtaken }
+        Self {
+            config,
+            compacts,
+            line,
+            store,
+            clock,
+            ledger,
+            replica: None,
+            snapshots_written,
+            started,
+            failed,
+            overtaken,
+        }
     }
 
     pub(super) fn dir(&self) -> &Path {
@@ -194,9 +232,11 @@ impl Follower {
 
     async fn follow(&mut self, mut rng: ChaCha8Rng) {
         let now = self.clock.now();
+        let has_ended = self.ledger.has_ended();
         let Some(replica) = &mut self.replica else {
             match Replica::open(&self.store, RULES.clone(), self.config.clone(), now).await {
                 Ok(replica) => {
+                    assert!(!has_ended, "a store that was rekeyed is answered from");
                     self.replica = Some(replica);
                     self.started += 1;
                 }
@@ -205,24 +245,31 @@ impl Follower {
             return;
         };
         let result = if self.compacts && rng.random_bool(0.5) {
+            if rng.random_bool(0.25) {
+                self.line.stall_next(overtaken(&mut rng));
+            }
             replica.compact(now, rng.random(), &mut |_| ()).await.map(|compacted| {
                 self.snapshots_written += u64::from(matches!(compacted, Compacted::Written(_)));
             })
         } else {
             replica.refresh(now).await
         };
-        if let Err(error) = result {
-            self.note(&error);
+        match result {
+            Ok(()) => assert!(!has_ended, "a store that was rekeyed is answered from"),
+            Err(error) => self.note(&error),
         }
     }
 
     fn note(&mut self, error: &ReplicaError) {
         self.failed += 1;
         let kind = error.kind();
-        let overtaken = matches!(error, ReplicaError::Journal(abide_journal::JournalError::Overtaken { .. }));
+        if let ReplicaError::Store(StoreError::Moved { .. }) = error {
+            return self.ledger.turn_away();
+        }
+        let overtaken = matches!(error, ReplicaError::Journal(JournalError::Overtaken { .. }));
         self.overtaken += u64::from(overtaken);
         assert!(
-            overtaken || kind == abide_journal::ErrorKind::Unavailable,
+            overtaken || kind == ErrorKind::Unavailable,
             "faults that pass are taken for {kind:?}: {error:?}"
         );
     }
@@ -256,8 +303,22 @@ impl Actor for Follower {
     }
 
     fn show(&self, auditor: &mut Auditor) {
-        auditor.look_at(self);
+        if let Some(replica) = &self.replica {
+            auditor.look_at(replica);
+        }
     }
+}
+
+/// A compactor is suspended once it knows the newest snapshot, or just before it writes the next: others
+/// write theirs meanwhile, and what it has uploaded is deleted as nobody's.
+fn overtaken(rng: &mut ChaCha8Rng) -> Stall {
+    const HOUR_S: u64 = 3_600;
+    let (on, under, hours) = if rng.random_bool(0.5) {
+        (Request::Read, "snapshots/parts/", 20)
+    } else {
+        (Request::Write, "snapshots/0", 96)
+    };
+    Stall { on, under: under.into(), before_s: rng.random_range(0..hours * HOUR_S), after_s: 0 }
 }
 
 /// A replica is followed in one task and read in others.

@@ -3,7 +3,7 @@
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use abide_journal::{Reader, Record, Store, counts_at_once, verify};
-use abide_model::{Direction, FactSet, Key, Origin, Position, Positions, Signal, Time};
+use abide_model::{Claimant, Direction, FactSet, Key, Origin, Position, Positions, Retraction, Signal, Time};
 use abide_replica::{Manifest, Replica, ReplicaConfig};
 use object_store::ObjectStore;
 
@@ -33,10 +33,12 @@ pub(super) struct Events {
     /// Objects of writers that slept, and followers that had read one. Rare; not every run has one.
     pub(super) strays: u64,
     pub(super) overtaken: u64,
+    /// Turned away by a store that was rekeyed.
+    pub(super) moved: u64,
 }
 
 impl Events {
-    fn all(&self) -> [u64; 14] {
+    fn all(&self) -> [u64; 15] {
         [
             self.acknowledged,
             self.refused,
@@ -52,6 +54,7 @@ impl Events {
             self.spooled,
             self.strays,
             self.overtaken,
+            self.moved,
         ]
     }
 
@@ -70,6 +73,7 @@ impl Events {
         self.spooled += other.spooled;
         self.strays += other.strays;
         self.overtaken += other.overtaken;
+        self.moved += other.moved;
     }
 
     pub(super) fn assert_something_happened(&self) {
@@ -87,19 +91,35 @@ pub(super) struct Ledger(Rc<RefCell<Entries>>);
 #[derive(Default)]
 struct Entries {
     attempted: Vec<Signal>,
+    retractions: Vec<Retraction>,
     acknowledged: Vec<(Origin, Position, Vec<Record>)>,
     /// Durable on the node of a region that was cut off.
     spooled: Vec<(Origin, Vec<Record>)>,
     events: Events,
+    moving: Moving,
+}
+
+/// How far the store's end has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Moving {
+    #[default]
+    No,
+    /// The fence may stand at any moment, or already.
+    Begun,
+    /// Whoever begins something now is turned away.
+    Ended,
 }
 
 impl Ledger {
     pub(super) fn attempt(&self, records: &[Record]) {
-        let signals = records.iter().filter_map(|record| match record {
-            Record::Signal(signal) => Some(signal.clone()),
-            _ => None,
-        });
-        self.0.borrow_mut().attempted.extend(signals);
+        let mut entries = self.0.borrow_mut();
+        for record in records {
+            match record {
+                Record::Signal(signal) => entries.attempted.push(signal.clone()),
+                Record::Retraction(retraction) => entries.retractions.push(retraction.what.clone()),
+                _ => {}
+            }
+        }
     }
 
     pub(super) fn acknowledge(&self, origin: &Origin, first: Position, records: Vec<Record>) {
@@ -118,6 +138,35 @@ impl Ledger {
         entries.events.spooled += 1;
     }
 
+    pub(super) fn begin_move(&self) {
+        let mut entries = self.0.borrow_mut();
+        entries.moving = entries.moving.max(Moving::Begun);
+    }
+
+    pub(super) fn end_old_store(&self) {
+        self.0.borrow_mut().moving = Moving::Ended;
+    }
+
+    /// Whether the old store takes and answers nothing any more.
+    pub(super) fn has_ended(&self) -> bool {
+        self.0.borrow().moving == Moving::Ended
+    }
+
+    /// Somebody was told that the store went elsewhere.
+    pub(super) fn turn_away(&self) {
+        assert!(self.0.borrow().moving > Moving::No, "nobody has moved the store");
+        self.count(|events| &mut events.moved);
+    }
+
+    /// All that was acknowledged stands in a journal, as `written` says.
+    pub(super) fn assert_kept(&self, journal: &Journal, written: impl Fn(&[Record]) -> Vec<Record>) {
+        for (origin, first, records) in &self.0.borrow().acknowledged {
+            let stored = journal[origin].get(usize::try_from(*first - 1).unwrap()..).unwrap_or_default();
+            let kept = stored.get(..records.len()).is_some_and(|stored| stored == written(records));
+            assert!(kept, "what was acknowledged at {origin}:{first} is not there: {records:?}");
+        }
+    }
+
     /// So many names of the journal were used again.
     pub(super) fn count_strays(&self, strays: u64) {
         self.0.borrow_mut().events.strays += strays;
@@ -128,10 +177,29 @@ impl Ledger {
     }
 }
 
-type Table = BTreeMap<Key, FactSet>;
+impl Entries {
+    fn may_have_opted_in_since(&self, signal: &Signal) -> bool {
+        let key = signal.keys.primary.key;
+        let person = (0..PEOPLE).map(keys_of).find(|keys| keys.contains(&key)).expect("one of ours");
+        self.attempted.iter().any(|other| {
+            other.direction == Direction::In
+                && other.at > signal.at
+                && person.contains(&other.keys.primary.key)
+        })
+    }
 
-/// So many of the states that were seen are compared with a model in the end.
-const MODELLED_MAX: usize = 20;
+    /// By a window, which takes along what a later statement in it hides.
+    fn may_have_been_taken_back(&self, signal: &Signal) -> bool {
+        self.retractions.iter().any(|retraction| match retraction {
+            Retraction::Window { source, mechanism, until, .. } => {
+                signal.claimant == *source && signal.mechanism == *mechanism && signal.at < *until
+            }
+            Retraction::Batch(batch) => signal.batch == *batch,
+        })
+    }
+}
+
+type Table = BTreeMap<Key, FactSet>;
 
 /// What stands in a store that is known to be needed.
 struct Needed {
@@ -203,8 +271,7 @@ impl Auditor {
     }
 
     /// Looks at what a follower answers from just now.
-    pub(super) fn look_at(&mut self, follower: &Follower) {
-        let Some(replica) = &follower.replica else { return };
+    pub(super) fn look_at(&mut self, replica: &Replica) {
         let snapshot = replica.snapshot();
         self.ledger.count(|events| &mut events.looks);
         let table: Table = (0..PEOPLE)
@@ -219,8 +286,8 @@ impl Auditor {
         }
     }
 
-    /// After an acknowledged live opt-out, nobody who has read that far allows that key, unless the
-    /// person may have opted in since.
+    /// After an acknowledged live opt-out, nobody who has read that far is without it, unless the
+    /// person may have opted in since, or it may have been taken back.
     fn blocks_whom_it_must(&self, positions: &Positions, table: &Table) {
         let entries = self.ledger.0.borrow();
         for (origin, first, records) in &entries.acknowledged {
@@ -231,14 +298,14 @@ impl Auditor {
                     continue;
                 }
                 let key = signal.keys.primary.key;
-                let person = (0..PEOPLE).map(keys_of).find(|keys| keys.contains(&key)).expect("one of ours");
-                let opted_in_since = entries.attempted.iter().any(|other| {
-                    other.direction == Direction::In
-                        && other.at > signal.at
-                        && person.contains(&other.keys.primary.key)
-                });
-                let blocked = table[&key].iter().any(|fact| fact.direction == Direction::Out);
-                assert!(blocked || opted_in_since, "{key:?} opted out at {origin}:{position} and is allowed");
+                let stands = table[&key]
+                    .iter()
+                    .any(|fact| fact.direction == Direction::Out && fact.mechanism == signal.mechanism);
+                let ended = match signal.claimant {
+                    Claimant::Person => entries.may_have_opted_in_since(signal),
+                    Claimant::Source(_) => entries.may_have_been_taken_back(signal),
+                };
+                assert!(stands || ended, "{key:?} opted out at {origin}:{position} and is allowed");
             }
         }
     }
@@ -248,10 +315,7 @@ impl Auditor {
         let journal = journal(store).await;
         let end: Positions =
             journal.iter().map(|(origin, records)| (origin.clone(), records.len() as u64)).collect();
-        for (origin, first, records) in &self.ledger.0.borrow().acknowledged {
-            let stored = &journal[origin][usize::try_from(*first - 1).unwrap()..];
-            assert_eq!(stored[..records.len()], records[..], "what was acknowledged at {origin}:{first}");
-        }
+        self.ledger.assert_kept(&journal, <[Record]>::to_vec);
         let mut after: BTreeMap<&Origin, usize> = BTreeMap::new();
         let spooled = self.ledger.0.borrow().spooled.clone();
         for (origin, records) in &spooled {
@@ -260,19 +324,18 @@ impl Auditor {
             let found = journal[origin][*after..].windows(records.len()).position(|stored| stored == records);
             *after += found.expect("what was spooled has been uploaded");
         }
-        let step = self.seen.len().div_ceil(MODELLED_MAX).max(1);
-        for (positions, seen) in self.seen.iter().step_by(step) {
-            let model = Model::of(up_to(&journal, positions));
-            for (key, facts) in seen {
-                assert_eq!(*facts, model.facts(key), "{key:?} as it was seen at {positions}");
-            }
+        self.assert_seen(&journal);
+        let records = journal.values().map(Vec::len).sum::<usize>() as u64;
+        self.ledger.0.borrow_mut().events.records += records;
+        followers.iter().for_each(|follower| self.ledger.count_more(follower));
+        if self.ledger.has_ended() {
+            return;
         }
         let model = Model::of(up_to(&journal, &end));
         for follower in followers {
             let replica = follower.replica.as_ref().expect("it has caught up");
             assert_eq!(replica.snapshot().positions, end, "not all was read");
             assert_is(&replica.snapshot(), &model, PEOPLE, "a follower in the end");
-            self.ledger.count_more(follower);
         }
         let config = ReplicaConfig::new(&followers[0].dir().join("anew"));
         let newest = Replica::open(store, RULES.clone(), config, NOW).await.unwrap();
@@ -283,8 +346,17 @@ impl Auditor {
         assert_is(&whole.snapshot(), &model, PEOPLE, "full replay");
 
         assert_sound(store).await;
-        let records = journal.values().map(Vec::len).sum::<usize>() as u64;
-        self.ledger.0.borrow_mut().events.records += records;
+    }
+
+    /// What was answered at some positions is what the journal says up to there.
+    fn assert_seen(&self, journal: &Journal) {
+        for (positions, seen) in &self.seen {
+            let model = Model::of(up_to(journal, positions));
+            let links = model.links();
+            for (key, facts) in seen {
+                assert_eq!(*facts, model.facts_by(&links, key), "{key:?} as it was seen at {positions}");
+            }
+        }
     }
 }
 
@@ -356,7 +428,7 @@ pub(super) async fn journal(store: &Store) -> Journal {
     journal
 }
 
-fn up_to<'j>(journal: &'j Journal, positions: &Positions) -> impl Iterator<Item = &'j Record> {
+pub(super) fn up_to<'j>(journal: &'j Journal, positions: &Positions) -> impl Iterator<Item = &'j Record> {
     let read = |(origin, records): (&Origin, &'j Vec<Record>)| {
         &records[..usize::try_from(positions.of(origin)).unwrap()]
     };

@@ -1,6 +1,6 @@
 //! Who keeps the store small: rolls up, and deletes what is no longer needed.
 
-use abide_journal::{ErrorKind, JournalError, RollUpConfig, RolledWait, Store, roll_up, sweep};
+use abide_journal::{ErrorKind, JournalError, RollUpConfig, RolledWait, Store, StoreError, roll_up, sweep};
 use abide_replica::{ReplicaError, SnapshotWait, delete_obsolete};
 use futures::future::{FutureExt, LocalBoxFuture};
 use rand::RngExt;
@@ -40,6 +40,9 @@ impl Keeper {
     }
 
     async fn keep(&self, mut rng: ChaCha8Rng) {
+        if let Err(StoreError::Moved { .. }) = self.store.refuse_moved().await {
+            return self.ledger.turn_away();
+        }
         let result = if rng.random_bool(0.5) {
             self.roll_up(rng.random()).await.map_err(ReplicaError::from)
         } else {
