@@ -176,9 +176,10 @@ fn zone(text: &str) -> Result<Option<i32>, DateFault> {
         _ => return Err(DateFault::Unreadable),
     };
     let digits: String = digits.chars().filter(|c| *c != ':').collect();
-    let (hours, minutes) = match digits.len() {
-        2 => (number_of(&digits), Some(0)),
-        4 => (number_of(&digits[..2]), number_of(&digits[2..])),
+    // Foreign text: four bytes need not be four digits.
+    let (hours, minutes) = match (digits.len(), digits.split_at_checked(2)) {
+        (2, _) => (number_of(&digits), Some(0)),
+        (4, Some((hours, minutes))) => (number_of(hours), number_of(minutes)),
         _ => return Err(DateFault::Unreadable),
     };
     let (Some(hours @ ..=14), Some(minutes @ ..=59)) = (hours, minutes) else {
