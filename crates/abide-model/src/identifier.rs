@@ -86,6 +86,10 @@ impl Identifier {
         self.texts.iter()
     }
 
+    pub(crate) fn texts_but_canonical(&self) -> impl Iterator<Item = &str> {
+        self.texts.iter().skip(1)
+    }
+
     /// The digests of all distinct texts under `form`, that of the canonical text first; for one
     /// that arrived hashed its own digest, if it is of that form.
     ///

@@ -161,7 +161,7 @@ impl Keyring {
     pub fn signal_keys(&self, identifier: &Identifier) -> SignalKeys {
         let mut keys = [self.prepare_signal_keys(identifier, true)];
         self.seal_signal_keys(&mut keys);
-        let [UnsealedKeys(keys)] = keys;
+        let [UnsealedKeys { keys, .. }] = keys;
         keys
     }
 
@@ -173,10 +173,15 @@ impl Keyring {
             form: digest.form,
             version: NORMALISER_VERSION,
         };
-        let primary = typed(identifier.primary());
+        let block = identifier.expose_texts().next().and_then(Block::of);
+        let primary = match &block {
+            None => typed(identifier.primary()),
+            // The tag alone, until the block is hashed.
+            Some(_) => typed(Digest { form: Form::Sha256, bytes: [0; 16] }),
+        };
         let mut aliases = Vec::new();
         if !identifier.is_hashed() {
-            aliases.extend(identifier.digests(Form::Sha256).skip(1).map(typed));
+            aliases.extend(identifier.texts_but_canonical().map(|text| typed(Digest::of(Form::Sha256, text))));
             for form in self.derived.iter() {
                 aliases.extend(identifier.digests(form).map(typed));
             }
@@ -184,7 +189,7 @@ impl Keyring {
         let domain = if keeps_domain { identifier.email_domain_digest() } else { None };
         let domain =
             domain.map(|digest| Key(self.tagged(IdentifierKind::EmailDomain, digest, NORMALISER_VERSION)));
-        UnsealedKeys(SignalKeys { kind, primary, aliases, domain })
+        UnsealedKeys { keys: SignalKeys { kind, primary, aliases, domain }, block }
     }
 
     /// The keys of all that was prepared, in order; nothing is left of it.
@@ -193,14 +198,20 @@ impl Keyring {
         unsealed: &'u mut Vec<UnsealedKeys>,
     ) -> impl Iterator<Item = SignalKeys> + use<'u> {
         self.seal_signal_keys(unsealed);
-        unsealed.drain(..).map(|UnsealedKeys(keys)| keys)
+        unsealed.drain(..).map(|UnsealedKeys { keys, .. }| keys)
     }
 
     fn seal_signal_keys(&self, unsealed: &mut [UnsealedKeys]) {
-        let mut blocks: Vec<Key> = unsealed.iter().flat_map(|UnsealedKeys(keys)| each_key(keys)).collect();
+        // One hash after the other and nothing between them, so that the processor overlaps them.
+        for UnsealedKeys { keys, block } in &mut *unsealed {
+            if let Some(block) = block.take() {
+                keys.primary.key = Key(xor(block.first_16(), keys.primary.key.0));
+            }
+        }
+        let mut blocks: Vec<Key> = unsealed.iter().flat_map(|unsealed| each_key(&unsealed.keys)).collect();
         self.cipher.encrypt_blocks(Array::cast_slice_from_core_mut(Key::peel_slice_mut(&mut blocks)));
         let mut sealed = blocks.into_iter();
-        for UnsealedKeys(keys) in unsealed {
+        for UnsealedKeys { keys, .. } in unsealed {
             let typed = std::iter::once(&mut keys.primary).chain(&mut keys.aliases);
             let all = typed.map(|typed| &mut typed.key).chain(&mut keys.domain);
             all.zip(&mut sealed).for_each(|(key, sealed)| *key = sealed);
@@ -295,19 +306,23 @@ impl Unsealed {
     }
 }
 
-/// The keys of a statement before they are encrypted, which for many together is several times as fast as one by one:
-/// see [`Keyring::seal_all`].
+/// The keys of a statement before they are hashed and encrypted, which for many together is several times as fast as
+/// one by one: see [`Keyring::seal_all`].
 #[derive(Clone)]
-pub struct UnsealedKeys(SignalKeys);
+pub struct UnsealedKeys {
+    keys: SignalKeys,
+    /// The canonical text, where the primary is only a tag so far.
+    block: Option<Block>,
+}
 
 impl UnsealedKeys {
     pub fn kind(&self) -> IdentifierKind {
-        self.0.kind
+        self.keys.kind
     }
 
     /// For mechanisms that do not keep it.
     pub fn forget_domain(&mut self) {
-        self.0.domain = None;
+        self.keys.domain = None;
     }
 }
 
@@ -319,8 +334,8 @@ fn each_key(keys: &SignalKeys) -> impl Iterator<Item = Key> {
 
 impl fmt::Debug for UnsealedKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Digests are nearly the texts.
-        write!(f, "UnsealedKeys({})", self.0.kind)
+        // Texts, and digests, which are nearly the texts.
+        write!(f, "UnsealedKeys({})", self.keys.kind)
     }
 }
 

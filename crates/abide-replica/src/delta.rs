@@ -20,7 +20,7 @@ use crate::sorter::{Sorted, Sorter};
 #[derive(Debug)]
 pub struct Delta {
     encoder: Encoder,
-    /// States by their own primary key.
+    /// States by their own primary key, without it.
     states: Sorter,
     /// Primary keys by the alias that leads to them.
     edges: Sorter,
@@ -70,7 +70,8 @@ impl Delta {
     }
 
     fn push(&mut self, primary: Key, aliases: impl Iterator<Item = Key>) -> Result<(), DeltaError> {
-        self.states.push(primary, &self.buffer).map_err(DeltaError::Scratch)?;
+        let after_primary = &self.buffer[primary.0.len()..];
+        self.states.push(primary, after_primary).map_err(DeltaError::Scratch)?;
         for alias in aliases {
             self.edges.push(alias, &primary.0).map_err(DeltaError::Scratch)?;
         }
@@ -142,7 +143,8 @@ impl Resolver<'_> {
             let root = self.root_of(key)?;
             self.has_moved.push(root != key);
             if root != key {
-                self.moved.push(root, bytes).map_err(DeltaError::Scratch)?;
+                set_whole(&mut self.buffer, key, bytes);
+                self.moved.push(root, &self.buffer).map_err(DeltaError::Scratch)?;
             }
         }
         while self.edge.is_some() {
@@ -191,6 +193,13 @@ impl Resolver<'_> {
         }
         Ok(())
     }
+}
+
+/// Makes a record of its primary key and what comes after.
+fn set_whole(record: &mut Vec<u8>, primary: Key, after: &[u8]) {
+    record.clear();
+    record.extend(primary.0);
+    record.extend_from_slice(after);
 }
 
 /// A bit for each record, in their order.
@@ -306,7 +315,8 @@ impl Resolved {
         }
         self.is_given = true;
         let (_, bytes) = self.stay.states.current();
-        Record::parse(bytes).map(NewState::Record).map(Some).map_err(DeltaError::List)
+        let record = Record::parse_after_primary(root, bytes).map_err(DeltaError::List)?;
+        Ok(Some(NewState::Record(record)))
     }
 
     /// Whether all that is new about an identity is the record that `stay` is at.
@@ -344,8 +354,7 @@ impl Resolved {
     /// Makes a record of `root` the current one.
     fn read_next(&mut self, root: Key) -> Result<(), DeltaError> {
         if self.stay.root == Some(root) {
-            self.current.clear();
-            self.current.extend_from_slice(self.stay.states.current().1);
+            set_whole(&mut self.current, root, self.stay.states.current().1);
             self.stay.advance()
         } else {
             std::mem::swap(&mut self.current, &mut self.next_moved.bytes);

@@ -17,7 +17,7 @@ use std::{
 
 use abide_model::Key;
 
-use parts::{Part, Parts, Segment};
+use parts::{Parts, Segment};
 pub(crate) use sorted::Sorted;
 
 /// Collects records of a key and some bytes. Records of one key come out one after the other, in
@@ -155,11 +155,14 @@ mod tests {
     }
 
     proptest! {
+        // Each spill is a thread and each split a file.
+        #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+
         /// Whatever fits in memory, what comes out is what went in, by key.
         #[test]
         fn sorting_keeps_everything(
             records in prop::collection::vec((key(), prop::collection::vec(any::<u8>(), 0..40)), 0..200),
-            memory_max_bytes in 1_usize..20_000,
+            memory_max_bytes in 400_usize..20_000,
         ) {
             let scratch = tempfile::tempdir().unwrap();
             let mut sorter = Sorter::new(scratch.path(), memory_max_bytes);

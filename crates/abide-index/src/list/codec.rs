@@ -260,6 +260,12 @@ pub(super) fn write_record(record: &Record<'_>, into: &mut Vec<u8>) {
 pub(super) fn read_record(bytes: &[u8]) -> Result<Record<'_>, IndexError> {
     let mut input = Input(bytes);
     let primary = Key(input.array()?);
+    read_rest(primary, input.0)
+}
+
+/// A record's bytes after its primary key.
+pub(super) fn read_rest(primary: Key, bytes: &[u8]) -> Result<Record<'_>, IndexError> {
+    let mut input = Input(bytes);
     let keys = input.number()?;
     let bytes = usize::try_from(keys).ok().and_then(|keys| keys.checked_mul(16));
     let split = bytes.and_then(|bytes| input.0.split_at_checked(bytes));

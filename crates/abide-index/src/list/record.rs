@@ -159,6 +159,11 @@ impl<'a> Record<'a> {
         codec::read_state(self.primary, self.aliases, self.state, words)
     }
 
+    /// The same without the primary key, with which what an [`Encoder`] writes begins.
+    pub fn parse_after_primary(primary: Key, bytes: &'a [u8]) -> Result<Self, IndexError> {
+        codec::read_rest(primary, bytes)
+    }
+
     /// Calls `each` with every claim.
     pub fn each_claim(&self, mut each: impl FnMut(NumberedClaim)) -> Result<RecordHead, IndexError> {
         let mut input = Input(self.state);

@@ -61,7 +61,7 @@ impl Parts {
     }
 
     /// The records of one part, sorted.
-    pub(super) fn load(&self, number: usize) -> io::Result<Part> {
+    pub(super) fn load(&self, number: usize, scratch: &mut Scratch) -> io::Result<Part> {
         let spilled: usize = self.segments[number].iter().map(|segment| segment.len).sum();
         let bytes = spilled + self.collected[number].len();
         if bytes > (self.memory_max_bytes / SHARE_OF_PART).max(PART_BYTES_MIN) {
@@ -72,11 +72,11 @@ impl Parts {
                 Ok(Part::Alike { left: self.pieces(number).rev().collect(), records: Records::default() })
             };
         }
-        let mut all = Vec::with_capacity(bytes);
+        scratch.unsorted.clear();
         for piece in self.pieces(number) {
-            self.read(piece, &mut all)?;
+            self.read(piece, &mut scratch.unsorted)?;
         }
-        Ok(Part::Sorted(Records::sorted(&all)))
+        Ok(Part::Sorted(Records::sorted(scratch)))
     }
 
     /// By the next byte.
@@ -122,6 +122,13 @@ impl Parts {
 pub(super) enum Piece {
     Spilled(Segment),
     Collected(usize),
+}
+
+/// Memory that loading one part after the other uses again.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    unsorted: Vec<u8>,
+    order: Vec<Place>,
 }
 
 /// A part being gone through.
@@ -194,8 +201,8 @@ impl Records {
     }
 
     /// Puts them in order, so that whoever goes through them reads memory from its start to its end.
-    fn sorted(bytes: &[u8]) -> Self {
-        let mut order = Vec::with_capacity(bytes.len() / (2 * HEAD_BYTES));
+    fn sorted(Scratch { unsorted: bytes, order }: &mut Scratch) -> Self {
+        order.clear();
         let mut start = 0;
         while start < bytes.len() {
             let number = |at| u64::from_be_bytes(array(&bytes[start + at..]));
@@ -205,7 +212,7 @@ impl Records {
         order.sort_unstable();
         let mut sorted = Vec::with_capacity(bytes.len());
         for Place { start, .. } in order {
-            sorted.extend_from_slice(&bytes[start..end_of(bytes, start)]);
+            sorted.extend_from_slice(&bytes[*start..end_of(bytes, *start)]);
         }
         Self::unsorted(sorted)
     }

@@ -11,7 +11,10 @@ use std::{
 
 use abide_model::Key;
 
-use super::{PARTS, Part, Parts};
+use super::{
+    PARTS,
+    parts::{Part, Parts, Scratch},
+};
 
 #[derive(Debug)]
 pub(crate) struct Sorted {
@@ -20,6 +23,7 @@ pub(crate) struct Sorted {
     part: Option<Part>,
     /// Of the part that comes next.
     number: usize,
+    scratch: Scratch,
 }
 
 /// Threads that read and sort parts, in turn.
@@ -34,7 +38,8 @@ struct Ahead {
 
 impl Sorted {
     pub(super) fn new(parts: Parts) -> Self {
-        let mut sorted = Self { parts: Arc::new(parts), ahead: Vec::new(), part: None, number: 0 };
+        let scratch = Scratch::default();
+        let mut sorted = Self { parts: Arc::new(parts), ahead: Vec::new(), part: None, number: 0, scratch };
         sorted.rewind();
         sorted
     }
@@ -84,7 +89,7 @@ impl Sorted {
         let number = self.number;
         self.number += 1;
         match self.ahead.get_mut(number % THREADS) {
-            None => self.parts.load(number),
+            None => self.parts.load(number, &mut self.scratch),
             Some(ahead) => ahead.next(),
         }
     }
@@ -95,9 +100,10 @@ impl Ahead {
         let parts = Arc::clone(parts);
         let (send, loaded) = mpsc::sync_channel(1);
         let thread = thread::spawn(move || {
+            let mut scratch = Scratch::default();
             for number in (first..PARTS).step_by(THREADS) {
                 // Whoever asked may stop asking; then there is nobody to send to.
-                if send.send(parts.load(number)).is_err() {
+                if send.send(parts.load(number, &mut scratch)).is_err() {
                     break;
                 }
             }
