@@ -116,6 +116,11 @@ impl Replica {
             self.publish(now)?;
             return Ok(Compacted::Nothing);
         }
+        // It came while this was reading, and of one origin it knows more.
+        if !own.covers(&positions) {
+            self.publish(now)?;
+            return Ok(Compacted::Overtaken);
+        }
         let scratch = crate::cache::scratch_folder(&self.config.scratch_dir)?;
         let index_path = scratch.path().join("list.index");
         let state_path = scratch.path().join("states.parquet");

@@ -7,13 +7,13 @@ use abide_model::Time;
 use abide_replica::{
     Compacted, Manifest, Obsolete, Replica, ReplicaConfig, SnapshotWait, delete_obsolete, obsolete,
 };
-use abide_testkit::{DatedStore, SimClock};
+use abide_testkit::{DatedStore, Faults, FaultyStore, Request, SimClock, Stall};
 use futures::TryStreamExt;
 use object_store::{ObjectStore, ObjectStoreExt, memory::InMemory, path::Path};
 
 use crate::{
     model::Model,
-    world::{NOW, Spelling, assert_is, init, open, opt_out, writer},
+    world::{NOW, Spelling, assert_is, init, open, opt_out, secret, writer},
 };
 
 const HOUR_US: i64 = 3_600_000_000;
@@ -162,4 +162,32 @@ fn a_wait_is_long_enough() {
         assert_eq!(SnapshotWait::from_hours(hours).is_ok(), taken, "{hours}");
     }
     assert!(SnapshotWait::from_hours(1).unwrap_err().to_string().contains("at least 24 hours"));
+}
+
+/// Between reading the journal and looking for the newest snapshot a compactor is suspended; another one
+/// reads farther meanwhile and loses what it has uploaded. What does not cover that one is not written.
+#[tokio::test(start_paused = true)]
+async fn who_knows_less_than_the_newest_writes_none() {
+    let mut world = World::new().await;
+    world.snapshot(0).await;
+    let line = FaultyStore::new(world.objects.clone(), 1, Faults::NONE);
+    let store = Store::open(Arc::new(line.clone()), &Path::default(), &secret()).await.unwrap();
+    let config = ReplicaConfig::new(&world.dir.path().join("slow"));
+    let mut slow = open(&store, &config).await.unwrap();
+    line.stall_next(Stall { on: Request::Read, under: "snapshots/0".into(), before_s: 3_600, after_s: 0 });
+    let mut progress = |_| ();
+    let (compacted, newest) = tokio::join!(slow.compact(NOW, 7, &mut progress), async {
+        tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+        let newest = world.snapshot(1).await;
+        world.objects.delete(&Path::from(newest.index.name.as_str())).await.unwrap();
+        newest
+    });
+    assert!(matches!(compacted.unwrap(), Compacted::Overtaken));
+    assert_eq!(abide_replica::newest(&world.store).await.unwrap(), Some(newest));
+    // Once it has read that far, it puts right what is missing.
+    let Compacted::Written(mended) = slow.compact(NOW, 8, &mut |_| ()).await.unwrap() else {
+        panic!("there is something to put right")
+    };
+    assert_eq!(mended.number, 3);
+    world.assert_tells(2, "mended").await;
 }
