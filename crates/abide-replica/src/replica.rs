@@ -60,6 +60,8 @@ pub struct Replica {
     /// An object that was handed out and is not wholly taken in yet: after an error it is taken in
     /// again from its start, which changes nothing of what it did before.
     pending: Option<Followed>,
+    /// In force while nothing was ever activated.
+    built_in: Arc<Ruleset>,
     rules: Arc<Ruleset>,
     pub(crate) base: Option<Arc<List>>,
     overlay: Overlay,
@@ -82,22 +84,22 @@ pub struct Replica {
 
 impl Replica {
     /// Starts from the newest snapshot and reads what came after it. Nothing is answered before all
-    /// of that is in. A local copy of the list that turns out to be damaged is fetched anew.
+    /// of that is in. `built_in` is in force until a ruleset is activated. A local copy of the list that turns out to be damaged is fetched anew.
     pub async fn open(
         store: &Store,
-        rules: Arc<Ruleset>,
+        built_in: Arc<Ruleset>,
         config: ReplicaConfig,
         now: Time,
     ) -> Result<Self, ReplicaError> {
-        match Self::start(store, rules.clone(), config.clone(), now).await {
-            Err(error) if error.is_damaged_list() => Self::start(store, rules, config, now).await,
+        match Self::start(store, built_in.clone(), config.clone(), now).await {
+            Err(error) if error.is_damaged_list() => Self::start(store, built_in, config, now).await,
             started => started,
         }
     }
 
     async fn start(
         store: &Store,
-        rules: Arc<Ruleset>,
+        built_in: Arc<Ruleset>,
         config: ReplicaConfig,
         now: Time,
     ) -> Result<Self, ReplicaError> {
@@ -117,7 +119,8 @@ impl Replica {
             cache,
             follower,
             pending: None,
-            rules: rules.clone(),
+            rules: built_in.clone(),
+            built_in: built_in.clone(),
             base: base.clone(),
             overlay: Overlay::default(),
             overflow: None,
@@ -130,7 +133,7 @@ impl Replica {
             clock: start.as_ref().map_or(Time::MIN, |start| start.clock),
             manifest,
             snapshot: Arc::new(Snapshot {
-                rules,
+                rules: built_in,
                 base,
                 overlay: Overlay::default(),
                 retractions: Arc::default(),
@@ -186,7 +189,7 @@ impl Replica {
     }
 
     async fn start_again(&mut self, now: Time) -> Result<(), ReplicaError> {
-        let again = Self::open(&self.store, self.rules.clone(), self.config.clone(), now).await?;
+        let again = Self::open(&self.store, self.built_in.clone(), self.config.clone(), now).await?;
         if !again.snapshot.positions.covers(&self.snapshot.positions) {
             return Err(ReplicaError::Behind);
         }
@@ -215,6 +218,20 @@ impl Replica {
                 self.pending = Some(followed);
                 return Err(error);
             }
+        }
+        self.load_rules().await
+    }
+
+    /// Loads the ruleset in force, if it is another one than is held. When it cannot be, the last snapshot stands.
+    async fn load_rules(&mut self) -> Result<(), ReplicaError> {
+        let Some((activation, _)) = &self.activation else { return Ok(()) };
+        let is_it = |rules: &Ruleset| rules.version().digest() == activation.ruleset;
+        if !is_it(&self.rules) {
+            self.rules = if is_it(&self.built_in) {
+                self.built_in.clone()
+            } else {
+                crate::rulesets::compiled(&self.store, &activation.ruleset).await?
+            };
         }
         Ok(())
     }
@@ -313,12 +330,7 @@ impl Replica {
     }
 
     pub(crate) fn publish(&mut self, now: Time) -> Result<(), ReplicaError> {
-        if let Some((activation, _)) = &self.activation
-            && activation.ruleset != self.rules.version().digest()
-        {
-            return Err(ReplicaError::UnknownRuleset { digest: hex::encode(activation.ruleset) });
-        }
-        if self.incomplete {
+        if self.incomplete || !self.holds_rules_in_force() {
             return Err(ReplicaError::Behind);
         }
         if self.overflow.is_some() || (self.base_is_stale && !self.is_empty()) {
@@ -334,6 +346,16 @@ impl Replica {
             as_of: now,
         });
         Ok(())
+    }
+
+    fn holds_rules_in_force(&self) -> bool {
+        let in_force = self.activation.as_ref().map(|(activation, _)| activation.ruleset);
+        in_force.is_none_or(|digest| digest == self.rules.version().digest())
+    }
+
+    /// The activation in force, and who made it; none while the built-in ruleset is.
+    pub fn activation(&self) -> Option<&(ActivationRecord, Origin)> {
+        self.activation.as_ref()
     }
 
     /// Everything as one list, nothing beside it; `None` for an empty store.

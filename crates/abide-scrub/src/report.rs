@@ -11,7 +11,7 @@ use abide_model::{Tally, Time};
 use serde::Serialize;
 
 use crate::{
-    counts::{ActionCounts, Counts},
+    counts::{ActionCounts, Counts, Disagreements, Rows},
     digest::Digested,
     job::{Job, PersonColumn, display_name},
     ready::{NotCovered, Ready},
@@ -145,6 +145,26 @@ pub struct ActionReport {
     pub by_rule: BTreeMap<String, u64>,
     /// Rows that could not be judged, by cause. What became of them `on_cannot_tell` says.
     pub cannot_tell_by_cause: BTreeMap<String, u64>,
+    /// The rows on which other rules do not agree, where any were asked beside and do not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beside: Option<BesideReport>,
+}
+
+/// The verdicts of other rules on the same rows, where they are different.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct BesideReport {
+    pub newly_allowed: RowsReport,
+    pub newly_blocked: RowsReport,
+    /// To or from a verdict that cannot be told.
+    pub otherwise: RowsReport,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RowsReport {
+    pub rows: u64,
+    /// The numbers of the first, from 1; of one file only.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub first: Vec<u64>,
 }
 
 /// `seen = allowed + blocked + cannot_tell + failed`. Counts verdicts, not what was done with the rows.
@@ -334,6 +354,7 @@ impl ActionCounts {
             by_source: self.by_source.clone(),
             by_rule: self.by_rule.clone(),
             cannot_tell_by_cause: self.by_cause.clone(),
+            beside: BesideReport::of(&self.beside),
         }
     }
 }
@@ -352,6 +373,24 @@ impl ActionReport {
         add(&mut self.by_source, &other.by_source);
         add(&mut self.by_rule, &other.by_rule);
         add(&mut self.cannot_tell_by_cause, &other.cannot_tell_by_cause);
+        if let Some(more) = &other.beside {
+            let beside = self.beside.get_or_insert_default();
+            beside.newly_allowed.rows += more.newly_allowed.rows;
+            beside.newly_blocked.rows += more.newly_blocked.rows;
+            beside.otherwise.rows += more.otherwise.rows;
+        }
+    }
+}
+
+impl BesideReport {
+    /// None where everybody is judged alike.
+    fn of(counted: &Disagreements) -> Option<Self> {
+        let report = |rows: &Rows| RowsReport { rows: rows.count, first: rows.first.clone() };
+        (*counted != Disagreements::default()).then(|| Self {
+            newly_allowed: report(&counted.newly_allowed),
+            newly_blocked: report(&counted.newly_blocked),
+            otherwise: report(&counted.otherwise),
+        })
     }
 }
 

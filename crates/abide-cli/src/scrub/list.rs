@@ -106,6 +106,10 @@ impl ListFlags {
         })
     }
 
+    pub(crate) fn store(&self) -> &StoreFlags {
+        &self.store
+    }
+
     async fn open_store(&self, now: Time) -> anyhow::Result<TheList> {
         let opened = self.store.open().await?;
         let snapshot = opened.replica(now).await?.snapshot();
