@@ -75,6 +75,7 @@ pub struct Replica {
     pub(crate) retractions: Arc<Retractions>,
     pub(crate) sources: Sources,
     pub(crate) activation: Option<(ActivationRecord, Origin)>,
+    pub(crate) shadow: Option<(ActivationRecord, Origin)>,
     pub(crate) open_batches: OpenBatches,
     pub(crate) clock: Time,
     /// The snapshot that the base came from.
@@ -129,6 +130,7 @@ impl Replica {
             retractions: Arc::new(start.as_ref().map(|start| start.retractions.clone()).unwrap_or_default()),
             sources: start.as_ref().map(|start| start.sources.clone()).unwrap_or_default(),
             activation: start.as_ref().and_then(|start| start.activation.clone()),
+            shadow: start.as_ref().and_then(|start| start.shadow.clone()),
             open_batches: start.as_ref().map(OpenBatches::of).unwrap_or_default(),
             clock: start.as_ref().map_or(Time::MIN, |start| start.clock),
             manifest,
@@ -320,12 +322,12 @@ impl Replica {
 
     /// The greatest number wins, ties by origin, so that all nodes agree in whatever order they read.
     fn activate(&mut self, activation: ActivationRecord, origin: &Origin) {
-        if activation.shadow {
-            return;
-        }
-        let rank = (activation.number, origin.clone());
-        if self.activation.as_ref().is_none_or(|(held, held_by)| (held.number, held_by.clone()) < rank) {
-            self.activation = Some((activation, origin.clone()));
+        let place = if activation.shadow { &mut self.shadow } else { &mut self.activation };
+        let is_later = |(held, held_by): &(ActivationRecord, Origin)| {
+            (held.number, held_by) < (activation.number, origin)
+        };
+        if place.as_ref().is_none_or(is_later) {
+            *place = Some((activation, origin.clone()));
         }
     }
 
@@ -351,6 +353,18 @@ impl Replica {
     fn holds_rules_in_force(&self) -> bool {
         let in_force = self.activation.as_ref().map(|(activation, _)| activation.ruleset);
         in_force.is_none_or(|digest| digest == self.rules.version().digest())
+    }
+
+    /// The activation that is only watched, while none in force is later.
+    pub fn shadow(&self) -> Option<&(ActivationRecord, Origin)> {
+        let rank = |(record, origin): &(ActivationRecord, Origin)| (record.number, origin.clone());
+        self.shadow.as_ref().filter(|shadow| Some(rank(shadow)) > self.activation.as_ref().map(rank))
+    }
+
+    /// The number of the next activation.
+    pub fn next_activation(&self) -> u64 {
+        let numbers = self.activation.iter().chain(&self.shadow).map(|(record, _)| record.number);
+        numbers.max().unwrap_or(0) + 1
     }
 
     /// The activation in force, and who made it; none while the built-in ruleset is.

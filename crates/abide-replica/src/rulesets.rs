@@ -97,7 +97,7 @@ pub async fn load(store: &Store, digest: &[u8; 32]) -> Result<StoredRuleset, Rul
 }
 
 /// One version, compiled.
-pub(crate) async fn compiled(store: &Store, digest: &[u8; 32]) -> Result<Arc<Ruleset>, RulesetsError> {
+pub async fn compiled(store: &Store, digest: &[u8; 32]) -> Result<Arc<Ruleset>, RulesetsError> {
     let stored = load(store, digest).await?;
     let invalid = |source| RulesetsError::Invalid { name: name_of(digest), source };
     Ok(Arc::new(stored.ruleset().map_err(invalid)?))

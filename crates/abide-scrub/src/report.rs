@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use abide_enforce::{Snapshot, Uncovered};
 use abide_formats::Layout;
 use abide_model::{Tally, Time};
+use abide_rules::Ruleset;
 use serde::Serialize;
 
 use crate::{
@@ -35,6 +36,9 @@ pub struct Report {
     pub uncovered: Option<String>,
     pub list_age_max_seconds: Option<i64>,
     pub ruleset: RulesetReport,
+    /// The ruleset that was asked beside, if one was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beside: Option<RulesetReport>,
     pub list: ListReport,
     pub started_at: String,
     /// Missing in a report of a run that did not come to its end.
@@ -200,7 +204,6 @@ pub enum Threshold {
 impl Report {
     /// `store` is the id of the store or the name of the list file.
     pub fn new(by: &str, job: &Job, snapshot: &Snapshot, store: &str, started_at: Time) -> Self {
-        let version = snapshot.rules.version();
         let actions = job.task.actions();
         let micros_per_second = 1_000_000;
         Self {
@@ -215,7 +218,8 @@ impl Report {
                 Uncovered::CannotTell => "cannot-tell".to_owned(),
             }),
             list_age_max_seconds: job.options.list_age_max_micros.map(|micros| micros / micros_per_second),
-            ruleset: RulesetReport { name: version.name().to_owned(), sha256: version.digest_hex() },
+            ruleset: RulesetReport::of(&snapshot.rules),
+            beside: None,
             list: ListReport {
                 store: store.to_owned(),
                 position: snapshot.positions.to_string(),
@@ -246,6 +250,11 @@ impl Report {
 
     pub fn add_sheet(&mut self, sheet: OutputReport) {
         self.sheets.push(sheet);
+    }
+
+    /// Notes which other rules were asked.
+    pub fn judged_beside(&mut self, rules: &Ruleset) {
+        self.beside = Some(RulesetReport::of(rules));
     }
 
     /// Notes a file that could not be done; `error` is the whole chain of causes.
@@ -379,6 +388,13 @@ impl ActionReport {
             beside.newly_blocked.rows += more.newly_blocked.rows;
             beside.otherwise.rows += more.otherwise.rows;
         }
+    }
+}
+
+impl RulesetReport {
+    fn of(rules: &Ruleset) -> Self {
+        let version = rules.version();
+        Self { name: version.name().to_owned(), sha256: version.digest_hex() }
     }
 }
 

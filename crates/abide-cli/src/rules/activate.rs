@@ -28,6 +28,11 @@ pub(crate) struct Args {
     /// The version, as `abide rules log` shows it, e.g. v8.
     version: String,
 
+    /// Only judge along: the active one goes on answering, and scrub, validate and segment count where the two do
+    /// not agree. It ends with the next activation.
+    #[arg(long, conflicts_with = "allow_weaker")]
+    shadow: bool,
+
     #[command(flatten)]
     terms: Terms,
 
@@ -59,6 +64,9 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<Exit> {
     let opened = args.store.open().await?;
     let versions = Versions::read(&opened, now).await?;
     let target = versions.named(&args.version)?;
+    if args.shadow {
+        return args.terms.watch(&opened, &versions, target, now).await;
+    }
     args.terms.bring_into_force(&opened, &versions, target, "activated", now).await
 }
 
@@ -66,6 +74,35 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<Exit> {
 const EXAMPLES_MAX: usize = 10;
 
 impl Terms {
+    /// Lets a version judge along without answering: it lets nobody through, so it may be weaker.
+    async fn watch(
+        &self,
+        opened: &Opened,
+        versions: &Versions,
+        target: &StoredRuleset,
+        now: Time,
+    ) -> anyhow::Result<Exit> {
+        target
+            .ruleset()
+            .with_context(|| format!("v{} cannot be used by this version of abide", target.number))?;
+        let record = ActivationRecord {
+            number: versions.next_activation,
+            ruleset: target.digest(),
+            replaces: Some(versions.active_digest()),
+            shadow: true,
+            author: self.author.name.as_str().into(),
+            message: self.message.as_deref().unwrap_or("watched").into(),
+            reason: None,
+            at: now,
+        };
+        let mut writer = opened.writer(now).await?;
+        let appended =
+            writer.append(&[Record::Activation(record)], now).await.context("nothing was changed")?;
+        let active = versions.name_of(&versions.active_digest());
+        println!("v{} judges along from {}; {active} goes on answering.", target.number, appended.token);
+        Ok(Exit::Clean)
+    }
+
     pub(crate) async fn bring_into_force(
         &self,
         opened: &Opened,
@@ -100,7 +137,7 @@ impl Terms {
         }
         keep_replaced(opened, versions, now).await?;
         let record = ActivationRecord {
-            number: versions.activation.as_ref().map_or(0, |(activation, _)| activation.number) + 1,
+            number: versions.next_activation,
             ruleset: target.digest(),
             replaces: Some(versions.active_digest()),
             shadow: false,

@@ -66,7 +66,7 @@ pub(crate) async fn log(args: &LogArgs) -> anyhow::Result<Exit> {
         let came = activations.iter().map(|(token, activation)| {
             json!({
                 "number": activation.number, "token": token.to_string(), "ruleset": hex::encode(activation.ruleset),
-                "replaces": activation.replaces.map(hex::encode), "author": &*activation.author,
+                "shadow": activation.shadow, "replaces": activation.replaces.map(hex::encode), "author": &*activation.author,
                 "message": &*activation.message, "reason": activation.reason.as_deref(), "at": activation.at.to_string(),
             })
         });
@@ -148,6 +148,7 @@ pub(crate) async fn active(args: &ActiveArgs) -> anyhow::Result<Exit> {
                 "version": versions.of_digest(&version.digest()).map(|version| version.number),
                 "since": activation.map(|(activation, _)| activation.at.to_string()),
                 "origin": activation.map(|(_, origin)| origin.to_string()),
+                "shadow": versions.shadow.as_ref().map(|shadow| hex::encode(shadow.ruleset)),
             })
         );
         return Ok(Exit::Clean);
@@ -158,6 +159,9 @@ pub(crate) async fn active(args: &ActiveArgs) -> anyhow::Result<Exit> {
             println!("{name} ({version}), since {} from {origin}, by {}", activation.at, activation.author);
         }
         None => println!("the built-in {version}: nothing was ever activated"),
+    }
+    if let Some(shadow) = &versions.shadow {
+        println!("{} judges along since {}", versions.name_of(&shadow.ruleset), shadow.at);
     }
     Ok(Exit::Clean)
 }

@@ -16,6 +16,10 @@ use crate::store_flags::{Opened, StoreFlags};
 pub(crate) struct Versions {
     pub(crate) all: Vec<StoredRuleset>,
     pub(crate) activation: Option<(ActivationRecord, Origin)>,
+    /// What is only watched.
+    pub(crate) shadow: Option<ActivationRecord>,
+    /// The number of the next activation.
+    pub(crate) next_activation: u64,
     /// The ruleset that answers now.
     pub(crate) active: Arc<Ruleset>,
 }
@@ -26,6 +30,8 @@ impl Versions {
         Ok(Self {
             all: rulesets::all(&opened.store).await?,
             activation: replica.activation().cloned(),
+            shadow: replica.shadow().map(|(record, _)| record.clone()),
+            next_activation: replica.next_activation(),
             active: replica.snapshot().rules.clone(),
         })
     }
@@ -96,6 +102,8 @@ pub(crate) async fn resolve(name: &str, store: &StoreFlags) -> anyhow::Result<Ar
     let versions = Versions {
         all: rulesets::all(&opened.store).await?,
         activation: None,
+        shadow: None,
+        next_activation: 1,
         active: opened.built_in.clone(),
     };
     let rules = versions.named(name)?.ruleset();

@@ -48,6 +48,9 @@ impl Run<'_> {
                 }
             }
         }
+        if let Some(beside) = self.beside {
+            report.judged_beside(&beside.rules);
+        }
         report.finish(clock::now());
         report
     }

@@ -135,6 +135,32 @@ fn a_weaker_version_needs_a_reason_and_then_lets_through() {
     mail(&world, 1, "other");
 }
 
+/// A candidate judges along in what is done anyway, and changes nothing of it.
+#[test]
+fn a_shadow_counts_disagreements_and_answers_nothing() {
+    let world = world();
+    push(&world, WEAKER, "zeta may");
+    world.must(0, &["rules", "activate", "v1", "--shadow"]);
+    mail(&world, 1, "zeta");
+    let scrub = [
+        "scrub",
+        "people.csv",
+        "--action",
+        "contact.email",
+        "--set",
+        "brand=zeta",
+        "-o",
+        "kept.csv",
+        "--json",
+    ];
+    let report = json(&world.must(1, &scrub));
+    assert_eq!(report["totals"][0]["tally"]["blocked"], 1);
+    assert_eq!(report["files"][0]["judged"][0]["beside"]["newly_allowed"]["first"], serde_json::json!([1]));
+    assert_ne!(report["beside"]["sha256"], report["ruleset"]["sha256"]);
+    world.must(0, &["rules", "activate", "v1", "--allow-weaker", "seen enough"]);
+    assert_eq!(json(&world.must(0, &["rules", "active", "--json"]))["shadow"], Value::Null);
+}
+
 #[test]
 fn impact_counts_rows_and_names_nobody() {
     let world = world();

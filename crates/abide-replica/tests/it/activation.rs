@@ -93,6 +93,30 @@ async fn an_activation_is_followed_and_a_rollback_too() {
     assert_eq!(digest_of(&open(&store, &config(&folder)).await.unwrap()), built_in);
 }
 
+/// What is only watched changes no answer, is remembered by a snapshot, and is over with the next activation.
+#[tokio::test]
+async fn a_shadow_is_watched_until_the_next_activation() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = init(Arc::new(InMemory::new())).await;
+    let (built_in, first) = (RulesetSources::built_in().digest(), push(&store, version(1, "first")).await);
+    let Record::Activation(record) = activation(1, first, built_in) else { unreachable!() };
+    activate(&store, "eu", Record::Activation(ActivationRecord { shadow: true, ..record })).await;
+    let mut replica = open(&store, &config(&folder)).await.unwrap();
+    let watched = |replica: &Replica| replica.shadow().map(|(shadow, _)| shadow.ruleset);
+    assert_eq!(
+        (digest_of(&replica), watched(&replica), replica.next_activation()),
+        (built_in, Some(first), 2)
+    );
+
+    replica.compact(NOW, 7, &mut |_| ()).await.unwrap();
+    let again = open(&store, &config(&folder)).await.unwrap();
+    assert_eq!((digest_of(&again), watched(&again)), (built_in, Some(first)));
+
+    activate(&store, "us", activation(2, first, built_in)).await;
+    replica.refresh(NOW).await.unwrap();
+    assert_eq!((digest_of(&replica), watched(&replica)), (first, None));
+}
+
 /// No answer by another ruleset: who has begun stays where it was, who begins does not begin.
 #[tokio::test]
 async fn a_ruleset_that_cannot_be_read_is_an_error() {
