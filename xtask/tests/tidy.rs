@@ -17,6 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("abide-model", &[]),
     ("abide-rules abide-index abide-formats abide-signals", &["abide-model"]),
     ("abide-enforce", &["abide-model", "abide-rules", "abide-index"]),
+    ("abide-trial", &["abide-model abide-rules abide-index abide-enforce"]),
     // State.
     ("abide-journal", &["abide-model"]),
     ("abide-replica", &[ENGINE, "abide-journal"]),
@@ -28,7 +29,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("abide-fuzz", &[ENGINE, "abide-journal abide-replica"]),
     ("xtask", &[]),
 ];
-const ENGINE: &str = "abide-model abide-rules abide-index abide-formats abide-signals abide-enforce";
+const ENGINE: &str =
+    "abide-model abide-rules abide-index abide-formats abide-signals abide-enforce abide-trial";
 
 /// The engine never waits and never does I/O, so these appear nowhere below it.
 const NEVER_IN_ENGINE: &[&str] = &["object_store", "tokio"];

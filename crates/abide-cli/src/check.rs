@@ -62,9 +62,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     let now = clock::now();
     let opened = args.store.open().await?;
     let context: Context = args.context.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    opened.rules.check_context(&context).context("could not use the context")?;
     let given = args.identifiers.read(&opened.normaliser)?;
     let snapshot = opened.replica(now).await?.snapshot();
+    snapshot.rules.check_context(&context).context("could not use the context")?;
 
     let panel = Panel(given.iter().map(|given| Part { kind: given.kind, to: false }).collect());
     let uncovered = if args.uncovered == "accept" { Uncovered::Accept } else { Uncovered::CannotTell };

@@ -26,6 +26,7 @@ mod opt_in;
 mod opt_out;
 mod rekey;
 mod retract;
+mod rules;
 mod scrub;
 mod segment;
 mod status;
@@ -63,6 +64,7 @@ enum Command {
     Import(import::Args),
     Imports(imports::Args),
     Retract(retract::Args),
+    Rules(rules::Args),
     OptOut(opt_out::Args),
     OptIn(opt_in::Args),
     Check(check::Args),
@@ -106,6 +108,7 @@ fn run(command: Command) -> anyhow::Result<Exit> {
             Command::Import(args) => Box::pin(import::run(args)).await,
             Command::Imports(args) => imports::run(args).await,
             Command::Retract(args) => Box::pin(retract::run(args)).await,
+            Command::Rules(args) => Box::pin(rules::run(args)).await,
             Command::OptOut(args) => opt_out::run(args).await,
             Command::OptIn(args) => opt_in::run(args).await,
             Command::Check(args) => check::run(args).await,

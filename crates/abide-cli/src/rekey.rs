@@ -84,7 +84,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     let records = rekey.copy(now, &mut |bytes| bar.inc(bytes)).await?;
     bar.finish_and_clear();
     // While the old one is still in use, since it may take long.
-    args.publish(&rekey, &opened.rules, now).await?;
+    args.publish(&rekey, &opened.built_in, now).await?;
     let store = rekey.fence(&args.shown_place()?, now).await?.complete(now).await?;
     if args.json {
         let secret_file = path.display().to_string();

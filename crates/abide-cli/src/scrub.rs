@@ -87,6 +87,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
         judge: &args.judge,
         on_cannot_tell: args.on_cannot_tell,
         list: &list,
+        beside: list.shadow.as_ref(),
         now,
     };
     let mut report = run.all(inputs, &places);

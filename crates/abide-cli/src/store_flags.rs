@@ -45,7 +45,8 @@ pub(crate) struct Opened {
     pub(crate) secret: Secret,
     pub(crate) keyring: Keyring,
     pub(crate) normaliser: Normaliser,
-    pub(crate) rules: Arc<Ruleset>,
+    /// In force unless the store has activated another.
+    pub(crate) built_in: Arc<Ruleset>,
     flags: StoreFlags,
 }
 
@@ -74,7 +75,7 @@ impl StoreFlags {
         Ok(Opened {
             keyring: Keyring::new(secret, store.config().forms),
             normaliser: Normaliser::new(store.config().phone_region),
-            rules: Arc::new(Ruleset::built_in()?),
+            built_in: Arc::new(Ruleset::built_in()?),
             secret: secret.clone(),
             store,
             flags: self.clone(),
@@ -116,7 +117,7 @@ impl Opened {
     /// The list, read up to its end.
     pub(crate) async fn replica(&self, now: Time) -> anyhow::Result<Replica> {
         let config = ReplicaConfig::new(&self.cache_dir()?);
-        Ok(Replica::open(&self.store, self.rules.clone(), config, now).await?)
+        Ok(Replica::open(&self.store, self.built_in.clone(), config, now).await?)
     }
 
     /// Where this machine keeps its copy of this store's list.

@@ -53,6 +53,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
         judge: &args.judge,
         on_cannot_tell: OnCannotTell::Block,
         list: &list,
+        beside: list.shadow.as_ref(),
         now,
     };
     let report = run.all(inputs, &Places::nowhere());

@@ -161,6 +161,19 @@ impl<'s> Judge<'s> {
         judgement
     }
 
+    /// The facts that the rules are asked about; none for an action that they do not know.
+    pub fn effective(
+        &self,
+        asked: &Asked,
+        known: &Known<'s>,
+        person: usize,
+        action: &Action,
+        context: &Context,
+    ) -> Option<Effective> {
+        let spec = self.snapshot.rules.action(action)?;
+        Some(effective(asked, known, person, spec.destination, context))
+    }
+
     /// The segments that a person is in, whatever is about to be done to which of the identifiers.
     pub fn segments(
         &mut self,
@@ -250,11 +263,7 @@ impl<'s> Judge<'s> {
             };
         };
         let to = spec.destination.kind.and_then(|kind| asked.panel.destination(kind));
-        let found = known.of(person).iter().map(|(_, part, facts)| {
-            let part = usize::from(*part);
-            Found { kind: asked.panel.0[part].kind, is_destination: to == Some(part), facts }
-        });
-        let effective = Effective::of(found, spec.destination, context);
+        let effective = effective(asked, known, person, spec.destination, context);
         let verdict = rules.decide(&effective, action, context);
         let partly = legibility.iter().enumerate().any(|(at, read)| {
             Some(at) != to && matches!(read, Legibility::Unreadable | Legibility::Uncovered)
@@ -328,6 +337,21 @@ impl<'s> Judge<'s> {
         let age = self.options.now.micros_since(self.snapshot.as_of);
         self.options.list_age_max_micros.filter(|limit| age > *limit).map(|_| Uncertain::ListStale)
     }
+}
+
+fn effective(
+    asked: &Asked,
+    known: &Known<'_>,
+    person: usize,
+    destination: Destination,
+    context: &Context,
+) -> Effective {
+    let to = destination.kind.and_then(|kind| asked.panel.destination(kind));
+    let found = known.of(person).iter().map(|(_, part, facts)| {
+        let part = usize::from(*part);
+        Found { kind: asked.panel.0[part].kind, is_destination: to == Some(part), facts }
+    });
+    Effective::of(found, destination, context)
 }
 
 impl<'s> Known<'s> {

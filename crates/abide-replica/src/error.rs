@@ -7,7 +7,7 @@ use abide_journal::{ErrorKind, JournalError, ObjectName, StoreError};
 
 use crate::{
     cache::CacheError, delta::DeltaError, manifest::InvalidManifest, merge::MergeError,
-    state_table::StateTableError,
+    rulesets::RulesetsError, state_table::StateTableError,
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -32,8 +32,8 @@ pub enum ReplicaError {
     Scratch(#[source] io::Error),
     #[error("the store does not show all that was read of it before; try again")]
     Behind,
-    #[error("the store's ruleset {digest} is not known here; upgrade abide")]
-    UnknownRuleset { digest: String },
+    #[error("could not load the ruleset in force")]
+    Ruleset(#[from] RulesetsError),
 }
 
 impl ReplicaError {
@@ -48,9 +48,8 @@ impl ReplicaError {
                 io_kind(error)
             }
             Self::Merge(MergeError::Below(error)) | Self::List(error) => index_kind(error),
-            Self::Manifest { source: InvalidManifest::Newer { .. }, .. } | Self::UnknownRuleset { .. } => {
-                ErrorKind::Invalid
-            }
+            Self::Ruleset(error) => error.kind(),
+            Self::Manifest { source: InvalidManifest::Newer { .. }, .. } => ErrorKind::Invalid,
             Self::Manifest { .. } | Self::MissingObject { .. } => ErrorKind::Damaged,
             Self::Merge(MergeError::StateTable(_)) | Self::Behind => ErrorKind::Unavailable,
         }

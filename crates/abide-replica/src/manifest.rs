@@ -26,6 +26,8 @@ pub struct Manifest {
     pub sources: BTreeMap<(Mechanism, Claimant), Time>,
     /// The activation in force and its origin.
     pub activation: Option<(ActivationRecord, Origin)>,
+    /// The latest that was made to be watched only; it is over once a later one is in force.
+    pub shadow: Option<(ActivationRecord, Origin)>,
     /// Objects with signals of imports that were not committed, by their first position.
     pub open_batches: BTreeMap<String, Vec<(Origin, Position)>>,
     pub identities: u64,
@@ -92,6 +94,7 @@ impl Manifest {
                 })
                 .collect(),
             activation: self.activation.as_ref().map(|(record, origin)| ActivationText::of(record, origin)),
+            shadow: self.shadow.as_ref().map(|(record, origin)| ActivationText::of(record, origin)),
             open_batches: self
                 .open_batches
                 .iter()
@@ -149,6 +152,7 @@ impl Manifest {
                 })
                 .collect::<Result<_, InvalidManifest>>()?,
             activation: text.activation.map(|text| text.read().ok_or(field("activation"))).transpose()?,
+            shadow: text.shadow.map(|text| text.read().ok_or(field("shadow"))).transpose()?,
             open_batches: text
                 .open_batches
                 .into_iter()
@@ -187,6 +191,7 @@ struct Text {
     retractions: Vec<RetractionText>,
     sources: Vec<SourceText>,
     activation: Option<ActivationText>,
+    shadow: Option<ActivationText>,
     open_batches: BTreeMap<String, Vec<(String, u64)>>,
     identities: u64,
     keys: u64,

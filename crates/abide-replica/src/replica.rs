@@ -63,6 +63,8 @@ pub struct Replica {
     /// An object that was handed out and is not wholly taken in yet: after an error it is taken in
     /// again from its start, which changes nothing of what it did before.
     pending: Option<Followed>,
+    /// In force while nothing was ever activated.
+    built_in: Arc<Ruleset>,
     rules: Arc<Ruleset>,
     pub(crate) base: Option<Arc<List>>,
     overlay: Overlay,
@@ -78,6 +80,7 @@ pub struct Replica {
     pub(crate) retractions: Arc<Retractions>,
     pub(crate) sources: Sources,
     pub(crate) activation: Option<(ActivationRecord, Origin)>,
+    pub(crate) shadow: Option<(ActivationRecord, Origin)>,
     pub(crate) open_batches: OpenBatches,
     pub(crate) clock: Time,
     /// The snapshot that the base came from.
@@ -87,22 +90,22 @@ pub struct Replica {
 
 impl Replica {
     /// Starts from the newest snapshot and reads what came after it. Nothing is answered before all
-    /// of that is in. A local copy of the list that turns out to be damaged is fetched anew.
+    /// of that is in. `built_in` is in force until a ruleset is activated. A local copy of the list that turns out to be damaged is fetched anew.
     pub async fn open(
         store: &Store,
-        rules: Arc<Ruleset>,
+        built_in: Arc<Ruleset>,
         config: ReplicaConfig,
         now: Time,
     ) -> Result<Self, ReplicaError> {
-        match Self::start(store, rules.clone(), config.clone(), now).await {
-            Err(error) if error.is_damaged_list() => Self::start(store, rules, config, now).await,
+        match Self::start(store, built_in.clone(), config.clone(), now).await {
+            Err(error) if error.is_damaged_list() => Self::start(store, built_in, config, now).await,
             started => started,
         }
     }
 
     async fn start(
         store: &Store,
-        rules: Arc<Ruleset>,
+        built_in: Arc<Ruleset>,
         config: ReplicaConfig,
         now: Time,
     ) -> Result<Self, ReplicaError> {
@@ -125,7 +128,8 @@ impl Replica {
             follower,
             memory,
             pending: None,
-            rules: rules.clone(),
+            rules: built_in.clone(),
+            built_in: built_in.clone(),
             base: base.clone(),
             overlay: Overlay::default(),
             overflow: None,
@@ -135,11 +139,12 @@ impl Replica {
             retractions: Arc::new(start.as_ref().map(|start| start.retractions.clone()).unwrap_or_default()),
             sources: start.as_ref().map(|start| start.sources.clone()).unwrap_or_default(),
             activation: start.as_ref().and_then(|start| start.activation.clone()),
+            shadow: start.as_ref().and_then(|start| start.shadow.clone()),
             open_batches: start.as_ref().map(OpenBatches::of).unwrap_or_default(),
             clock: start.as_ref().map_or(Time::MIN, |start| start.clock),
             manifest,
             snapshot: Arc::new(Snapshot {
-                rules,
+                rules: built_in,
                 base,
                 overlay: Overlay::default(),
                 retractions: Arc::default(),
@@ -195,7 +200,7 @@ impl Replica {
     }
 
     async fn start_again(&mut self, now: Time) -> Result<(), ReplicaError> {
-        let again = Self::open(&self.store, self.rules.clone(), self.config.clone(), now).await?;
+        let again = Self::open(&self.store, self.built_in.clone(), self.config.clone(), now).await?;
         if !again.snapshot.positions.covers(&self.snapshot.positions) {
             return Err(ReplicaError::Behind);
         }
@@ -224,6 +229,20 @@ impl Replica {
                 self.pending = Some(followed);
                 return Err(error);
             }
+        }
+        self.load_rules().await
+    }
+
+    /// Loads the ruleset in force, if it is another one than is held. When it cannot be, the last snapshot stands.
+    async fn load_rules(&mut self) -> Result<(), ReplicaError> {
+        let Some((activation, _)) = &self.activation else { return Ok(()) };
+        let is_it = |rules: &Ruleset| rules.version().digest() == activation.ruleset;
+        if !is_it(&self.rules) {
+            self.rules = if is_it(&self.built_in) {
+                self.built_in.clone()
+            } else {
+                crate::rulesets::compiled(&self.store, &activation.ruleset).await?
+            };
         }
         Ok(())
     }
@@ -336,22 +355,17 @@ impl Replica {
 
     /// The greatest number wins, ties by origin, so that all nodes agree in whatever order they read.
     fn activate(&mut self, activation: ActivationRecord, origin: &Origin) {
-        if activation.shadow {
-            return;
-        }
-        let rank = (activation.number, origin.clone());
-        if self.activation.as_ref().is_none_or(|(held, held_by)| (held.number, held_by.clone()) < rank) {
-            self.activation = Some((activation, origin.clone()));
+        let place = if activation.shadow { &mut self.shadow } else { &mut self.activation };
+        let is_later = |(held, held_by): &(ActivationRecord, Origin)| {
+            (held.number, held_by) < (activation.number, origin)
+        };
+        if place.as_ref().is_none_or(is_later) {
+            *place = Some((activation, origin.clone()));
         }
     }
 
     pub(crate) fn publish(&mut self, now: Time) -> Result<(), ReplicaError> {
-        if let Some((activation, _)) = &self.activation
-            && activation.ruleset != self.rules.version().digest()
-        {
-            return Err(ReplicaError::UnknownRuleset { digest: hex::encode(activation.ruleset) });
-        }
-        if self.incomplete {
+        if self.incomplete || !self.holds_rules_in_force() {
             return Err(ReplicaError::Behind);
         }
         if self.overflow.is_some() || (self.base_is_stale && !self.is_empty()) {
@@ -368,6 +382,28 @@ impl Replica {
         });
         self.memory.see(&self.follower.heads(), now);
         Ok(())
+    }
+
+    fn holds_rules_in_force(&self) -> bool {
+        let in_force = self.activation.as_ref().map(|(activation, _)| activation.ruleset);
+        in_force.is_none_or(|digest| digest == self.rules.version().digest())
+    }
+
+    /// The activation that is only watched, while none in force is later.
+    pub fn shadow(&self) -> Option<&(ActivationRecord, Origin)> {
+        let rank = |(record, origin): &(ActivationRecord, Origin)| (record.number, origin.clone());
+        self.shadow.as_ref().filter(|shadow| Some(rank(shadow)) > self.activation.as_ref().map(rank))
+    }
+
+    /// The number of the next activation.
+    pub fn next_activation(&self) -> u64 {
+        let numbers = self.activation.iter().chain(&self.shadow).map(|(record, _)| record.number);
+        numbers.max().unwrap_or(0) + 1
+    }
+
+    /// The activation in force, and who made it; none while the built-in ruleset is.
+    pub fn activation(&self) -> Option<&(ActivationRecord, Origin)> {
+        self.activation.as_ref()
     }
 
     /// Everything as one list, nothing beside it; `None` for an empty store.

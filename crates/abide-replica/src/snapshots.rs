@@ -137,6 +137,7 @@ impl Replica {
             retractions: (*self.retractions).clone(),
             sources: self.sources.clone(),
             activation: self.activation.clone(),
+            shadow: self.shadow.clone(),
             open_batches: self.open_batches.for_manifest(),
             identities: merged.identities,
             keys: merged.keys,

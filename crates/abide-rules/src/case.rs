@@ -12,6 +12,12 @@
 //! action = "contact.email"
 //! context = { purpose = "transactional", brand = "acme" }
 //! verdict = "allow"                # allow, block or cannot_tell
+//! reasons = ["…"]                  # the rules that block, or the cause of cannot_tell: exactly these
+//!
+//! [[source]]                       # a list that is not fresh: heard just now if left out
+//! claimant = "ftc"
+//! mechanism = "phone.dnc.us"
+//! age_days = 40
 //! ```
 //!
 //! In goes such a text, out comes a [`Case`] whose words are all known to the model. Whether the
@@ -34,6 +40,8 @@ pub struct Case {
     pub store: CaseStore,
     pub signals: Vec<CaseSignal>,
     pub retractions: Vec<CaseRetraction>,
+    /// Sources that have not delivered just now.
+    pub sources: Vec<CaseSource>,
     pub checks: Vec<CaseCheck>,
 }
 
@@ -54,6 +62,14 @@ pub struct CaseSignal {
     /// `case` if left out.
     pub batch: BatchId,
     pub statement: Statement,
+}
+
+/// How long ago a source delivered its list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaseSource {
+    pub claimant: Claimant,
+    pub mechanism: Mechanism,
+    pub age_days: u32,
 }
 
 /// A taking-back, after all the signals.
@@ -121,6 +137,8 @@ pub enum CaseError {
     OneIdentifier { entry: &'static str, number: usize },
     #[error("check {number}: there is nobody to judge; give an identifier or `subject`")]
     NoSubject { number: usize },
+    #[error("source {number}: a list is between 0 and 36500 days old")]
+    Age { number: usize },
     #[error("there is no [[check]], so it cannot fail")]
     NoCheck,
     #[error("{entry} {number}: `{text}` is not a time; write 2026-01-31T12:00:00Z")]

@@ -7,7 +7,8 @@ use std::{
 
 use abide_model::{Action, Context, Fact, Reason, Uncertain, Verdict, facts::Effective};
 use cedar_policy::{
-    AuthorizationError, Decision, Entity, EntityId, EntityUid, Request, Response, RestrictedExpression,
+    AuthorizationError, Decision, Entity, EntityId, EntityUid, PolicyId, PolicySet, Request, Response,
+    RestrictedExpression,
 };
 
 use crate::{
@@ -30,14 +31,31 @@ impl Ruleset {
             return blocked_by_engine(INVALID_CONTEXT, &error.to_string());
         }
         let segments = self.segments_of(&effective.outs);
-        match self.ask(&segments, !effective.consents.is_empty(), action_id, context) {
+        let consented = !effective.consents.is_empty();
+        match self.ask(&self.cedar.policies, &segments, consented, action_id, context) {
             Ok(response) => self.verdict(&response, &segments, &effective.outs, action),
             Err(error) => blocked_by_engine(ENGINE_ERROR, &format!("the rules cannot be evaluated: {error}")),
         }
     }
 
+    /// Those of some policies that permit, where they are asked about the same.
+    pub(crate) fn satisfied(
+        &self,
+        policies: &PolicySet,
+        effective: &Effective,
+        action: &Action,
+        context: &Context,
+    ) -> Vec<PolicyId> {
+        let segments = self.segments_of(&effective.outs);
+        let consented = !effective.consents.is_empty();
+        let asked = self.cedar.action_ids.get(action).filter(|_| self.check_context(context).is_ok());
+        let response = asked.and_then(|id| self.ask(policies, &segments, consented, id, context).ok());
+        response.iter().flat_map(|response| response.diagnostics().reason()).cloned().collect()
+    }
+
     fn ask(
         &self,
+        policies: &PolicySet,
         segments: &BTreeSet<Arc<str>>,
         consented: bool,
         action: &EntityUid,
@@ -51,7 +69,7 @@ impl Ruleset {
         let entities = cedar.actions.clone().add_entities([person], None)?;
         let context = self.cedar_context(context)?;
         let request = Request::new(cedar.person.clone(), action.clone(), cedar.item.clone(), context, None)?;
-        Ok(cedar.authorizer.is_authorized(&request, &cedar.policies, &entities))
+        Ok(cedar.authorizer.is_authorized(&request, policies, &entities))
     }
 
     fn cedar_context(

@@ -77,6 +77,18 @@ pub enum Problem {
     ScopeAttribute(String),
     #[error("`{0}` is taken, since the schema of the policies has a type of that name")]
     ReservedAttribute(String),
+    #[error("the segment `{segment}` has `{key}` but no `blocks`: say which actions it blocks")]
+    NothingToQualify { segment: String, key: &'static str },
+    #[error("the segment `{0}` has an empty `blocks`: name actions or groups, or take it out")]
+    BlocksNothing(String),
+    #[error("`{name}` is blocked twice by this table: {why}")]
+    BlockedTwice { name: String, why: String },
+    #[error("`{name}` is in use: the table of the segment `{segment}` makes a policy of that id")]
+    TableId { segment: String, name: String },
+    #[error("it is not text: byte {0} is no UTF-8")]
+    NotUtf8(usize),
+    #[error("the ruleset has {size} bytes; the most is {max}")]
+    TooLarge { size: usize, max: usize },
     #[error("a `max_age_days` is at least 1")]
     ZeroMaxAge,
     #[error("this policy has no name: put `@id(\"some-name\")` before it")]

@@ -9,13 +9,15 @@
 //! This crate reads no file, knows no list and looks nobody up.
 //!
 //! In reading order: [`sources`] are the texts, a [`manifest`] is what `ruleset.toml` declares,
-//! policies and manifest make a [`ruleset`], which [`decide`](Ruleset::decide)s. A [`case`] is a
+//! policies and manifest make a [`ruleset`], which [`decide`](Ruleset::decide)s. [`difference`] puts two
+//! into words, [`coverage`] watches decisions and [`mutant`]s are what cases have to notice. A [`case`] is a
 //! small story with the verdicts that it must come to.
 
 pub mod error;
 pub mod sources;
 pub mod version;
 
+mod expression;
 pub mod manifest;
 mod nearest;
 mod policies;
@@ -24,9 +26,16 @@ mod schema;
 mod decide;
 pub mod ruleset;
 
+pub mod coverage;
+pub mod difference;
+pub mod mutant;
+pub mod shape;
+
 pub mod case;
 
 pub use case::{Case, CaseError};
+pub use coverage::{Branch, Coverage};
+pub use difference::Change;
 pub use error::{Place, Problem, RulesetError};
 pub use manifest::{
     action::{ActionSpec, Basis},
@@ -34,7 +43,9 @@ pub use manifest::{
     max_age::MaxAge,
     segment::{Pattern, SegmentSpec},
 };
+pub use mutant::Mutant;
 pub use policies::{Effect, RuleSpec};
 pub use ruleset::Ruleset;
+pub use shape::Shape;
 pub use sources::RulesetSources;
 pub use version::RulesetVersion;

@@ -7,6 +7,7 @@ pub mod action;
 pub mod context;
 pub mod max_age;
 pub mod segment;
+pub(crate) mod table;
 
 use std::{collections::BTreeMap, ops::Range};
 
@@ -21,25 +22,31 @@ use action::{ActionSpec, GroupSpec, RawAction, RawGroup};
 use context::{AttributeSpec, RawAttribute};
 use max_age::{MaxAge, RawSource};
 use segment::{RawSegment, SegmentSpec};
+use table::Table;
 
 /// The declarations of a ruleset, checked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Manifest {
     pub name: String,
+    pub description: String,
+    /// Whom to ask about it.
+    pub owner: Option<String>,
     pub segments: Vec<SegmentSpec>,
     pub groups: Vec<GroupSpec>,
     pub actions: Vec<ActionSpec>,
     pub attributes: Vec<AttributeSpec>,
     pub max_ages: Vec<MaxAge>,
+    /// What segments block by a plain table rather than by a policy that somebody wrote.
+    pub(crate) tables: Vec<Table>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawManifest {
     name: Spanned<String>,
-    // For readers of the file only.
-    #[serde(rename = "description", default)]
-    _description: String,
+    #[serde(default)]
+    description: String,
+    owner: Option<String>,
     segments: BTreeMap<Spanned<String>, RawSegment>,
     #[serde(default)]
     segmentless: BTreeMap<Spanned<String>, String>,
@@ -62,12 +69,23 @@ impl Manifest {
             let name = raw.name.as_ref().clone();
             return Err(source.error(raw.name.span(), Problem::InvalidName { what: "a ruleset", name }));
         }
-        let segments = segment::compile(raw.segments, &raw.segmentless, &source)?;
         let groups = action::compile_groups(raw.groups, &source)?;
         let actions = action::compile(raw.actions, &groups, &source)?;
         let attributes = context::compile(raw.context, &source)?;
+        let tables = table::compile(&raw.segments, &actions, &groups, &source)?;
+        let segments = segment::compile(raw.segments, &raw.segmentless, &source)?;
         let max_ages = max_age::compile(raw.sources, &actions, &attributes, &source)?;
-        Ok(Self { name: raw.name.into_inner(), segments, groups, actions, attributes, max_ages })
+        Ok(Self {
+            name: raw.name.into_inner(),
+            description: raw.description,
+            owner: raw.owner,
+            segments,
+            groups,
+            actions,
+            attributes,
+            max_ages,
+            tables,
+        })
     }
 }
 
@@ -78,7 +96,11 @@ struct Source<'a> {
 
 impl Source<'_> {
     fn error(&self, span: Range<usize>, problem: Problem) -> RulesetError {
-        RulesetError { place: Place::at(MANIFEST_FILE, self.text, span.start), problem }
+        RulesetError { place: self.place(span), problem }
+    }
+
+    fn place(&self, span: Range<usize>) -> Place {
+        Place::at(MANIFEST_FILE, self.text, span.start)
     }
 
     fn unknown<'a>(

@@ -1,5 +1,7 @@
 //! The policies of a ruleset: read, named, checked against the schema.
 
+mod tables;
+
 use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use cedar_policy::{EntityUid, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
@@ -63,6 +65,14 @@ pub(crate) fn compile(
     let validator = Validator::new(schema.clone());
     let mut all = basis_policies(manifest);
     let mut rules = BTreeMap::new();
+    for table in &manifest.tables {
+        let (policy, rule) = tables::policy(table, manifest, &validator)?;
+        if rules.insert(rule.id.clone(), rule).is_some() || RESERVED_IDS.contains(&&*table.rule_id()) {
+            let problem = Problem::TableId { segment: table.segment.clone(), name: table.rule_id() };
+            return Err(RulesetError { place: table.place.clone(), problem });
+        }
+        all.add(policy).expect("ids are distinct, as the line before has checked");
+    }
     for (file, text) in sources.sorted_policies() {
         let file = PolicyFile { file, text };
         for (start, policy) in file.parse()? {
@@ -152,32 +162,43 @@ impl PolicyFile<'_> {
 
     /// Cedar would refuse an unknown name too, but without saying which one was meant.
     fn check_names(&self, start: usize, policy: &Policy, manifest: &Manifest) -> Result<(), RulesetError> {
-        for uid in policy.entity_literals() {
-            let Some((what, known)) = known_names(&uid.type_name().to_string(), manifest) else { continue };
-            let name: &str = uid.id().unescaped();
-            if !known.contains(&name) {
-                let nearest = Nearest::of(name, known);
-                let at = self.text[start..].find(&format!("\"{name}\"")).map_or(start, |at| start + at);
-                return Err(self.error(at, Problem::Unknown { what, name: name.to_owned(), nearest }));
-            }
-        }
-        Ok(())
+        let Some((problem, name)) = unknown_name(policy, manifest) else { return Ok(()) };
+        let at = self.text[start..].find(&format!("\"{name}\"")).map_or(start, |at| start + at);
+        Err(self.error(at, problem))
     }
 
     /// Warnings are errors: a policy that can never apply is a choice of somebody that nobody keeps.
     fn validate(&self, start: usize, policy: &Policy, validator: &Validator) -> Result<(), RulesetError> {
-        let alone = PolicySet::from_policies([policy.clone()]).expect("one policy clashes with none");
-        let result = validator.validate(&alone, ValidationMode::Strict);
-        let errors = result.validation_errors().map(|error| error as &dyn Diagnostic);
-        let warnings = result.validation_warnings().map(|warning| warning as &dyn Diagnostic);
-        let Some(first) = errors.chain(warnings).next() else { return Ok(()) };
-        let at = label(first).map_or(start, |span| span.start);
-        Err(self.error(at, Problem::Cedar(with_help(&first.to_string(), first.help()))))
+        let Some((message, at)) = first_complaint(policy, validator) else { return Ok(()) };
+        Err(self.error(at.unwrap_or(start), Problem::Cedar(message)))
     }
 
     fn error(&self, offset: usize, problem: Problem) -> RulesetError {
         RulesetError { place: Place::at(&format!("policies/{}", self.file), self.text, offset), problem }
     }
+}
+
+/// The first name in a policy that nothing declares.
+fn unknown_name(policy: &Policy, manifest: &Manifest) -> Option<(Problem, String)> {
+    policy.entity_literals().iter().find_map(|uid| {
+        let (what, known) = known_names(&uid.type_name().to_string(), manifest)?;
+        let name: &str = uid.id().unescaped();
+        if known.contains(&name) {
+            return None;
+        }
+        let nearest = Nearest::of(name, known);
+        Some((Problem::Unknown { what, name: name.to_owned(), nearest }, name.to_owned()))
+    })
+}
+
+/// What Cedar's validator has to say of one policy, and where in its text.
+fn first_complaint(policy: &Policy, validator: &Validator) -> Option<(String, Option<usize>)> {
+    let alone = PolicySet::from_policies([policy.clone()]).expect("one policy clashes with none");
+    let result = validator.validate(&alone, ValidationMode::Strict);
+    let errors = result.validation_errors().map(|error| error as &dyn Diagnostic);
+    let warnings = result.validation_warnings().map(|warning| warning as &dyn Diagnostic);
+    let first = errors.chain(warnings).next()?;
+    Some((with_help(&first.to_string(), first.help()), label(first).map(|span| span.start)))
 }
 
 fn segments_named(policy: &Policy) -> Vec<Arc<str>> {

@@ -25,15 +25,17 @@ use crate::{
 };
 
 /// What mechanisms mean and what blocks which actions: one version, compiled, immutable.
+#[derive(Clone)]
 pub struct Ruleset {
     version: RulesetVersion,
-    manifest: Manifest,
+    pub(crate) manifest: Manifest,
     schema_text: String,
-    rules: BTreeMap<Arc<str>, RuleSpec>,
+    pub(crate) rules: BTreeMap<Arc<str>, RuleSpec>,
     pub(crate) cedar: Cedar,
 }
 
 /// What Cedar is asked with; made once, since parsing names costs more than deciding.
+#[derive(Clone)]
 pub(crate) struct Cedar {
     pub(crate) authorizer: Authorizer,
     pub(crate) policies: PolicySet,
@@ -73,6 +75,11 @@ impl Ruleset {
     /// The Cedar schema that the policies were checked against.
     pub fn schema(&self) -> &str {
         &self.schema_text
+    }
+
+    /// What the ruleset says of itself.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
     }
 
     /// All actions, by name.

@@ -2,8 +2,6 @@
 
 use std::{fmt, sync::Arc};
 
-use sha2::{Digest as _, Sha256};
-
 use crate::sources::RulesetSources;
 
 /// A ruleset's name and the SHA-256 of its content: equal versions decide equally.
@@ -15,7 +13,7 @@ pub struct RulesetVersion {
 
 impl RulesetVersion {
     pub(crate) fn of(name: &str, sources: &RulesetSources) -> Self {
-        Self { name: name.into(), digest: Sha256::digest(sources.canonical_bytes()).into() }
+        Self { name: name.into(), digest: sources.digest() }
     }
 
     /// The name that the ruleset gives itself; not part of what tells versions apart.

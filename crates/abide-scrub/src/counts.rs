@@ -8,6 +8,8 @@ use std::{
 use abide_enforce::{Judgement, Segments};
 use abide_model::{Mechanism, Tally, Verdict};
 
+use crate::judging::Word;
+
 /// How many, by name.
 pub(crate) type ByName = BTreeMap<String, u64>;
 
@@ -32,6 +34,53 @@ pub(crate) struct ActionCounts {
     pub(crate) by_source: ByName,
     pub(crate) by_rule: ByName,
     pub(crate) by_cause: ByName,
+    pub(crate) beside: Disagreements,
+}
+
+/// Rows on which other rules come to another verdict.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Disagreements {
+    pub(crate) newly_allowed: Rows,
+    pub(crate) newly_blocked: Rows,
+    /// To or from a verdict that nobody can tell.
+    pub(crate) otherwise: Rows,
+}
+
+/// How many rows, and the numbers of the first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Rows {
+    pub(crate) count: u64,
+    pub(crate) first: Vec<u64>,
+}
+
+/// Numbers of rows shown as examples.
+const SAMPLES_MAX: usize = 10;
+
+impl Disagreements {
+    pub(crate) fn count(&mut self, word: Word, other: Word, row: u64) {
+        match (word, other) {
+            _ if word == other => {}
+            (Word::Block, Word::Allow) => self.newly_allowed.add(&Rows { count: 1, first: vec![row] }),
+            (Word::Allow, Word::Block) => self.newly_blocked.add(&Rows { count: 1, first: vec![row] }),
+            _ => self.otherwise.add(&Rows { count: 1, first: vec![row] }),
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.newly_allowed.add(&other.newly_allowed);
+        self.newly_blocked.add(&other.newly_blocked);
+        self.otherwise.add(&other.otherwise);
+    }
+}
+
+impl Rows {
+    fn add(&mut self, other: &Self) {
+        self.count += other.count;
+        // Threads meet rows in no order; the first of all are the first of each.
+        self.first.extend(&other.first);
+        self.first.sort_unstable();
+        self.first.truncate(SAMPLES_MAX);
+    }
 }
 
 impl Counts {
@@ -63,6 +112,7 @@ impl ActionCounts {
         add(&mut self.by_source, &other.by_source);
         add(&mut self.by_rule, &other.by_rule);
         add(&mut self.by_cause, &other.by_cause);
+        self.beside.add(&other.beside);
     }
 
     pub(crate) fn add_undecodable(&mut self, cause: &str) {
@@ -109,18 +159,27 @@ fn add(counts: &mut ByName, other: &ByName) {
 #[derive(Debug, Default)]
 pub(crate) struct Met {
     judgements: Vec<(Arc<Judgement>, u64)>,
+    /// What other rules say of each, where they are asked.
+    beside: Vec<Option<Word>>,
     /// Equal judgements of one judge mostly are one, so they are told apart by address.
-    places: HashMap<usize, usize>,
+    places: HashMap<(usize, Option<Word>), usize>,
 }
 
 impl Met {
     /// The place of a judgement, for [`Self::count`].
-    pub(crate) fn place(&mut self, judgement: &Arc<Judgement>) -> usize {
-        let (judgements, address) = (&mut self.judgements, Arc::as_ptr(judgement).addr());
-        *self.places.entry(address).or_insert_with(|| {
+    pub(crate) fn place(&mut self, judgement: &Arc<Judgement>, beside: Option<Word>) -> usize {
+        let (judgements, others) = (&mut self.judgements, &mut self.beside);
+        let address = Arc::as_ptr(judgement).addr();
+        *self.places.entry((address, beside)).or_insert_with(|| {
             judgements.push((Arc::clone(judgement), 0));
+            others.push(beside);
             judgements.len() - 1
         })
+    }
+
+    /// What other rules say of the judgement at a place.
+    pub(crate) fn beside(&self, place: usize) -> Option<Word> {
+        self.beside[place]
     }
 
     pub(crate) fn count(&mut self, place: usize) -> &Judgement {
@@ -142,6 +201,7 @@ impl Met {
         for (judgement, rows) in self.judgements.drain(..) {
             counts.add_judged(&judgement, rows);
         }
+        self.beside.clear();
         self.places.clear();
     }
 }

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// A verdict without its reasons.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Word {
     Allow,
     Block,
@@ -55,6 +55,8 @@ pub(crate) struct Judged {
 pub(crate) struct Judging<'a> {
     ready: &'a Ready,
     judge: Judge<'a>,
+    /// Judges everybody by other rules too.
+    beside: Option<Judge<'a>>,
     people: People<'a>,
     circumstances: Circumstances<'a>,
     counts: Counts,
@@ -87,6 +89,7 @@ impl<'a> Judging<'a> {
     pub(crate) fn new(
         ready: &'a Ready,
         snapshot: &'a Snapshot,
+        beside: Option<&'a Snapshot>,
         keyring: &'a Keyring,
         normaliser: &'a Normaliser,
     ) -> Self {
@@ -94,6 +97,7 @@ impl<'a> Judging<'a> {
         Self {
             ready,
             judge: Judge::new(snapshot, ready.options),
+            beside: beside.map(|snapshot| Judge::new(snapshot, ready.options)),
             people: People::new(ready, keyring, normaliser),
             circumstances: Circumstances::new(ready, &snapshot.rules),
             counts: Counts::new(actions),
@@ -148,7 +152,12 @@ impl<'a> Judging<'a> {
             let word = match readable {
                 Ok(context) => {
                     let place = self.place(known, person, action, context);
-                    Word::of(&self.met[action].count(place).verdict)
+                    let word = Word::of(&self.met[action].count(place).verdict);
+                    if let Some(other) = self.met[action].beside(place) {
+                        let number = batch.first_row() + row as u64 + 1;
+                        self.counts.actions[action].beside.count(word, other, number);
+                    }
+                    word
                 }
                 Err(cause) => {
                     self.counts.actions[action].add_undecodable(cause);
@@ -191,7 +200,10 @@ impl<'a> Judging<'a> {
     fn ask(&mut self, known: &Known<'a>, person: usize, action: usize, context: usize) -> usize {
         let (action_name, context) = (&self.ready.actions()[action], self.circumstances.get(context));
         let judgement = self.judge.verdict(self.people.asked(), known, person, action_name, context);
-        self.met[action].place(&judgement)
+        let beside = self.beside.as_mut().map(|judge| {
+            Word::of(&judge.verdict(self.people.asked(), known, person, action_name, context).verdict)
+        });
+        self.met[action].place(&judgement, beside)
     }
 
     fn segments(&mut self, known: &Known<'a>, person: usize, context: usize) -> Arc<str> {

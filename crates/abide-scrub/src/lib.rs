@@ -39,7 +39,7 @@ pub use pipeline::{Means, run};
 pub use progress::{Progress, Quiet};
 pub use ready::NotCovered;
 pub use report::{
-    ActionReport, ColumnReport, Failure, FileReport, InputReport, ListReport, OutputReport, REPORT_FORMAT,
-    Report, Role, RulesetReport, TallyReport, Threshold, UncoveredReport,
+    ActionReport, BesideReport, ColumnReport, Failure, FileReport, InputReport, ListReport, OutputReport,
+    REPORT_FORMAT, Report, Role, RowsReport, RulesetReport, TallyReport, Threshold, UncoveredReport,
 };
 pub use sheet::Sheet;

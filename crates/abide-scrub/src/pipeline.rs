@@ -34,6 +34,8 @@ use crate::{
 #[derive(Clone, Copy)]
 pub struct Means<'a> {
     pub snapshot: &'a Snapshot,
+    /// The same list under other rules, to count on whom the two do not agree. It changes nothing of what is done.
+    pub beside: Option<&'a Snapshot>,
     pub keyring: &'a Keyring,
     pub normaliser: &'a Normaliser,
     pub progress: &'a dyn Progress,
@@ -77,13 +79,19 @@ impl std::fmt::Debug for Means<'_> {
 #[derive(Clone, Copy)]
 struct Threaded<'a> {
     snapshot: &'a Snapshot,
+    beside: Option<&'a Snapshot>,
     keyring: &'a Keyring,
     normaliser: &'a Normaliser,
 }
 
 impl<'a> Threaded<'a> {
     fn of(means: Means<'a>) -> Self {
-        Self { snapshot: means.snapshot, keyring: means.keyring, normaliser: means.normaliser }
+        Self {
+            snapshot: means.snapshot,
+            beside: means.beside,
+            keyring: means.keyring,
+            normaliser: means.normaliser,
+        }
     }
 }
 
@@ -137,8 +145,8 @@ impl Flow<'_> {
     }
 
     fn judge(&self, work: &Receiver<Work>, outputs: &[(Role, Way)]) -> Counts {
-        let Threaded { snapshot, keyring, normaliser } = self.means;
-        let mut judging = Judging::new(self.ready, snapshot, keyring, normaliser);
+        let Threaded { snapshot, beside, keyring, normaliser } = self.means;
+        let mut judging = Judging::new(self.ready, snapshot, beside, keyring, normaliser);
         for (chunk, promise) in work {
             let done = self.judge_chunk(&mut judging, chunk, outputs);
             let failed = done.is_err();

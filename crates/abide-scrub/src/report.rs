@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use abide_enforce::{Snapshot, Uncovered};
 use abide_formats::Layout;
 use abide_model::{Tally, Time};
+use abide_rules::Ruleset;
 use serde::Serialize;
 
 use crate::{
-    counts::{ActionCounts, Counts},
+    counts::{ActionCounts, Counts, Disagreements, Rows},
     digest::Digested,
     job::{Job, PersonColumn, display_name},
     ready::{NotCovered, Ready},
@@ -35,6 +36,9 @@ pub struct Report {
     pub uncovered: Option<String>,
     pub list_age_max_seconds: Option<i64>,
     pub ruleset: RulesetReport,
+    /// The ruleset that was asked beside, if one was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beside: Option<RulesetReport>,
     pub list: ListReport,
     pub started_at: String,
     /// Missing in a report of a run that did not come to its end.
@@ -145,6 +149,26 @@ pub struct ActionReport {
     pub by_rule: BTreeMap<String, u64>,
     /// Rows that could not be judged, by cause. What became of them `on_cannot_tell` says.
     pub cannot_tell_by_cause: BTreeMap<String, u64>,
+    /// The rows on which other rules do not agree, where any were asked beside and do not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beside: Option<BesideReport>,
+}
+
+/// The verdicts of other rules on the same rows, where they are different.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct BesideReport {
+    pub newly_allowed: RowsReport,
+    pub newly_blocked: RowsReport,
+    /// To or from a verdict that cannot be told.
+    pub otherwise: RowsReport,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RowsReport {
+    pub rows: u64,
+    /// The numbers of the first, from 1; of one file only.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub first: Vec<u64>,
 }
 
 /// `seen = allowed + blocked + cannot_tell + failed`. Counts verdicts, not what was done with the rows.
@@ -180,7 +204,6 @@ pub enum Threshold {
 impl Report {
     /// `store` is the id of the store or the name of the list file.
     pub fn new(by: &str, job: &Job, snapshot: &Snapshot, store: &str, started_at: Time) -> Self {
-        let version = snapshot.rules.version();
         let actions = job.task.actions();
         let micros_per_second = 1_000_000;
         Self {
@@ -195,7 +218,8 @@ impl Report {
                 Uncovered::CannotTell => "cannot-tell".to_owned(),
             }),
             list_age_max_seconds: job.options.list_age_max_micros.map(|micros| micros / micros_per_second),
-            ruleset: RulesetReport { name: version.name().to_owned(), sha256: version.digest_hex() },
+            ruleset: RulesetReport::of(&snapshot.rules),
+            beside: None,
             list: ListReport {
                 store: store.to_owned(),
                 position: snapshot.positions.to_string(),
@@ -226,6 +250,11 @@ impl Report {
 
     pub fn add_sheet(&mut self, sheet: OutputReport) {
         self.sheets.push(sheet);
+    }
+
+    /// Notes which other rules were asked.
+    pub fn judged_beside(&mut self, rules: &Ruleset) {
+        self.beside = Some(RulesetReport::of(rules));
     }
 
     /// Notes a file that could not be done; `error` is the whole chain of causes.
@@ -334,6 +363,7 @@ impl ActionCounts {
             by_source: self.by_source.clone(),
             by_rule: self.by_rule.clone(),
             cannot_tell_by_cause: self.by_cause.clone(),
+            beside: BesideReport::of(&self.beside),
         }
     }
 }
@@ -352,6 +382,31 @@ impl ActionReport {
         add(&mut self.by_source, &other.by_source);
         add(&mut self.by_rule, &other.by_rule);
         add(&mut self.cannot_tell_by_cause, &other.cannot_tell_by_cause);
+        if let Some(more) = &other.beside {
+            let beside = self.beside.get_or_insert_default();
+            beside.newly_allowed.rows += more.newly_allowed.rows;
+            beside.newly_blocked.rows += more.newly_blocked.rows;
+            beside.otherwise.rows += more.otherwise.rows;
+        }
+    }
+}
+
+impl RulesetReport {
+    fn of(rules: &Ruleset) -> Self {
+        let version = rules.version();
+        Self { name: version.name().to_owned(), sha256: version.digest_hex() }
+    }
+}
+
+impl BesideReport {
+    /// None where everybody is judged alike.
+    fn of(counted: &Disagreements) -> Option<Self> {
+        let report = |rows: &Rows| RowsReport { rows: rows.count, first: rows.first.clone() };
+        (*counted != Disagreements::default()).then(|| Self {
+            newly_allowed: report(&counted.newly_allowed),
+            newly_blocked: report(&counted.newly_blocked),
+            otherwise: report(&counted.otherwise),
+        })
     }
 }
 

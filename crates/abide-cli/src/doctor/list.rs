@@ -41,7 +41,7 @@ pub(super) async fn examine(opened: &Opened, now: Time) -> Vec<Finding> {
         return findings;
     }
     let config = ReplicaConfig::new(&dir);
-    match Replica::open(&opened.store, opened.rules.clone(), config, now).await {
+    match Replica::open(&opened.store, opened.built_in.clone(), config, now).await {
         Err(error) => findings.push(broken("list", error)),
         Ok(replica) => {
             let snapshot = replica.snapshot();

@@ -1,6 +1,6 @@
 //! One file after the other: a bad one is reported and the others go on.
 
-use abide_enforce::Options;
+use abide_enforce::{Options, Snapshot};
 use abide_model::{OnCannotTell, Time};
 use abide_scrub::{FileReport, Job, Means, Progress, Report, ScrubError, Task, Threshold};
 use anyhow::Context as _;
@@ -27,6 +27,8 @@ pub(crate) struct Run<'a> {
     pub(crate) judge: &'a JudgeFlags,
     pub(crate) on_cannot_tell: OnCannotTell,
     pub(crate) list: &'a TheList,
+    /// The same list under other rules, to count where they do not agree.
+    pub(crate) beside: Option<&'a Snapshot>,
     pub(crate) now: Time,
 }
 
@@ -45,6 +47,9 @@ impl Run<'_> {
                     report.add_failure(&input.name(), exit::chain(&error), stopped);
                 }
             }
+        }
+        if let Some(beside) = self.beside {
+            report.judged_beside(&beside.rules);
         }
         report.finish(clock::now());
         report
@@ -65,6 +70,7 @@ impl Run<'_> {
         let bar = Bar::new(&self.task, named);
         let means = Means {
             snapshot: &self.list.snapshot,
+            beside: self.beside,
             keyring: &self.list.keyring,
             normaliser: &self.list.normaliser,
             progress: &bar,

@@ -6,14 +6,16 @@ use abide_enforce::Snapshot;
 use abide_formats::Limits;
 use abide_import::{Hints, ListReader, ReaderConfig};
 use abide_model::{Keyring, Normaliser, PhoneRegion, Secret, Time};
+use abide_replica::rulesets;
 use abide_rules::Ruleset;
 use abide_signals::{FlagArg, IdArg};
 
 use super::{flags::FileFlags, forms, inputs::Inputs};
 use crate::{
     clock,
+    exit::chain,
     import::{Bar, list_files, threads},
-    store_flags::StoreFlags,
+    store_flags::{Opened, StoreFlags},
 };
 
 #[derive(Clone, Debug, clap::Args)]
@@ -48,6 +50,8 @@ pub(crate) struct ListFlags {
 #[derive(Debug)]
 pub(crate) struct TheList {
     pub(crate) snapshot: Arc<Snapshot>,
+    /// The same under the ruleset that is only watched, if one is.
+    pub(crate) shadow: Option<Snapshot>,
     pub(crate) keyring: Keyring,
     pub(crate) normaliser: Normaliser,
     /// The id of the store, or the names of the files.
@@ -100,16 +104,37 @@ impl ListFlags {
         eprintln!("the list: {} rows read, {} taken", list.tally.rows, list.tally.taken);
         Ok(TheList {
             snapshot: Arc::new(list.snapshot),
+            shadow: None,
             keyring,
             normaliser: Normaliser::new(self.phone_region),
             name: self.against.join(" "),
         })
     }
 
+    pub(crate) fn store(&self) -> &StoreFlags {
+        &self.store
+    }
+
     async fn open_store(&self, now: Time) -> anyhow::Result<TheList> {
         let opened = self.store.open().await?;
-        let snapshot = opened.replica(now).await?.snapshot();
+        let replica = opened.replica(now).await?;
+        let snapshot = replica.snapshot();
+        let shadow = match replica.shadow() {
+            Some((record, _)) => watched(&opened, &record.ruleset, &snapshot).await,
+            None => None,
+        };
         let name = opened.store.id().to_string();
-        Ok(TheList { snapshot, keyring: opened.keyring, normaliser: opened.normaliser, name })
+        Ok(TheList { snapshot, shadow, keyring: opened.keyring, normaliser: opened.normaliser, name })
+    }
+}
+
+/// Nobody is answered by a ruleset that is only watched, so that one which cannot be read stops nothing.
+async fn watched(opened: &Opened, digest: &[u8; 32], snapshot: &Snapshot) -> Option<Snapshot> {
+    match rulesets::compiled(&opened.store, digest).await {
+        Ok(rules) => Some(Snapshot { rules, ..snapshot.clone() }),
+        Err(error) => {
+            eprintln!("abide: the ruleset that should judge along does not: {}", chain(&error.into()));
+            None
+        }
     }
 }

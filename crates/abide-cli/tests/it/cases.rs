@@ -14,7 +14,7 @@ use abide_rules::{
     Case, Ruleset,
     case::{CaseCheck, CaseIdentifier},
 };
-use abide_testkit::cases::{Answer, CaseFile, Decide, EnforcementPoint, List, ToldCase, run};
+use abide_testkit::cases::{self, Answer, Decide, EnforcementPoint, List, ToldCase, run};
 use serde_json::Value;
 
 use crate::program::{Ran, abide, now};
@@ -45,7 +45,7 @@ fn scrub_agrees() {
 }
 
 fn agrees(point: &impl EnforcementPoint) {
-    let files = CaseFile::all();
+    let files = cases::all();
     let outcome = run(point, &files, THREADS);
     let wrong = &outcome.disagreements;
     assert!(wrong.is_empty(), "{} of {} checks:\n{}", wrong.len(), outcome.checks, wrong.join("\n"));

@@ -19,6 +19,9 @@ impl Flow {
         let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
         for example in fs::read_dir(examples).unwrap() {
             let path = example.unwrap().path();
+            if path.is_dir() {
+                continue;
+            }
             fs::copy(&path, directory.path().join(path.file_name().unwrap())).unwrap();
         }
         Self { directory, store }

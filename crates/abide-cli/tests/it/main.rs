@@ -12,4 +12,5 @@ mod program;
 mod rekey;
 mod retract;
 mod robust;
+mod rules;
 mod world;

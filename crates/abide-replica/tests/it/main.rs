@@ -10,6 +10,7 @@
     reason = "a test's actors and stories read better so"
 )]
 
+mod activation;
 mod damage;
 mod laws;
 mod model;

@@ -9,7 +9,8 @@ use serde::{Deserialize, de::DeserializeOwned};
 use toml::Table;
 
 use super::{
-    Case, CaseCheck, CaseError, CaseIdentifier, CaseRetraction, CaseSignal, CaseStore, Expected, identifier,
+    Case, CaseCheck, CaseError, CaseIdentifier, CaseRetraction, CaseSignal, CaseSource, CaseStore, Expected,
+    identifier,
 };
 use crate::error::Place;
 
@@ -26,6 +27,8 @@ struct RawCase {
     signal: Vec<Table>,
     #[serde(default)]
     retract: Vec<Table>,
+    #[serde(default)]
+    source: Vec<Table>,
     #[serde(default)]
     check: Vec<Table>,
 }
@@ -64,6 +67,14 @@ struct RawRetraction {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct RawSource {
+    claimant: String,
+    mechanism: String,
+    age_days: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct RawCheck {
     subject: Option<Table>,
     action: String,
@@ -94,11 +105,13 @@ pub(super) fn read(text: &str) -> Result<Case, CaseError> {
     }
     let numbered = |entry| move |(nth, table): (usize, Table)| (Entry { entry, number: nth + 1 }, table);
     let retractions = raw.retract.into_iter().enumerate().map(numbered("retract"));
+    let sources = raw.source.into_iter().enumerate().map(numbered("source"));
     let checks = raw.check.into_iter().enumerate().map(numbered("check"));
     Ok(Case {
         store: store(&raw.store)?,
         signals,
         retractions: retractions.map(|(entry, table)| entry.retraction(table)).collect::<Result<_, _>>()?,
+        sources: sources.map(|(entry, table)| entry.source(table)).collect::<Result<_, _>>()?,
         checks: checks.map(|(entry, table)| entry.check(table)).collect::<Result<_, _>>()?,
     })
 }
@@ -179,6 +192,18 @@ impl Entry {
                 "give `batch`, or `source`, `mechanism`, `from` and `until` (and a `domain` if it is about one)".to_owned(),
             )),
         }
+    }
+
+    fn source(self, table: Table) -> Result<CaseSource, CaseError> {
+        let raw: RawSource = self.rest(table)?;
+        if raw.age_days > 36_500 {
+            return Err(CaseError::Age { number: self.number });
+        }
+        Ok(CaseSource {
+            claimant: self.word(&raw.claimant)?,
+            mechanism: self.word(&raw.mechanism)?,
+            age_days: raw.age_days,
+        })
     }
 
     fn check(self, mut table: Table) -> Result<CaseCheck, CaseError> {

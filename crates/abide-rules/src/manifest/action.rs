@@ -157,7 +157,7 @@ fn kind(name: &Spanned<String>, source: &Source<'_>) -> Result<IdentifierKind, R
     name.as_ref().parse().map_err(unknown)
 }
 
-const CHANNELS: [(&str, Channels); 8] = [
+pub(crate) const CHANNELS: [(&str, Channels); 8] = [
     ("email", Channels::EMAIL),
     ("sms", Channels::SMS),
     ("phone", Channels::PHONE),

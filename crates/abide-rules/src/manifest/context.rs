@@ -17,6 +17,9 @@ pub struct AttributeSpec {
     pub name: Arc<str>,
     pub description: String,
     pub kind: AttributeKind,
+    /// Why the default may be judged more leniently than another word, where it is. Without one, what is unsaid is judged
+    /// as the strictest, which the synthetic cases check.
+    pub lenient_default: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,6 +90,7 @@ pub(super) struct RawAttribute {
     description: String,
     values: Option<Vec<Spanned<String>>>,
     default: Option<Spanned<String>>,
+    lenient_default: Option<String>,
 }
 
 pub(super) fn compile(
@@ -116,12 +120,22 @@ pub(super) fn compile(
             (Some(values), Some(default)) => words(&values, &default, source)?,
             _ => AttributeKind::Text,
         };
-        attributes.push(AttributeSpec { name: text.into(), description: raw.description, kind });
+        attributes.push(AttributeSpec {
+            name: text.into(),
+            description: raw.description,
+            kind,
+            lenient_default: raw.lenient_default,
+        });
     }
     for (name, description) in SCOPES {
         if !attributes.iter().any(|attribute| &*attribute.name == name) {
             let description = description.to_owned();
-            attributes.push(AttributeSpec { name: name.into(), description, kind: AttributeKind::Text });
+            attributes.push(AttributeSpec {
+                name: name.into(),
+                description,
+                kind: AttributeKind::Text,
+                lenient_default: None,
+            });
         }
     }
     attributes.sort_by(|a, b| a.name.cmp(&b.name));

@@ -48,6 +48,15 @@ impl MaxAge {
         })
     }
 
+    /// ` where purpose is marketing`, or nothing.
+    pub(crate) fn conditions_text(&self) -> String {
+        let texts = self
+            .conditions
+            .iter()
+            .map(|condition| format!(" where {} is {}", condition.attribute, condition.values.join(" or ")));
+        texts.collect()
+    }
+
     pub fn micros(&self) -> i64 {
         i64::from(self.days) * 86_400_000_000
     }

@@ -17,6 +17,10 @@ use crate::error::{Problem, RulesetError};
 pub struct SegmentSpec {
     pub name: Arc<str>,
     pub description: String,
+    /// The law or convention behind it, where there is one.
+    pub law: Option<String>,
+    /// Whom to ask about it, where that is somebody else than the ruleset's owner.
+    pub owner: Option<String>,
     pub mechanisms: Vec<Pattern>,
 }
 
@@ -70,8 +74,14 @@ impl fmt::Display for Pattern {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawSegment {
-    description: String,
+    pub(super) description: String,
+    law: Option<String>,
+    owner: Option<String>,
     mechanisms: Vec<Spanned<String>>,
+    pub(super) blocks: Option<Vec<Spanned<String>>>,
+    pub(super) when: Option<Spanned<String>>,
+    pub(super) unless: Option<Spanned<String>>,
+    pub(super) reason: Option<String>,
 }
 
 pub(super) fn compile(
@@ -90,6 +100,8 @@ pub(super) fn compile(
         segments.push(SegmentSpec {
             name: name.as_ref().as_str().into(),
             description: raw.description,
+            law: raw.law,
+            owner: raw.owner,
             mechanisms,
         });
     }

@@ -36,6 +36,16 @@ fn every_case_comes_to_its_verdicts() {
     assert!(judged > 100 && left_out < judged / 10, "judged {judged}, left out {left_out}");
 }
 
+/// What `abide rules init` writes out is what is reviewed here.
+#[test]
+fn the_program_has_every_case_of_the_default_ruleset() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("default/cases");
+    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let names = files.iter().map(|path| path.file_name().unwrap().to_str().unwrap());
+    assert!(names.eq(abide_rules::sources::BUILT_IN_CASES.iter().map(|(name, _)| *name)));
+}
+
 /// A comment at the top of each says which fact it holds.
 #[test]
 fn every_case_says_what_it_is_about() {
@@ -46,7 +56,8 @@ fn every_case_says_what_it_is_about() {
 }
 
 fn case_files() -> Vec<PathBuf> {
-    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("../../cases")];
+    let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut folders = vec![crate_folder.join("../../cases"), crate_folder.join("default/cases")];
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {

@@ -8,3 +8,4 @@ mod default_ruleset;
 mod laws;
 mod refused;
 mod story;
+mod tables;

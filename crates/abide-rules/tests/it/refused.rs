@@ -122,7 +122,7 @@ fn refusals() -> Vec<(String, &'static str, &'static str)> {
         (
             with("colour = \"red\"\n"),
             RULE,
-            "ruleset.toml:17:1: unknown field `colour`, expected one of `description`, `values`, `default`",
+            "ruleset.toml:17:1: unknown field `colour`, expected one of `description`, `values`, `default`, `lenient_default`",
         ),
         (
             base(),

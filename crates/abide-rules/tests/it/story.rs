@@ -16,6 +16,8 @@ pub(crate) struct Story<'a> {
     normaliser: Normaliser,
     identities: Vec<IdentityState>,
     retractions: Retractions,
+    /// Whether the case says how old a list is.
+    is_dated: bool,
 }
 
 impl<'a> Story<'a> {
@@ -26,6 +28,7 @@ impl<'a> Story<'a> {
             normaliser: Normaliser::new(case.store.phone_region),
             identities: Vec::new(),
             retractions: Retractions::default(),
+            is_dated: !case.sources.is_empty(),
         };
         case.signals.iter().for_each(|signal| story.tell(signal));
         case.retractions.iter().for_each(|retraction| story.retract(retraction));
@@ -63,7 +66,8 @@ impl<'a> Story<'a> {
         });
     }
 
-    /// `None` where the verdict rests on more than the rules: on whether the destination can be read.
+    /// `None` where the verdict rests on more than the rules: on whether the destination can be read,
+    /// or on how old a list is.
     pub(crate) fn verdict(&self, check: &CaseCheck) -> Option<Verdict> {
         let readable = check.subject.iter().filter_map(|identifier| identifier.read(&self.normaliser).ok());
         let subject: Vec<Identifier> = readable.collect();
@@ -71,7 +75,9 @@ impl<'a> Story<'a> {
             return Some(self.ruleset.decide(&Effective::default(), &check.action, &check.context));
         };
         let to = spec.destination.kind;
-        if subject.is_empty() || to.is_some_and(|to| subject.iter().filter(|id| id.kind() == to).count() != 1)
+        if self.is_dated
+            || subject.is_empty()
+            || to.is_some_and(|to| subject.iter().filter(|id| id.kind() == to).count() != 1)
         {
             return None;
         }

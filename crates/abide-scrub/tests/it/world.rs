@@ -77,6 +77,7 @@ impl World {
 
     pub(crate) fn means(&self) -> Means<'_> {
         Means {
+            beside: None,
             snapshot: &self.snapshot,
             keyring: &self.keyring,
             normaliser: &self.normaliser,

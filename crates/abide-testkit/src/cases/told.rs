@@ -7,7 +7,7 @@ use abide_journal::{
     local_directory,
 };
 use abide_model::{
-    BatchId, IdentifierKind, Keyring, Mechanism, Normaliser, Retraction, Secret, Signal, Time,
+    Claimant, IdentifierKind, Keyring, Mechanism, Normaliser, Retraction, Secret, Signal, Time,
 };
 use abide_replica::{Compacted, Replica, ReplicaConfig};
 use abide_rules::{
@@ -16,6 +16,8 @@ use abide_rules::{
 };
 use object_store::path::Path as ObjectPath;
 use tempfile::TempDir;
+
+const DAY_MICROS: i64 = 86_400_000_000;
 
 /// A store that holds what a case states, in a temporary directory beside which nothing else stands.
 #[derive(Debug)]
@@ -111,7 +113,7 @@ impl ToldCase {
     fn records(&self, case: &Case) -> Vec<Record> {
         let signals = case.signals.iter().map(|signal| Record::Signal(self.signal(signal)));
         let retractions = case.retractions.iter().map(|what| Record::Retraction(self.retraction(what)));
-        signals.chain(self.batches(case)).chain(retractions).collect()
+        signals.chain(self.batches(case)).chain(self.deliveries(case)).chain(retractions).collect()
     }
 
     fn signal(&self, told: &CaseSignal) -> Signal {
@@ -130,17 +132,40 @@ impl ToldCase {
         batches.into_values().map(|signals| Record::Batch(self.batch(&signals))).collect()
     }
 
+    /// Lists that came some time ago, and had nobody on them.
+    fn deliveries<'c>(&'c self, case: &'c Case) -> impl Iterator<Item = Record> + 'c {
+        case.sources.iter().enumerate().map(move |(nth, source)| {
+            let heard = self.now.plus_micros(-i64::from(source.age_days) * DAY_MICROS);
+            Record::Batch(BatchRecord {
+                id: format!("delivery-{nth}").parse().expect("it is a name"),
+                claimant: source.claimant.clone(),
+                mechanisms: vec![source.mechanism.clone()],
+                opened_at: heard,
+                committed_at: heard,
+                ..self.batch_of(0)
+            })
+        })
+    }
+
     fn batch(&self, signals: &[&CaseSignal]) -> BatchRecord {
-        let id: BatchId = signals[0].batch.clone();
-        let count = signals.len() as u64;
         let mut mechanisms: Vec<Mechanism> =
             signals.iter().map(|signal| signal.statement.mechanism.clone()).collect();
         mechanisms.sort();
         mechanisms.dedup();
         BatchRecord {
-            id,
+            id: signals[0].batch.clone(),
             claimant: signals[0].statement.claimant.clone(),
             mechanisms,
+            ..self.batch_of(signals.len() as u64)
+        }
+    }
+
+    /// A batch of nobody's, of so many rows, committed now.
+    fn batch_of(&self, count: u64) -> BatchRecord {
+        BatchRecord {
+            id: "case".parse().expect("it is a name"),
+            claimant: Claimant::Person,
+            mechanisms: Vec::new(),
             opened_at: self.now,
             committed_at: self.now,
             file: None,

@@ -1,0 +1,111 @@
+//! The versions that a store keeps, and naming one of them.
+
+use std::{path::Path, sync::Arc};
+
+use abide_journal::ActivationRecord;
+use abide_model::{Origin, Time};
+use abide_replica::{Replica, StoredRuleset, rulesets};
+use abide_rules::Ruleset;
+use anyhow::{Context as _, bail};
+
+use super::folder::Folder;
+use crate::store_flags::{Opened, StoreFlags};
+
+/// What the store keeps, and what is in force.
+#[derive(Debug)]
+pub(crate) struct Versions {
+    pub(crate) all: Vec<StoredRuleset>,
+    pub(crate) activation: Option<(ActivationRecord, Origin)>,
+    /// What is only watched.
+    pub(crate) shadow: Option<ActivationRecord>,
+    /// The number of the next activation.
+    pub(crate) next_activation: u64,
+    /// The ruleset that answers now.
+    pub(crate) active: Arc<Ruleset>,
+}
+
+impl Versions {
+    pub(crate) async fn read(opened: &Opened, now: Time) -> anyhow::Result<Self> {
+        let replica: Replica = opened.replica(now).await?;
+        Ok(Self {
+            all: rulesets::all(&opened.store).await?,
+            activation: replica.activation().cloned(),
+            shadow: replica.shadow().map(|(record, _)| record.clone()),
+            next_activation: replica.next_activation(),
+            active: replica.snapshot().rules.clone(),
+        })
+    }
+
+    /// A version by what people call it: `v8`, `8`, or the first digits of its digest.
+    pub(crate) fn named(&self, name: &str) -> anyhow::Result<&StoredRuleset> {
+        let number: Option<u64> = name.strip_prefix('v').unwrap_or(name).parse().ok();
+        let is_meant = |version: &&StoredRuleset| {
+            let is_prefix = name.len() >= 8 && hex::encode(version.digest()).starts_with(name);
+            Some(version.number) == number || is_prefix
+        };
+        let found: Vec<&StoredRuleset> = self.all.iter().filter(is_meant).collect();
+        match found.as_slice() {
+            [one] => Ok(one),
+            [] => match self.all.last() {
+                Some(last) => bail!("there is no ruleset `{name}`; the newest is v{}", last.number),
+                None => bail!("there is no ruleset `{name}`; the store has none yet (abide rules push)"),
+            },
+            several => {
+                let digests: Vec<String> =
+                    several.iter().map(|version| hex::encode(&version.digest()[..8])).collect();
+                bail!("`{name}` was pushed twice at once: name one by its digest, {}", digests.join(" or "))
+            }
+        }
+    }
+
+    pub(crate) fn of_digest(&self, digest: &[u8; 32]) -> Option<&StoredRuleset> {
+        self.all.iter().find(|version| version.digest() == *digest)
+    }
+
+    /// Whether a version was pushed while the other, or one that descends from it, was in force.
+    pub(crate) fn descends(&self, version: &StoredRuleset, from: &StoredRuleset) -> bool {
+        let parent = |of: &StoredRuleset| of.parent.and_then(|digest| self.of_digest(&digest));
+        // A parent was there before its children, so the line ends.
+        let mut line = std::iter::successors(parent(version), |older| parent(older)).take(self.all.len());
+        line.any(|older| older.digest() == from.digest())
+    }
+
+    /// `v8` where the store keeps that version, else the digest's beginning.
+    pub(crate) fn name_of(&self, digest: &[u8; 32]) -> String {
+        match self.of_digest(digest) {
+            Some(version) => format!("v{}", version.number),
+            None => format!("the built-in {}", hex::encode(&digest[..4])),
+        }
+    }
+
+    pub(crate) fn active_digest(&self) -> [u8; 32] {
+        self.active.version().digest()
+    }
+
+    pub(crate) fn next_number(&self) -> u64 {
+        self.all.iter().map(|version| version.number).max().unwrap_or(0) + 1
+    }
+}
+
+/// A ruleset by its folder, by the name of a stored version, or `built-in`.
+pub(crate) async fn resolve(name: &str, store: &StoreFlags) -> anyhow::Result<Arc<Ruleset>> {
+    if name == "built-in" {
+        return Ok(Arc::new(Ruleset::built_in()?));
+    }
+    if Path::new(name).is_dir() {
+        return Ok(Folder::read(Path::new(name))?.rules);
+    }
+    let opened = store
+        .open()
+        .await
+        .with_context(|| format!("`{name}` is no folder, so it is a version of a store"))?;
+    let versions = Versions {
+        all: rulesets::all(&opened.store).await?,
+        activation: None,
+        shadow: None,
+        next_activation: 1,
+        active: opened.built_in.clone(),
+    };
+    let rules = versions.named(name)?.ruleset();
+    Ok(Arc::new(rules.with_context(|| format!("`{name}` cannot be used by this version of abide"))?))
+}

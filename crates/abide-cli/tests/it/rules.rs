@@ -1,0 +1,207 @@
+//! `abide rules`, from a folder to a verdict: written out, tested, compared, stored, in force, and back again.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::{
+    program::Ran,
+    world::{PERSON, PRIVATE, World},
+};
+
+/// Lets mail of the brand `zeta` pass an unsubscribe.
+const WEAKER: (&str, &str) = (
+    "unless { context.message == Message::\"confirm_opt_in\" };",
+    "unless { context.message == Message::\"confirm_opt_in\" || (context has brand && context.brand == \"zeta\") };",
+);
+
+/// One rule more, which no case speaks against.
+const STRICTER: (&str, &str) = (
+    "// Who is not to be contacted.",
+    "@id(\"no-notices\") @reason(\"no notices to whoever does not want to be tracked\")\n\
+     forbid (principal in Segment::\"do_not_track\", action == Action::\"contact.push\", resource)\n\
+     when { context.purpose == Purpose::\"legal\" };\n// Who is not to be contacted.",
+);
+
+/// A store and a folder with the default ruleset.
+fn world() -> World {
+    let world = World::new();
+    world.must(0, &["rules", "init", "rules"]);
+    world
+}
+
+fn edit(world: &World, file: &str, (old, new): (&str, &str)) {
+    let path = world.path("rules").join(file);
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains(old), "{old:?} is not in {file}");
+    fs::write(path, text.replacen(old, new, 1)).unwrap();
+}
+
+/// Pushes the folder with an edit that its cases do not contradict, and takes the edit back.
+fn push(world: &World, change: (&str, &str), message: &str) {
+    edit(world, "policies/contact.cedar", change);
+    world.must(0, &["rules", "push", "rules", "-m", message, "--by", "ann"]);
+    edit(world, "policies/contact.cedar", (change.1, change.0));
+}
+
+fn json(ran: &Ran) -> Value {
+    serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran:?}"))
+}
+
+fn mail(world: &World, exit: i32, brand: &str) -> Value {
+    let brand = format!("brand={brand}");
+    let ask = ["check", "--json", "--action", "contact.email", "--email", PERSON, "--context", &brand];
+    json(&world.must(exit, &ask))
+}
+
+#[test]
+fn the_default_written_out_passes_in_full_and_is_the_built_in_one() {
+    let world = world();
+    let ran = world.must(0, &["rules", "test", "rules", "--min-coverage", "100", "--json"]);
+    let report = json(&ran);
+    assert_eq!((&report["passed"], &report["coverage"]["percent"]), (&true.into(), &100.into()));
+    assert_eq!(report["mutation"]["unnoticed"], Value::Array(Vec::new()));
+    let same = world.must(0, &["rules", "diff", "rules"]);
+    assert!(same.stdout.contains("they mean the same"), "{same:?}");
+    let used = world.must(3, &["rules", "init", "rules"]);
+    assert!(used.stderr.contains("is not empty; nothing was written"), "{used:?}");
+}
+
+#[test]
+fn what_is_wrong_with_files_is_said_and_nothing_is_stored() {
+    let world = world();
+    edit(&world, "policies/contact.cedar", ("Segment::\"held\"", "Segment::\"hold\""));
+    for command in [&["rules", "test", "rules"][..], &["rules", "push", "rules", "-m", "x"]] {
+        let ran = world.must(3, command);
+        assert!(ran.stderr.contains("policies/contact.cedar:"), "{ran:?}");
+        assert!(ran.stderr.contains("there is no segment `hold`; the nearest is `held`"), "{ran:?}");
+    }
+    edit(&world, "policies/contact.cedar", ("Segment::\"hold\"", "Segment::\"held\""));
+    // A rule changed is a case that fails: exit 1, and the file and check are named.
+    edit(
+        &world,
+        "policies/contact.cedar",
+        ("principal in Segment::\"deceased\"", "principal in Segment::\"held\""),
+    );
+    let ran = world.must(1, &["rules", "push", "rules", "-m", "x"]);
+    assert!(ran.stdout.contains(": wanted Block") && ran.stdout.contains("Nothing was stored"), "{ran:?}");
+    assert_eq!(json(&world.must(0, &["rules", "log", "--json"]))["versions"], Value::Array(Vec::new()));
+    fs::write(world.path("rules/policies/latin.cedar"), b"// caf\xe9").unwrap();
+    assert!(world.must(3, &["rules", "test", "rules"]).stderr.contains("it is not text"));
+}
+
+#[test]
+fn a_stricter_version_is_activated_and_rolled_back_with_a_reason() {
+    let world = world();
+    push(&world, STRICTER, "no notices");
+    mail(&world, 1, "zeta");
+    world.must(0, &["rules", "activate", "v1", "--by", "ann"]);
+    let verdict = mail(&world, 1, "zeta");
+    let active = json(&world.must(0, &["rules", "active", "--json"]));
+    assert_eq!((&active["version"], &active["ruleset"]), (&1.into(), &verdict["ruleset"]));
+
+    // Back to the built-in one, which was kept for that; it is weaker, so somebody has to say why.
+    let refused = world.must(1, &["rules", "rollback"]);
+    assert!(
+        refused.stdout.contains("`contact.push` with purpose=legal")
+            && refused.stdout.contains("--allow-weaker"),
+        "{refused:?}"
+    );
+    world.must(0, &["rules", "rollback", "--if-active", "v1", "--allow-weaker", "notices were ordered"]);
+    // Two who see the same do it once.
+    let late = world.must(3, &["rules", "rollback", "v2", "--if-active", "v1", "--allow-weaker", "late"]);
+    assert!(late.stderr.contains("v1 is not in force, v2 is"), "{late:?}");
+    // Without a name it would now go forward again.
+    assert!(world.must(3, &["rules", "rollback"]).stderr.contains("name the version that you mean"));
+    let log = json(&world.must(0, &["rules", "log", "--json"]));
+    assert_eq!(log["activations"].as_array().unwrap().len(), 2);
+    assert_eq!(log["activations"][1]["reason"], "notices were ordered");
+    mail(&world, 1, "zeta");
+    world.must(0, &["verify"]);
+}
+
+#[test]
+fn a_weaker_version_needs_a_reason_and_then_lets_through() {
+    let world = world();
+    push(&world, WEAKER, "zeta may");
+    let refused = world.must(1, &["rules", "activate", "v1"]);
+    assert!(
+        refused.stdout.contains("brand=zeta") && refused.stdout.contains("Nothing was changed"),
+        "{refused:?}"
+    );
+    mail(&world, 1, "zeta");
+    world.must(0, &["rules", "activate", "v1", "--allow-weaker", "zeta has its own list"]);
+    mail(&world, 0, "zeta");
+    mail(&world, 1, "other");
+}
+
+/// A candidate judges along in what is done anyway, and changes nothing of it.
+#[test]
+fn a_shadow_counts_disagreements_and_answers_nothing() {
+    let world = world();
+    push(&world, WEAKER, "zeta may");
+    world.must(0, &["rules", "activate", "v1", "--shadow"]);
+    mail(&world, 1, "zeta");
+    let scrub = [
+        "scrub",
+        "people.csv",
+        "--action",
+        "contact.email",
+        "--set",
+        "brand=zeta",
+        "-o",
+        "kept.csv",
+        "--json",
+    ];
+    let report = json(&world.must(1, &scrub));
+    assert_eq!(report["totals"][0]["tally"]["blocked"], 1);
+    assert_eq!(report["files"][0]["judged"][0]["beside"]["newly_allowed"]["first"], serde_json::json!([1]));
+    assert_ne!(report["beside"]["sha256"], report["ruleset"]["sha256"]);
+    world.must(0, &["rules", "activate", "v1", "--allow-weaker", "seen enough"]);
+    assert_eq!(json(&world.must(0, &["rules", "active", "--json"]))["shadow"], Value::Null);
+}
+
+#[test]
+fn impact_counts_rows_and_names_nobody() {
+    let world = world();
+    edit(&world, "policies/contact.cedar", WEAKER);
+    let ask = ["rules", "impact", "rules", "people.csv", "--action", "contact.email", "--set", "brand=zeta"];
+    let ran = world.must(1, &ask);
+    assert!(ran.stdout.contains("1 would newly get through"), "{ran:?}");
+    assert!(ran.stdout.contains("`people.csv`: newly get through: row 1"), "{ran:?}");
+    assert!(!ran.stdout.contains(PRIVATE) && !ran.stderr.contains(PRIVATE), "{ran:?}");
+    let alike =
+        ["rules", "impact", "rules", "people.csv", "--action", "contact.email", "--set", "brand=other"];
+    assert!(world.must(0, &alike).stdout.contains("0 would newly get through"));
+}
+
+#[test]
+fn prove_finds_who_gets_through_and_proves_what_is_alike() {
+    let world = world();
+    assert!(world.must(0, &["rules", "prove", "rules"]).stdout.contains("Proven"));
+    edit(&world, "policies/contact.cedar", WEAKER);
+    let found = world.must(1, &["rules", "prove", "rules", "--against", "built-in"]);
+    assert!(found.stdout.contains("`contact.email` with brand=zeta"), "{found:?}");
+    edit(&world, "policies/contact.cedar", ("context.brand == \"zeta\"", "context.brand like \"zeta*\""));
+    // Nobody can count up what a pattern fits, and what was not tried is not proven.
+    let ran = json(&world.must(2, &["rules", "prove", "rules", "--json"]));
+    assert_eq!(
+        (&ran["proven"], ran["gap"].as_str().unwrap().contains("`like`")),
+        (&false.into(), true),
+        "{ran}"
+    );
+}
+
+/// No node answers by another ruleset than the one that the store says.
+#[test]
+fn a_ruleset_that_is_gone_is_an_error_and_no_verdict() {
+    let world = world();
+    push(&world, STRICTER, "no notices");
+    world.must(0, &["rules", "activate", "v1"]);
+    let folder = world.path("store/rulesets");
+    fs::rename(&folder, world.path("aside")).unwrap();
+    let ran = world.must(3, &["check", "--action", "contact.email", "--email", PERSON]);
+    assert!(ran.stdout.is_empty() && ran.stderr.contains("is not in the store"), "{ran:?}");
+    fs::rename(world.path("aside"), folder).unwrap();
+    mail(&world, 1, "zeta");
+}

@@ -1,0 +1,127 @@
+//! Which rules and which branches of their conditions were exercised.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use abide_model::{Action, Context, facts::Effective};
+use cedar_policy::{Policy, PolicyId, PolicySet};
+use serde_json::{Value, json};
+
+use crate::{
+    expression::{leaves, text_of},
+    ruleset::Ruleset,
+};
+
+/// Something that a set of cases can have exercised.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Branch {
+    pub rule: Arc<str>,
+    pub outcome: Outcome,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// The rule applied.
+    Applied,
+    /// A condition held, or did not, where the rule's scope fitted.
+    Condition { text: String, held: bool },
+}
+
+/// Watches decisions. Each branch is a policy of its own that permits where the branch is taken, so that one question
+/// to Cedar answers for all.
+pub struct Coverage<'r> {
+    ruleset: &'r Ruleset,
+    probes: PolicySet,
+    branches: BTreeMap<PolicyId, Branch>,
+    seen: BTreeSet<PolicyId>,
+}
+
+impl<'r> Coverage<'r> {
+    pub fn new(ruleset: &'r Ruleset) -> Self {
+        let mut branches = BTreeMap::new();
+        let mut probes = Vec::new();
+        for rule in ruleset.rules() {
+            let policy =
+                ruleset.cedar.policies.policy(&PolicyId::new(&*rule.id)).expect("every rule is a policy");
+            let json = policy.to_json().expect("what was parsed can be written");
+            for (outcome, probe) in probes_of(&json) {
+                let id = PolicyId::new(format!("{}", branches.len()));
+                let probe = Policy::from_json(Some(id.clone()), probe);
+                probes.push(probe.expect("a part of a policy's conditions is a condition"));
+                branches.insert(id, Branch { rule: rule.id.clone(), outcome });
+            }
+        }
+        let probes = PolicySet::from_policies(probes).expect("they are numbered");
+        Self { ruleset, probes, branches, seen: BTreeSet::new() }
+    }
+
+    /// Notes the branches that one decision takes.
+    pub fn observe(&mut self, effective: &Effective, action: &Action, context: &Context) {
+        let taken = self.ruleset.satisfied(&self.probes, effective, action, context);
+        self.seen.extend(taken);
+    }
+
+    /// How many branches there are.
+    pub fn len(&self) -> usize {
+        self.branches.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.branches.is_empty()
+    }
+
+    /// Those that nothing has taken, by rule.
+    pub fn untaken(&self) -> Vec<&Branch> {
+        let mut untaken: Vec<&Branch> = self
+            .branches
+            .iter()
+            .filter(|(id, _)| !self.seen.contains(id))
+            .map(|(_, branch)| branch)
+            .collect();
+        untaken.sort();
+        untaken
+    }
+}
+
+impl std::fmt::Debug for Coverage<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Coverage").field("branches", &self.len()).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Display for Branch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.outcome {
+            Outcome::Applied => write!(f, "the rule `{}` never applies", self.rule),
+            Outcome::Condition { text, held: true } => {
+                write!(f, "in the rule `{}` never holds: {text}", self.rule)
+            }
+            Outcome::Condition { text, held: false } => {
+                write!(f, "in the rule `{}` always holds: {text}", self.rule)
+            }
+        }
+    }
+}
+
+fn probes_of(policy: &Value) -> Vec<(Outcome, Value)> {
+    let probe = |conditions: Value| {
+        let mut probe = policy.clone();
+        probe["effect"] = "permit".into();
+        probe["conditions"] = conditions;
+        probe
+    };
+    let clauses = &policy["conditions"];
+    let mut probes = vec![(Outcome::Applied, probe(clauses.clone()))];
+    let bodies = clauses.as_array().into_iter().flatten().map(|clause| &clause["body"]);
+    for leaf in bodies.flat_map(leaves) {
+        for (kind, held) in [("when", true), ("unless", false)] {
+            let outcome = Outcome::Condition { text: text_of(leaf), held };
+            if probes.iter().all(|(other, _)| *other != outcome) {
+                probes.push((outcome, probe(json!([{ "kind": kind, "body": leaf }]))));
+            }
+        }
+    }
+    probes
+}

@@ -1,0 +1,220 @@
+//! Laws about sets of facts: what people said, whatever identifiers they have.
+
+use std::collections::BTreeSet;
+
+use abide_model::{
+    Action, Claimant, Context, Direction, Fact, Mechanism, Scope, Verdict, facts::Effective,
+    mechanism::CATALOGUE,
+};
+use abide_rules::{AttributeKind, Basis, Ruleset};
+
+use super::{Finding, seed::Seed};
+
+/// One mechanism of each row of the catalogue.
+pub(super) fn mechanisms() -> Vec<Mechanism> {
+    let member = |path: &str| path.replace('*', "us").parse().expect("the catalogue has it");
+    CATALOGUE.iter().map(|row| member(row.path)).collect()
+}
+
+/// Whether one mechanism, said to everyone, blocks an action in a context. Where it does not, no scope and no spelling
+/// makes it.
+pub(super) fn blocks(rules: &Ruleset, mechanism: &Mechanism, action: &Action, context: &Context) -> bool {
+    let someone = person(std::slice::from_ref(mechanism), false);
+    matches!(rules.decide(&someone, action, context), Verdict::Block { .. })
+}
+
+/// Somebody who said these things, to everyone.
+pub(crate) fn person(outs: &[Mechanism], consented: bool) -> Effective {
+    let fact = |mechanism: &Mechanism, direction| Fact {
+        direction,
+        mechanism: mechanism.clone(),
+        scope: Scope::Everyone,
+        claimant: Claimant::Person,
+    };
+    let consent = "email.list".parse().expect("the catalogue has it");
+    Effective {
+        outs: outs.iter().map(|mechanism| fact(mechanism, Direction::Out)).collect(),
+        consents: consented.then(|| fact(&consent, Direction::In)).into_iter().collect(),
+    }
+}
+
+/// Every context of words, and the one that says nothing.
+pub(crate) fn contexts(rules: &Ruleset) -> Vec<Context> {
+    let mut contexts = vec![Context::default()];
+    for attribute in rules.context_attributes() {
+        let AttributeKind::Words { values, .. } = &attribute.kind else { continue };
+        let with = |context: &Context, value: &str| {
+            let mut context = context.clone();
+            context.set(&attribute.name, value);
+            context
+        };
+        let more: Vec<Context> = contexts
+            .iter()
+            .flat_map(|context| values.iter().map(move |value| with(context, value)))
+            .collect();
+        contexts.extend(more);
+    }
+    contexts
+}
+
+/// Every segment blocks some action, and every action can be blocked.
+pub(super) fn meanings(rules: &Ruleset) -> Vec<Finding> {
+    let contexts = contexts(rules);
+    let (mut blocking, mut blocked) = (BTreeSet::new(), BTreeSet::new());
+    for action in rules.actions() {
+        for mechanism in mechanisms() {
+            let people = [false, true].map(|consented| person(std::slice::from_ref(&mechanism), consented));
+            let segments = rules.segments_of(&people[0].outs);
+            for context in &contexts {
+                if blocked.contains(&action.name) && segments.is_subset(&blocking) {
+                    break;
+                }
+                for someone in &people {
+                    if let Verdict::Block { reasons } = rules.decide(someone, &action.name, context) {
+                        let named: Vec<_> = reasons.into_iter().flat_map(|reason| reason.segments).collect();
+                        // A consent that is missing is nothing that somebody said.
+                        if !named.is_empty() || !someone.consents.is_empty() {
+                            blocked.insert(action.name.clone());
+                        }
+                        blocking.extend(named);
+                    }
+                }
+            }
+        }
+    }
+    let idle = rules.segments().filter(|segment| !blocking.contains(&segment.name));
+    let idle = idle.map(|segment| Finding {
+        law: "segments-block",
+        example: format!("the segment `{}` alone blocks no action in any context", segment.name),
+    });
+    let free = rules.actions().filter(|action| !blocked.contains(&action.name));
+    let free = free.map(|action| Finding {
+        law: "actions-can-be-blocked",
+        example: format!("nothing that anybody can say blocks `{}`", action.name),
+    });
+    idle.chain(free).collect()
+}
+
+/// Without a word of the person, what is opt-out is allowed and what is opt-in is blocked.
+pub(super) fn basis(rules: &Ruleset) -> Vec<Finding> {
+    let unsaid = Context::default();
+    let wrong = rules.actions().filter_map(|action| {
+        let is_allowed = rules.decide(&person(&[], false), &action.name, &unsaid) == Verdict::Allow;
+        let (wanted, got) = match action.basis {
+            Basis::OptOut if !is_allowed => ("opt_out", "blocked"),
+            Basis::OptIn if is_allowed => ("opt_in", "allowed"),
+            _ => return None,
+        };
+        let example =
+            format!("`{}` is of basis {wanted}, and is {got} for somebody who has said nothing", action.name);
+        Some(Finding { law: "basis", example })
+    });
+    wrong.collect()
+}
+
+/// One more opt-out never turns a block into an allow.
+pub(super) fn monotone(rules: &Ruleset, seed: &mut Seed, samples: usize) -> Vec<Finding> {
+    let all = mechanisms();
+    let actions: Vec<&Action> = rules.actions().map(|action| &action.name).collect();
+    let contexts = contexts(rules);
+    for _ in 0..samples {
+        let few: Vec<Mechanism> = (0..seed.below(3)).map(|_| seed.pick(&all).clone()).collect();
+        let (more, consented) = (seed.pick(&all).clone(), seed.coin());
+        let (action, context) = ((*seed.pick(&actions)).clone(), seed.pick(&contexts).clone());
+        let breaks = |few: &[Mechanism], context: &Context| {
+            let blocks = |outs: &[Mechanism]| {
+                matches!(rules.decide(&person(outs, consented), &action, context), Verdict::Block { .. })
+            };
+            blocks(few) && !blocks(&[few, std::slice::from_ref(&more)].concat())
+        };
+        if breaks(&few, &context) {
+            let few = smallest(few, |fewer| breaks(fewer, &context));
+            let context = smallest_context(&context, |context| breaks(&few, context));
+            let example = format!(
+                "{} is blocked from `{action}`{}, and `{more}` besides lets it through",
+                said(&few, consented),
+                circumstances(&context),
+            );
+            return vec![Finding { law: "more-opt-outs-never-allow-more", example }];
+        }
+    }
+    Vec::new()
+}
+
+/// A word that is left out is judged as the strictest one.
+pub(super) fn unsaid(rules: &Ruleset, seed: &mut Seed, samples: usize) -> Vec<Finding> {
+    let all = mechanisms();
+    let actions: Vec<&Action> = rules.actions().map(|action| &action.name).collect();
+    let contexts = contexts(rules);
+    for _ in 0..samples {
+        let outs: Vec<Mechanism> = (0..seed.below(3)).map(|_| seed.pick(&all).clone()).collect();
+        let consented = seed.coin();
+        let (action, context) = ((*seed.pick(&actions)).clone(), seed.pick(&contexts).clone());
+        let breaks = |outs: &[Mechanism], context: &Context| {
+            let allows = |context: &Context| {
+                rules.decide(&person(outs, consented), &action, context) == Verdict::Allow
+            };
+            !allows(context) && allows(&lenient_part(rules, context))
+        };
+        if breaks(&outs, &context) {
+            let outs = smallest(outs, |fewer| breaks(fewer, &context));
+            let context = smallest_context(&context, |context| breaks(&outs, context));
+            let example = format!(
+                "{} is blocked from `{action}`{}, but not where that is left unsaid; make the strictest word the default, \
+                 or say in `lenient_default` why not",
+                said(&outs, consented),
+                circumstances(&context),
+            );
+            return vec![Finding { law: "unsaid-is-strictest", example }];
+        }
+    }
+    Vec::new()
+}
+
+/// What of a context only the caller can know.
+fn lenient_part(rules: &Ruleset, context: &Context) -> Context {
+    let is_lenient = |name: &str| {
+        let mut attributes = rules.context_attributes().iter();
+        attributes.any(|attribute| &*attribute.name == name && attribute.lenient_default.is_some())
+    };
+    context.iter().filter(|(name, _)| is_lenient(name)).collect()
+}
+
+/// Takes away whatever is not needed for `breaks` to hold.
+fn smallest(mut set: Vec<Mechanism>, breaks: impl Fn(&[Mechanism]) -> bool) -> Vec<Mechanism> {
+    let mut at = 0;
+    while at < set.len() {
+        let mut fewer = set.clone();
+        fewer.remove(at);
+        if breaks(&fewer) { set = fewer } else { at += 1 }
+    }
+    set
+}
+
+fn smallest_context(context: &Context, breaks: impl Fn(&Context) -> bool) -> Context {
+    let mut context = context.clone();
+    for (name, _) in context.clone().iter() {
+        let fewer: Context = context.iter().filter(|(other, _)| *other != name).collect();
+        if breaks(&fewer) {
+            context = fewer;
+        }
+    }
+    context
+}
+
+/// `somebody of whom `email.list` is in force, with a consent`.
+pub(crate) fn said(outs: &[Mechanism], consented: bool) -> String {
+    let names: Vec<String> = outs.iter().map(|mechanism| format!("`{mechanism}`")).collect();
+    let consent = if consented { " and a consent" } else { "" };
+    match names.as_slice() {
+        [] if consented => "somebody who has consented".to_owned(),
+        [] => "somebody who has said nothing".to_owned(),
+        _ => format!("somebody with {}{consent}", names.join(" and ")),
+    }
+}
+
+/// ` with purpose=legal`, or nothing.
+pub(crate) fn circumstances(context: &Context) -> String {
+    let pairs: Vec<String> = context.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    if pairs.is_empty() { String::new() } else { format!(" with {}", pairs.join(" ")) }
+}

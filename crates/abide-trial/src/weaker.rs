@@ -1,0 +1,282 @@
+//! Two rulesets side by side: who would newly get through, and who would newly be blocked.
+//!
+//! Verdicts rest on which mechanisms are in force, on a consent, an action and a context. Mechanisms that both rulesets
+//! put into the same segments are alike, texts that no policy names are alike, and where being in one more segment can
+//! only block more, a set of mechanisms that is blocked has a small one in it that is. So few enough cases stand for
+//! everybody, and all of them are tried.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use abide_model::{Action, Context, Mechanism, Verdict, mechanism::CATALOGUE};
+use abide_rules::{AttributeKind, Ruleset, Shape};
+
+use crate::synthetic::facts::{circumstances, person, said};
+
+/// Cases tried at the most before saying that it cannot be settled this way: some seconds.
+const CASES_MAX: usize = 400_000;
+
+/// A person and an act that the two rulesets judge differently.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Example {
+    pub action: Action,
+    pub context: Context,
+    pub mechanisms: Vec<Mechanism>,
+    pub consented: bool,
+    /// In words.
+    pub sentence: String,
+}
+
+/// What trying all cases came to. Of each action the smallest examples.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Comparison {
+    pub newly_allowed: Vec<Example>,
+    pub newly_blocked: Vec<Example>,
+    /// Why some people may not have been thought of; none where everybody was.
+    pub gap: Option<String>,
+    pub cases: usize,
+}
+
+impl Comparison {
+    /// Whether it is certain that nobody whom the old ruleset blocks gets through.
+    pub fn is_no_weaker(&self) -> bool {
+        self.newly_allowed.is_empty() && self.gap.is_none()
+    }
+}
+
+/// Tries everybody who can make a difference.
+pub fn compare(old: &Ruleset, new: &Ruleset) -> Comparison {
+    let shapes = [old.shape(), new.shape()];
+    let mut comparison = Comparison { gap: gap(old, new, &shapes), ..Comparison::default() };
+    let contexts = contexts(old, new, &shapes);
+    let actions: Vec<&Action> =
+        old.actions().map(|spec| &spec.name).filter(|name| new.action(name).is_some()).collect();
+    let kinds = kinds(old, new);
+    let sizes = if shapes.iter().all(|shape| shape.is_monotone) {
+        shapes.iter().map(|shape| shape.depth).max().unwrap_or(0)
+    } else {
+        kinds.len()
+    };
+    let Some(sets) = sets(&kinds, sizes, CASES_MAX / (2 * contexts.len() * actions.len()).max(1)) else {
+        comparison.gap = Some(format!(
+            "sets of up to {sizes} of {} mechanisms in {} contexts are too many to try",
+            kinds.len(),
+            contexts.len()
+        ));
+        return comparison;
+    };
+    let touched = Touched::of(old, new);
+    let (moved, unmoved): (Vec<_>, Vec<_>) = sets.into_iter().partition(|set| {
+        let outs = person(set, false).outs;
+        old.segments_of(&outs) != new.segments_of(&outs)
+    });
+    for action in actions {
+        let mut differing = Differing::default();
+        let unmoved = if touched.has(action) { unmoved.as_slice() } else { &[] };
+        let mut tried: Vec<&Vec<Mechanism>> = unmoved.iter().chain(&moved).collect();
+        tried.sort_by_key(|set| set.len());
+        for set in tried {
+            for consented in [false, true] {
+                let someone = person(set, consented);
+                for context in &contexts {
+                    comparison.cases += 1;
+                    let is_allowed = |rules: &Ruleset| {
+                        rules.decide(&someone, action, &known_part(rules, context)) == Verdict::Allow
+                    };
+                    match (is_allowed(old), is_allowed(new)) {
+                        (false, true) => differing.allowed.note(action, context, set, consented),
+                        (true, false) => differing.blocked.note(action, context, set, consented),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        comparison.newly_allowed.extend(differing.allowed.examples("gets through"));
+        comparison.newly_blocked.extend(differing.blocked.examples("is blocked"));
+        comparison.newly_allowed.extend(looser_sources(old, new, action, &contexts));
+    }
+    comparison
+}
+
+/// The actions of which some rule differs. Of the others, who is in the same segments is judged alike.
+enum Touched {
+    All,
+    Some(BTreeSet<String>),
+}
+
+impl Touched {
+    fn of(old: &Ruleset, new: &Ruleset) -> Self {
+        let changes = old.difference(new);
+        if changes.iter().any(|change| !["segment", "source", "rule"].contains(&change.what)) {
+            return Self::All;
+        }
+        let rules = changes.iter().filter(|change| change.what == "rule");
+        let actions = rules
+            .flat_map(|rule| [old, new].into_iter().flat_map(|ruleset| ruleset.actions_of_rule(&rule.name)));
+        Self::Some(actions.collect())
+    }
+
+    fn has(&self, action: &Action) -> bool {
+        match self {
+            Self::All => true,
+            Self::Some(actions) => actions.contains(action.as_str()),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Differing {
+    allowed: Smallest,
+    blocked: Smallest,
+}
+
+/// The smallest sets that differ, each in the first context in which it does.
+#[derive(Default)]
+struct Smallest(Vec<(Action, Context, Vec<Mechanism>, bool)>);
+
+impl Smallest {
+    fn note(&mut self, action: &Action, context: &Context, set: &[Mechanism], consented: bool) {
+        let is_within = |(_, _, smaller, _): &(Action, Context, Vec<Mechanism>, bool)| {
+            smaller.iter().all(|mechanism| set.contains(mechanism))
+        };
+        if !self.0.iter().any(is_within) {
+            self.0.push((action.clone(), context.clone(), set.to_vec(), consented));
+        }
+    }
+
+    fn examples(self, what: &str) -> impl Iterator<Item = Example> + use<'_> {
+        let what = what.to_owned();
+        self.0.into_iter().map(move |(action, context, mechanisms, consented)| {
+            let who = said(&mechanisms, consented);
+            let sentence = format!("{who} newly {what}: `{action}`{}", circumstances(&context));
+            Example { action, context, mechanisms, consented, sentence }
+        })
+    }
+}
+
+/// What stands in the way of trying everybody.
+fn gap(old: &Ruleset, new: &Ruleset, shapes: &[Shape]) -> Option<String> {
+    if let Some(operator) = shapes.iter().find_map(|shape| shape.opaque.as_ref()) {
+        return Some(format!("a policy uses `{operator}`, whose outcomes cannot be counted up"));
+    }
+    let moved = old
+        .actions()
+        .find(|spec| new.action(&spec.name).is_some_and(|other| other.destination != spec.destination))?;
+    Some(format!("`{}` goes elsewhere or runs on other channels, so other statements count", moved.name))
+}
+
+/// One mechanism of each kind that the two rulesets tell apart.
+fn kinds(old: &Ruleset, new: &Ruleset) -> Vec<Mechanism> {
+    let named =
+        [old, new].into_iter().flat_map(|rules| rules.segments().flat_map(|segment| &segment.mechanisms));
+    let named = named.filter_map(|pattern| pattern.to_string().parse::<Mechanism>().ok());
+    let rows =
+        CATALOGUE.iter().map(|row| row.path.replace('*', "other").parse().expect("the catalogue has it"));
+    let mut kinds = BTreeMap::new();
+    for mechanism in rows.chain(named) {
+        let outs = person(std::slice::from_ref(&mechanism), false).outs;
+        let segments = [old.segments_of(&outs), new.segments_of(&outs)];
+        if segments.iter().any(|segments| !segments.is_empty()) {
+            kinds.entry(segments).or_insert(mechanism);
+        }
+    }
+    kinds.into_values().collect()
+}
+
+/// All sets of at most `size`, the small ones first; none where there are more than `max`.
+fn sets(kinds: &[Mechanism], size: usize, max: usize) -> Option<Vec<Vec<Mechanism>>> {
+    let mut all = vec![Vec::new()];
+    let mut last: Vec<(usize, Vec<Mechanism>)> = vec![(0, Vec::new())];
+    for _ in 0..size.min(kinds.len()) {
+        let mut next = Vec::new();
+        for (from, set) in &last {
+            for at in *from..kinds.len() {
+                next.push((at + 1, [set.as_slice(), &kinds[at..=at]].concat()));
+                if all.len() + next.len() > max {
+                    return None;
+                }
+            }
+        }
+        all.extend(next.iter().map(|(_, set)| set.clone()));
+        last = next;
+    }
+    Some(all)
+}
+
+/// Every context that either ruleset tells from others.
+fn contexts(old: &Ruleset, new: &Ruleset, shapes: &[Shape]) -> Vec<Context> {
+    let mut values: BTreeMap<String, BTreeSet<Option<String>>> = BTreeMap::new();
+    for attribute in old.context_attributes().iter().chain(new.context_attributes()) {
+        if let AttributeKind::Words { values: words, .. } = &attribute.kind {
+            let all = values.entry(attribute.name.to_string()).or_default();
+            all.insert(None);
+            all.extend(words.iter().map(|word| Some(word.to_string())));
+        }
+    }
+    // A word that is the default is what is judged when none is said.
+    for attribute in old.context_attributes() {
+        let same = new
+            .context_attributes()
+            .iter()
+            .any(|other| other.kind == attribute.kind && other.name == attribute.name);
+        if let (Some(default), Some(all)) = (attribute.default(), values.get_mut(&*attribute.name))
+            && same
+        {
+            all.remove(&Some(default.to_owned()));
+        }
+    }
+    for (name, texts) in shapes.iter().flat_map(|shape| &shape.texts) {
+        let all = values.entry(name.clone()).or_default();
+        all.extend([None, Some("some-other".to_owned()), Some(format!("some-other-{name}"))]);
+        all.extend(texts.iter().cloned().map(Some));
+    }
+    let mut contexts = vec![Context::default()];
+    for (name, values) in values {
+        let with = |context: &Context, value: &Option<String>| {
+            let mut context = context.clone();
+            value.iter().for_each(|value| context.set(&name, value));
+            context
+        };
+        contexts = contexts
+            .iter()
+            .flat_map(|context| values.iter().map(move |value| with(context, value)))
+            .collect();
+    }
+    contexts
+}
+
+/// What a ruleset understands of a context. A word that is new is judged by the other as unsaid: strictly.
+fn known_part(rules: &Ruleset, context: &Context) -> Context {
+    let is_known = |pair: &(&str, &str)| rules.check_context(&[*pair].into_iter().collect()).is_ok();
+    context.iter().filter(is_known).collect()
+}
+
+/// A source that may be older than before, where an answer rests on it.
+fn looser_sources(old: &Ruleset, new: &Ruleset, action: &Action, contexts: &[Context]) -> Option<Example> {
+    let days = |rules: &Ruleset, mechanism: &Mechanism, context: &Context| {
+        let context = known_part(rules, context);
+        let limits =
+            rules.max_ages(action).filter(|limit| limit.covers(mechanism) && limit.applies(&context));
+        limits.map(|limit| limit.days).min().unwrap_or(u32::MAX)
+    };
+    for row in CATALOGUE {
+        let mechanism: Mechanism = row.path.replace('*', "other").parse().expect("the catalogue has it");
+        for context in contexts {
+            let (before, after) = (days(old, &mechanism, context), days(new, &mechanism, context));
+            if after > before {
+                let limit = if after == u32::MAX { "any age".to_owned() } else { format!("{after} days") };
+                let sentence = format!(
+                    "`{action}`{} may newly rest on a list of `{mechanism}` of {limit}, {before} days before",
+                    circumstances(context)
+                );
+                return Some(Example {
+                    action: action.clone(),
+                    context: context.clone(),
+                    mechanisms: vec![mechanism],
+                    consented: false,
+                    sentence,
+                });
+            }
+        }
+    }
+    None
+}

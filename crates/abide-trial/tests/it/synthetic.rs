@@ -1,0 +1,94 @@
+//! Each law that a ruleset can break is found broken where it is, with an example that a person can follow.
+
+use std::sync::Arc;
+
+use abide_rules::{Ruleset, RulesetSources};
+use abide_trial::{Finding, synthetic};
+
+use crate::ruleset::default_with;
+
+const SMALL: &str = r#"name = "small"
+[segments.unwanted]
+description = "Wants no mail."
+mechanisms = ["web.*", "ads.*", "email.*", "sms.*", "phone.*", "push.*", "post.*", "profile.*", "privacy.*", "law.*", "hold.*", "list.*"]
+blocks = ["send"]
+[actions.send]
+channels = ["email"]
+to = "email"
+basis = "opt_out"
+description = "Sending."
+law = "None."
+"#;
+
+fn small(toml: &str) -> Arc<Ruleset> {
+    Arc::new(Ruleset::from_sources(&RulesetSources { toml: toml.to_owned(), policies: Vec::new() }).unwrap())
+}
+
+#[track_caller]
+fn breaks(rules: &Arc<Ruleset>, law: &str, words: &[&str]) {
+    let findings = synthetic(rules, 7);
+    let found = findings.iter().find(|finding| finding.law == law);
+    let Some(Finding { example, .. }) = found else { panic!("{law} holds: {findings:?}") };
+    assert!(words.iter().all(|word| example.contains(word)), "{example}");
+}
+
+#[test]
+fn a_table_without_policies_keeps_every_law() {
+    assert_eq!(synthetic(&small(SMALL), 7), []);
+}
+
+#[test]
+fn equal_seeds_find_equal_things() {
+    let rules = default_with(
+        "when { context.purpose == Purpose::\"marketing\" };\n\n// A registry",
+        "when { context.purpose == Purpose::\"marketing\" }\nunless { principal in Segment::\"do_not_track\" };\n\n// A registry",
+    );
+    assert_eq!(synthetic(&rules, 3), synthetic(&rules, 3));
+}
+
+#[test]
+fn a_segment_that_blocks_nothing_is_found() {
+    let idle = SMALL.replace(
+        "[actions.send]",
+        "[segments.idle]\ndescription = \"x\"\nmechanisms = [\"sms.stop\"]\n[actions.send]",
+    );
+    breaks(&small(&idle), "segments-block", &["`idle`"]);
+}
+
+#[test]
+fn an_action_that_nothing_blocks_is_found() {
+    let free = format!(
+        "{SMALL}[actions.other]\nchannels = [\"sms\"]\nto = \"phone\"\nbasis = \"opt_out\"\ndescription = \"\"\nlaw = \"\"\n"
+    );
+    breaks(&small(&free), "actions-can-be-blocked", &["`other`"]);
+}
+
+#[test]
+fn a_default_that_is_lenient_is_found() {
+    let rules = default_with("default = \"marketing\"", "default = \"legal\"");
+    breaks(&rules, "unsaid-is-strictest", &["purpose=marketing"]);
+}
+
+#[test]
+fn an_opt_out_that_lifts_another_is_found_small() {
+    let lifting = SMALL
+        .replace("blocks = [\"send\"]", "blocks = [\"send\"]\nunless = 'principal in Segment::\"angry\"'")
+        .replace(
+            "[actions.send]",
+            "[segments.angry]\ndescription = \"x\"\nmechanisms = [\"email.complaint\"]\n[actions.send]",
+        );
+    breaks(
+        &small(&lifting),
+        "more-opt-outs-never-allow-more",
+        &["somebody with `", "`email.complaint` besides"],
+    );
+}
+
+#[test]
+fn a_basis_that_the_policies_do_not_keep_is_found() {
+    let mut sources = RulesetSources { toml: SMALL.to_owned(), policies: Vec::new() };
+    let policy = "@id(\"all\") @reason(\"all\") forbid (principal, action, resource);";
+    sources.policies.push(("all.cedar".to_owned(), policy.to_owned()));
+    let rules = Arc::new(Ruleset::from_sources(&sources).unwrap());
+    breaks(&rules, "basis", &["`send`", "blocked"]);
+}
