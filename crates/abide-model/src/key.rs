@@ -181,7 +181,8 @@ impl Keyring {
         };
         let mut aliases = Vec::new();
         if !identifier.is_hashed() {
-            aliases.extend(identifier.texts_but_canonical().map(|text| typed(Digest::of(Form::Sha256, text))));
+            aliases
+                .extend(identifier.texts_but_canonical().map(|text| typed(Digest::of(Form::Sha256, text))));
             for form in self.derived.iter() {
                 aliases.extend(identifier.digests(form).map(typed));
             }

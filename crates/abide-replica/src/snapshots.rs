@@ -100,8 +100,9 @@ impl Replica {
         unique: u64,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Compacted, ReplicaError> {
-        // Not published first: what is too much for memory is to be merged once, not twice.
-        self.catch_up(now).await?;
+        // Not published first: what is too much for memory is to be merged once, not twice. Boxed, so that
+        // the futures of callers stay small.
+        Box::pin(self.catch_up(now)).await?;
         // By listing: the one after the one held here may be deleted already.
         let newest = newest(&self.store).await?;
         let (number, positions) =
@@ -128,7 +129,8 @@ impl Replica {
         // Whether or not it becomes the store's newest, it is a correct list up to its positions.
         self.publish(now)?;
         let stem = format!("snapshots/parts/{}-{unique:016x}", now.as_micros());
-        let (index, states) = upload_both(&self.store, &index_path, &state_path, &stem).await?;
+        let parts = upload_both(&self.store, &index_path, &state_path, &stem);
+        let (index, states) = Box::pin(parts).await?;
         let mut manifest = Manifest {
             number: number + 1,
             written_at: now,
