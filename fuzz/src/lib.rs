@@ -68,7 +68,7 @@ static HOOK: Once = Once::new();
 fn hook() {
     let libfuzzers = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
-        if !abide_formats::panics_are_contained() {
+        if !abide_model::contained::panics_are_contained() {
             libfuzzers(info);
         }
     }));

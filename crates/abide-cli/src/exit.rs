@@ -65,7 +65,7 @@ pub(crate) fn after_usage(usage: &clap::Error) -> Exit {
 
 /// Says where a bug showed, and not what the panic says: that may quote data.
 pub(crate) fn report_bug(panic: &PanicHookInfo<'_>) {
-    if !is_unread_output(panic.payload()) && !abide_formats::panics_are_contained() {
+    if !is_unread_output(panic.payload()) && !abide_model::contained::panics_are_contained() {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         eprintln!("abide: this is a bug, at {place}; please report it");
     }

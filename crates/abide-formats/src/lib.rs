@@ -26,7 +26,6 @@ mod whole_file;
 mod writer;
 
 pub use batch::{Batch, Cell, RowFault};
-pub use contained::panics_are_contained;
 pub use error::FormatError;
 pub use format::{Compression, Detected, Format, HEAD_BYTES, detect, peek};
 pub use layout::Layout;

@@ -5,7 +5,8 @@
 //!
 //! In reading order: a text becomes an [`identifier`], an identifier becomes [`key`]s; a
 //! [`mechanism`] with its [`scope`] and [`claimant`] makes a [`signal`]; signals merge into
-//! [`state`], of which some [`facts`] are in force; an [`action`] on a person gets a [`verdict`].
+//! [`state`], of which some [`facts`] are in force; an [`action`] on a person gets a [`verdict`]. Beside them,
+//! [`contained`] is how all that reads foreign bytes calls a reader that may panic.
 
 pub mod time;
 
@@ -24,6 +25,8 @@ pub mod state;
 pub mod action;
 pub mod tally;
 pub mod verdict;
+
+pub mod contained;
 
 pub use action::{Action, Context, Destination};
 pub use claimant::Claimant;

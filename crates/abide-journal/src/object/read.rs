@@ -3,6 +3,7 @@
 //! Most records have no proof, no evidence, no domain and no payload, and reading a column of a million nulls costs as
 //! much as reading a million values.
 
+use abide_model::contained::{GivenUp, contained};
 use arrow_array::{ArrayRef, RecordBatch, new_null_array};
 use arrow_schema::ArrowError;
 use bytes::Bytes;
@@ -26,6 +27,8 @@ pub(super) struct RowBatches {
     reader: ParquetRecordBatchReader,
     /// For each column of the schema whether it is read.
     is_read: Vec<bool>,
+    /// The reader panicked, and is not asked again.
+    is_given_up: bool,
 }
 
 impl RowBatches {
@@ -43,9 +46,10 @@ impl RowBatches {
         let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, metadata)
             .with_projection(mask)
             .with_batch_size(ROWS_PER_BATCH)
-            .with_offset(skipped_rows)
-            .build()?;
-        Ok(Self { reader, is_read })
+            .with_offset(skipped_rows);
+        // A seal says who wrote an object, not that its writer was sound.
+        let reader = contained(|| reader.build()).unwrap_or_else(|panic| Err(external(panic)))?;
+        Ok(Self { reader, is_read, is_given_up: false })
     }
 
     fn whole(&self, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
@@ -64,8 +68,19 @@ impl Iterator for RowBatches {
     type Item = Result<RecordBatch, ArrowError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        Some(self.reader.next()?.and_then(|batch| self.whole(&batch)))
+        if self.is_given_up {
+            return None;
+        }
+        let next = contained(|| self.reader.next()).unwrap_or_else(|panic| {
+            self.is_given_up = true;
+            Some(Err(external(panic).into()))
+        })?;
+        Some(next.and_then(|batch| self.whole(&batch)))
     }
+}
+
+fn external(panic: GivenUp) -> ParquetError {
+    ParquetError::External(Box::new(panic))
 }
 
 /// Whether the file says that a column holds nothing but nulls.
