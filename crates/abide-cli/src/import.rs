@@ -181,11 +181,13 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     if let Some(unreadable) = unreadable {
         unreadable.end()?;
     }
-    let outcome = outcome?;
     if let Some(writer) = &writer {
-        let heads = [replica.heads(), vec![writer.head().clone()]].concat();
+        // After an error, what was written all the same is not to be lost unseen.
+        let read = if outcome.is_ok() { replica.heads() } else { Vec::new() };
+        let heads = [read, vec![writer.head().clone()]].concat();
         remember(&args.store, &store, &heads, clock::now()).await;
     }
+    let outcome = outcome?;
     let micros = clock::now().micros_since(now);
     let taking = Duration::from_micros(u64::try_from(micros).unwrap_or(0));
     if args.json {

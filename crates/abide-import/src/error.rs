@@ -1,11 +1,11 @@
-//! Why a list is not taken in. Whatever it is, nothing of the list counts.
+//! Why a list is not taken in: then nothing of the list counts, but for [`ImportError::Taken`].
 
 use std::io;
 
 use abide_formats::FormatError;
 use abide_index::IndexError;
 use abide_journal::{ErrorKind, JournalError};
-use abide_model::Mechanism;
+use abide_model::{BatchId, Mechanism};
 use abide_replica::ReplicaError;
 use abide_signals::{Ambiguous, Unimportable, UnknownWords, UnsettledOrder, columns::NoSuchColumn};
 
@@ -84,6 +84,10 @@ pub enum ImportError {
     Withdrawal { withdrawn: u64, source: JournalError },
     #[error(transparent)]
     Replica(#[from] ReplicaError),
+    #[error(
+        "the list was taken in as batch `{batch}` and counts, but it is not in force on this machine yet; once the cause is mended, run `abide compact`"
+    )]
+    Taken { batch: BatchId, source: ReplicaError },
     #[error("a statement of the list contradicts itself")]
     Statement(#[from] abide_model::signal::InvalidStatement),
     #[error("a worker stopped before its work was done; this is a bug of abide, please report it")]
@@ -113,7 +117,7 @@ impl ImportError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Journal(error) | Self::Withdrawal { source: error, .. } => error.kind(),
-            Self::Replica(error) => error.kind(),
+            Self::Replica(error) | Self::Taken { source: error, .. } => error.kind(),
             Self::List(_) => ErrorKind::Damaged,
             Self::Spool(_) | Self::Read { .. } => ErrorKind::Unavailable,
             Self::Changed { .. } => ErrorKind::Conflict,

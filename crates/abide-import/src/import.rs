@@ -4,7 +4,7 @@ use std::{sync::Arc, thread::JoinHandle};
 
 use abide_journal::{BatchRecord, BatchWriter, JournalError, Writer};
 use abide_model::{BatchId, Direction, Time, Token};
-use abide_replica::{Compacted, Replica};
+use abide_replica::{Compacted, Replica, ReplicaError};
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -70,7 +70,8 @@ pub fn batch_id(now: Time, random: u32) -> BatchId {
 /// `clock` is the wall clock.
 ///
 /// The replica is refreshed first and again at the end, so that what was taken is in force on this
-/// machine when this returns. On an error nothing of the list counts, whatever was written.
+/// machine when this returns. On an error nothing of the list counts, whatever was written, unless the error is
+/// [`ImportError::Taken`].
 pub async fn import(
     mut reader: ListReader,
     replica: &mut Replica,
@@ -172,13 +173,12 @@ impl Import {
             let reader = &self.reader;
             let mut published_rows =
                 |rows| progress(Progress { rows, bytes: 0, ..reader.progress(Step::Publishing, 0, 0) });
-            if let Compacted::Written(manifest) =
-                replica.compact(clock(), self.config.unique, &mut published_rows).await?
-            {
+            let compacted = replica.compact(clock(), self.config.unique, &mut published_rows).await;
+            if let Compacted::Written(manifest) = compacted.map_err(|source| self.taken(source))? {
                 published = Some(manifest.number);
             }
         } else {
-            replica.refresh(clock()).await?;
+            replica.refresh(clock()).await.map_err(|source| self.taken(source))?;
         }
         Ok(self.outcome(tally, Some(appended.token), published))
     }
@@ -190,6 +190,10 @@ impl Import {
             }
             source => ImportError::Journal(source),
         }
+    }
+
+    fn taken(&self, source: ReplicaError) -> ImportError {
+        ImportError::Taken { batch: self.config.batch.clone(), source }
     }
 
     fn explained(&self, error: ImportError) -> ImportError {

@@ -13,6 +13,10 @@ pub enum IndexError {
         "index format {found} is newer than {supported}, the newest that this version reads; update abide"
     )]
     NewerFormat { found: u32, supported: u32 },
+    #[error(
+        "index format {found} is of a version of abide from before its first release and is read no more; make a new store"
+    )]
+    OlderFormat { found: u32 },
     #[error("index file is cut short: {found} of {expected} bytes; fetch or build it again")]
     Truncated { expected: u64, found: u64 },
     /// `block` counts within the section, from 0.

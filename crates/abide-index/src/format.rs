@@ -14,7 +14,7 @@ use crate::line::{Entry, Line};
 const _: () = assert!(cfg!(target_endian = "little"), "index files are little-endian");
 
 /// The format that this version writes, and the newest that it reads.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 pub(crate) const MAGIC: [u8; 8] = *b"abideidx";
 
@@ -154,6 +154,9 @@ impl Head {
             let found = u32::from_le_bytes(version.try_into().expect("four bytes were taken"));
             if found > FORMAT_VERSION {
                 return Err(IndexError::NewerFormat { found, supported: FORMAT_VERSION });
+            }
+            if (1..FORMAT_VERSION).contains(&found) {
+                return Err(IndexError::OlderFormat { found });
             }
         }
         let Some(bytes) = start.get(..HEAD_BYTES) else {

@@ -129,6 +129,10 @@ pub enum JournalError {
     )]
     NewerFormat { object: ObjectName, found: u64, supported: u64 },
     #[error(
+        "`{object}` has format {found}, which is of a version of abide from before its first release and is read no more; make a new store"
+    )]
+    OlderFormat { object: ObjectName, found: u64 },
+    #[error(
         "`{object}` holds {what} that this version of abide does not know, at position {position}; upgrade abide"
     )]
     Unknown { object: ObjectName, position: Position, what: String },
@@ -168,6 +172,7 @@ impl JournalError {
             Self::Store(error) => error.kind(),
             Self::Damaged(_) => ErrorKind::Damaged,
             Self::NewerFormat { .. }
+            | Self::OlderFormat { .. }
             | Self::Unknown { .. }
             | Self::TooLarge { .. }
             | Self::Nothing

@@ -35,7 +35,7 @@ use crate::{
 pub const OBJECT_BYTES_MAX: usize = 32 << 20;
 
 /// The version of objects that is written, and the greatest that is read.
-pub(crate) const FORMAT: u64 = 1;
+pub(crate) const FORMAT: u64 = 2;
 
 /// An object's name: its origin and where its records stand.
 ///
@@ -126,7 +126,10 @@ impl JournalObject {
         let contradictory = |_| damage(DamageKind::Contradictory);
         let parquet = ParquetMetaDataReader::new().parse_and_finish(&bytes).map_err(contradictory)?;
         let found = number(&parquet, "abide.format").ok_or_else(|| damage(DamageKind::Contradictory))?;
-        if found != FORMAT {
+        if found < FORMAT {
+            return Err(JournalError::OlderFormat { object: name, found });
+        }
+        if found > FORMAT {
             return Err(JournalError::NewerFormat { object: name, found, supported: FORMAT });
         }
         let facts = Facts::read(&parquet).ok_or_else(|| damage(DamageKind::Contradictory))?;

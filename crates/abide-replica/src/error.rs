@@ -87,7 +87,7 @@ fn delta_kind(error: &DeltaError) -> ErrorKind {
 fn index_kind(error: &IndexError) -> ErrorKind {
     match error {
         IndexError::Io { source } => io_kind(source),
-        IndexError::NewerFormat { .. } => ErrorKind::Invalid,
+        IndexError::NewerFormat { .. } | IndexError::OlderFormat { .. } => ErrorKind::Invalid,
         IndexError::NotAnIndex | IndexError::Truncated { .. } | IndexError::Damaged { .. } => {
             ErrorKind::Damaged
         }

@@ -21,12 +21,17 @@ pub struct Memory {
 }
 
 impl Memory {
-    pub const FILE_NAME: &str = "heads.json";
-
+    /// A file for each place: a copy of a store has its id, and goes on differently.
     pub fn open(dir: &Path, store: &Store) -> Self {
-        let path = dir.join(Self::FILE_NAME);
+        let place = blake3::hash(store.location().as_bytes());
+        let path = dir.join(format!("heads-{}.json", &place.to_hex()[..16]));
         let seen = read(&path, store).unwrap_or_else(|| Heartbeat::new(nobody(), Time::MIN));
         Self { path, store: store.clone(), seen }
+    }
+
+    /// Whether a file of the cache folder is one of these.
+    pub fn is_file(name: &str) -> bool {
+        name.starts_with("heads-")
     }
 
     pub fn path(&self) -> &Path {

@@ -75,7 +75,7 @@ fn copies(dir: &Path, newest: Option<&Manifest>, now: Time) -> Vec<Finding> {
     for entry in entries.flatten() {
         let path = entry.path();
         let Ok(metadata) = entry.metadata() else { continue };
-        if path.file_name().is_some_and(|name| name == Memory::FILE_NAME) {
+        if path.file_name().and_then(|name| name.to_str()).is_some_and(Memory::is_file) {
             continue;
         }
         let is_current = newest.is_some_and(|newest| {

@@ -26,7 +26,7 @@ fn it_is_missed() {
     }
     let ran = world.must(1, &["verify"]);
     assert!(ran.stdout.contains("DAMAGED") && ran.stdout.contains(SAYS), "{ran:?}");
-    assert!(ran.stdout.contains("heads.json"), "what to do after a restore on purpose: {ran:?}");
+    assert!(ran.stdout.contains("heads-"), "what to do after a restore on purpose: {ran:?}");
 
     // Another machine has not, but who verifies there reads what the first one left in the store.
     fs::remove_dir_all(world.path("cache")).unwrap();

@@ -76,13 +76,14 @@ fn other_files_are_refused_at_opening() {
         bytes
     };
     let newer = FORMAT_VERSION + 1;
-    let cases: [(Vec<u8>, &str); 7] = [
+    let cases: [(Vec<u8>, &str); 8] = [
         (b"key,name\n1,Ann".to_vec(), "NotAnIndex"),
         (b"PAR1".to_vec(), "NotAnIndex"),
         (with(0, b"A"), "NotAnIndex"),
-        (with(8, &newer.to_le_bytes()), "NewerFormat { found: 2, supported: 1 }"),
+        (with(8, &newer.to_le_bytes()), "NewerFormat { found: 3, supported: 2 }"),
         // A newer head may be shorter, longer, sealed otherwise.
-        (with(8, &newer.to_le_bytes())[..12].to_vec(), "NewerFormat { found: 2, supported: 1 }"),
+        (with(8, &newer.to_le_bytes())[..12].to_vec(), "NewerFormat { found: 3, supported: 2 }"),
+        (with(8, &[1]), "OlderFormat { found: 1 }"),
         (with(8, &[0]), "Damaged { section: Head, block: 0 }"),
         ([&bytes[..], b"\n"].concat(), "Damaged { section: Head, block: 0 }"),
     ];
