@@ -54,6 +54,12 @@ impl OwnBatch {
         Some(if self.objects.is_empty() { OwnPart::End(batch) } else { OwnPart::Signals(batch) })
     }
 
+    /// Whether none of its objects can come by any more, after an object with that head.
+    pub(crate) fn is_passed(&self, head: &Head) -> bool {
+        let last = self.objects.back();
+        last.is_none_or(|(_, last)| last.origin == head.origin && last.position <= head.position)
+    }
+
     /// Its signals, if they still go with that base.
     pub(crate) fn into_delta(self, base: Option<&Arc<List>>) -> Option<Delta> {
         let goes_with = match (&self.gathered.base, base) {
@@ -76,5 +82,27 @@ impl Replica {
         let firsts = appended.objects.iter().map(|object| object.first);
         let objects = firsts.zip(appended.heads.iter().cloned()).collect();
         self.own = Some(OwnBatch { gathered, objects });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use abide_journal::Link;
+
+    use super::*;
+
+    #[test]
+    fn a_batch_is_passed_with_its_last_object() {
+        let head =
+            |origin: &str, position| Head { origin: origin.parse().unwrap(), position, link: Link([7; 16]) };
+        let scratch = tempfile::tempdir().unwrap();
+        let delta = Delta::new(None, scratch.path(), 1 << 16);
+        let gathered = Gathered { batch: "import".parse().unwrap(), base: None, delta };
+        let objects = [(1, head("writer", 10)), (11, head("writer", 20))].into();
+        let own = OwnBatch { gathered, objects };
+        assert!(!own.is_passed(&head("writer", 19)));
+        assert!(!own.is_passed(&head("another", 30)));
+        assert!(own.is_passed(&head("writer", 20)));
+        assert!(own.is_passed(&head("writer", 30)));
     }
 }

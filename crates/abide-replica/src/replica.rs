@@ -290,7 +290,13 @@ impl Replica {
     fn records_to_read(&mut self, followed: &Followed) -> Records {
         let last = followed.object.last();
         match self.own.as_mut().and_then(|own| own.part(followed)) {
-            None => followed.records(),
+            None => {
+                // Somebody else's roll-up, say: what was gathered would be held in vain.
+                if self.own.as_ref().is_some_and(|own| own.is_passed(&followed.object.head())) {
+                    self.own = None;
+                }
+                followed.records()
+            }
             Some(OwnPart::Signals(batch)) => {
                 self.open_batches.hold_elsewhere(&batch);
                 followed.object.records_after(last)

@@ -154,6 +154,41 @@ mod tests {
         ]
     }
 
+    /// Records of one key in little memory, and at last one of another.
+    fn parts_of(
+        records: usize,
+        other: Option<[u8; 16]>,
+        memory_max_bytes: usize,
+    ) -> (tempfile::TempDir, Parts) {
+        let scratch = tempfile::tempdir().unwrap();
+        let mut sorter = Sorter::new(scratch.path(), memory_max_bytes);
+        for key in std::iter::repeat_n([9; 16], records).chain(other) {
+            sorter.push(Key(key), b"a record").unwrap();
+        }
+        sorter.end_spilling().unwrap();
+        let parts = Parts::new(sorter.collected, sorter.spilled, scratch.path(), memory_max_bytes, 0);
+        (scratch, parts)
+    }
+
+    #[test]
+    fn one_key_that_comes_often_is_not_split() {
+        let (_scratch, parts) = parts_of(100_000, None, 1 << 16);
+        assert!(matches!(parts.load(9, &mut parts::Scratch::default()).unwrap(), parts::Part::Alike { .. }));
+    }
+
+    /// However deep a part is split, what is written at once does not become less and less.
+    #[test]
+    fn splitting_leaves_memory() {
+        let mut other = [9; 16];
+        other[15] = 8;
+        let (_scratch, parts) = parts_of(100_000, Some(other), 1 << 16);
+        let mut sorter = parts.split(9).unwrap();
+        sorter.end_spilling().unwrap();
+        let segments = &sorter.spilled.unwrap().segments[9];
+        // 28 bytes each, and a quarter of memory is full at once.
+        assert!(segments.len() <= 100_001 * 28 / (1 << 14), "{}", segments.len());
+    }
+
     proptest! {
         // Each spill is a thread and each split a file.
         #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]

@@ -1,6 +1,7 @@
 //! Arrow IPC, with a footer or as a stream.
 
 mod claims;
+mod compact;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -9,9 +10,9 @@ use std::sync::Arc;
 
 use arrow_array::{BooleanArray, RecordBatch};
 use arrow_ipc::reader::{FileReader, StreamReader, read_footer_length};
-use arrow_ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
+use arrow_ipc::writer::{DictionaryHandling, FileWriter, IpcWriteOptions, StreamWriter};
 use arrow_ipc::{CompressionType, root_as_footer, root_as_message};
-use arrow_schema::{ArrowError, SchemaRef};
+use arrow_schema::{ArrowError, Field, FieldRef, Schema, SchemaRef};
 use arrow_select::filter::filter_record_batch;
 
 use super::text_column;
@@ -19,6 +20,7 @@ use crate::contained::contained;
 use crate::layout::Layout;
 use crate::reader::Options;
 use crate::{Format, FormatError};
+use compact::{Written, compact};
 
 pub(crate) struct Reader {
     name: String,
@@ -177,7 +179,12 @@ pub(crate) fn select(
     RecordBatch::try_new(Arc::clone(schema), columns).map_err(failed)
 }
 
-pub(crate) enum Writer<W: Write> {
+pub(crate) struct Writer<W: Write> {
+    sink: Sink<W>,
+    written: Written,
+}
+
+enum Sink<W: Write> {
     File(Box<FileWriter<W>>),
     Stream(Box<StreamWriter<W>>),
 }
@@ -192,35 +199,51 @@ impl<W: Write> Writer<W> {
     ) -> Result<Self, FormatError> {
         let options =
             IpcWriteOptions::default().try_with_compression(compression).map_err(|s| failed(stream, s))?;
-        if stream {
+        let options = options.with_dictionary_handling(DictionaryHandling::Delta);
+        let schema = without_order(schema);
+        let sink = if stream {
             let writer =
-                StreamWriter::try_new_with_options(sink, schema, options).map_err(|s| failed(stream, s))?;
-            return Ok(Self::Stream(Box::new(writer)));
-        }
-        let mut writer =
-            FileWriter::try_new_with_options(sink, schema, options).map_err(|s| failed(stream, s))?;
-        for (key, value) in metadata {
-            writer.write_metadata(key, value);
-        }
-        Ok(Self::File(Box::new(writer)))
+                StreamWriter::try_new_with_options(sink, &schema, options).map_err(|s| failed(stream, s))?;
+            Sink::Stream(Box::new(writer))
+        } else {
+            let mut writer =
+                FileWriter::try_new_with_options(sink, &schema, options).map_err(|s| failed(stream, s))?;
+            for (key, value) in metadata {
+                writer.write_metadata(key, value);
+            }
+            Sink::File(Box::new(writer))
+        };
+        Ok(Self { sink, written: Written::default() })
     }
 
     pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), FormatError> {
         if batch.num_rows() == 0 {
             return Ok(());
         }
-        match self {
-            Self::File(writer) => writer.write(batch).map_err(|source| failed(false, source)),
-            Self::Stream(writer) => writer.write(batch).map_err(|source| failed(true, source)),
+        let stream = matches!(self.sink, Sink::Stream(_));
+        let batch = compact(batch, &mut self.written).map_err(|source| failed(stream, source))?;
+        match &mut self.sink {
+            Sink::File(writer) => writer.write(&batch).map_err(|source| failed(stream, source)),
+            Sink::Stream(writer) => writer.write(&batch).map_err(|source| failed(stream, source)),
         }
     }
 
     pub(crate) fn finish(self) -> Result<W, FormatError> {
-        match self {
-            Self::File(writer) => writer.into_inner().map_err(|source| failed(false, source)),
-            Self::Stream(writer) => writer.into_inner().map_err(|source| failed(true, source)),
+        match self.sink {
+            Sink::File(writer) => writer.into_inner().map_err(|source| failed(false, source)),
+            Sink::Stream(writer) => writer.into_inner().map_err(|source| failed(true, source)),
         }
     }
+}
+
+/// The entries of a dictionary are written in the order in which rows use them, which means nothing.
+fn without_order(schema: &Schema) -> Schema {
+    let field = |field: &FieldRef| match field.dict_is_ordered() {
+        Some(true) => Arc::new(Field::clone(field).with_dict_is_ordered(false)),
+        _ => Arc::clone(field),
+    };
+    let fields: Vec<FieldRef> = schema.fields().iter().map(field).collect();
+    Schema::new_with_metadata(fields, schema.metadata().clone())
 }
 
 fn failed(stream: bool, source: ArrowError) -> FormatError {

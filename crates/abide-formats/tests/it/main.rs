@@ -5,6 +5,7 @@
 mod columnar;
 mod detection;
 mod errors;
+mod ipc;
 mod laws;
 mod parquet;
 mod text;

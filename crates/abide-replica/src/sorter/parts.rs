@@ -37,6 +37,9 @@ pub(super) struct Parts {
 const SHARE_OF_PART: usize = 8;
 /// Smaller ones are sorted in any case.
 const PART_BYTES_MIN: usize = 1 << 10;
+/// The parts of a part are collected in no less memory than this, unless there was less from the start: what fills
+/// sooner is written, and a thread started for it, with every few records.
+const MEMORY_MIN_BYTES: usize = 1 << 20;
 /// Less than this is sorted before other threads have begun.
 const BYTES_ALONE_MAX: usize = 1 << 20;
 
@@ -65,11 +68,11 @@ impl Parts {
         let spilled: usize = self.segments[number].iter().map(|segment| segment.len).sum();
         let bytes = spilled + self.collected[number].len();
         if bytes > (self.memory_max_bytes / SHARE_OF_PART).max(PART_BYTES_MIN) {
-            return if self.depth + 1 < size_of::<Key>() {
-                self.split(number).map(|sorted| Part::Split(Box::new(sorted)))
-            } else {
-                // All of the key is the same.
+            // After its last byte all of a key is the same.
+            return if self.depth + 1 == size_of::<Key>() || self.is_alike(number)? {
                 Ok(Part::Alike { left: self.pieces(number).rev().collect(), records: Records::default() })
+            } else {
+                Ok(Part::Split(Box::new(self.split(number)?.finish()?)))
             };
         }
         scratch.unsorted.clear();
@@ -79,9 +82,28 @@ impl Parts {
         Ok(Part::Sorted(Records::sorted(scratch)))
     }
 
+    /// Whether all records are of one key. Stops at the first that is of another, so it reads much only where there is
+    /// nothing to split.
+    fn is_alike(&self, number: usize) -> io::Result<bool> {
+        let mut first = None;
+        for piece in self.pieces(number) {
+            let mut bytes = Vec::new();
+            self.read(piece, &mut bytes)?;
+            let mut records = Records::unsorted(bytes);
+            while records.advance() {
+                let (key, _) = records.current();
+                if *first.get_or_insert(key) != key {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
     /// By the next byte.
-    fn split(&self, number: usize) -> io::Result<Sorted> {
-        let mut sorter = Sorter::below(&self.scratch_dir, self.memory_max_bytes / 4, self.depth + 1);
+    pub(super) fn split(&self, number: usize) -> io::Result<Sorter> {
+        let memory_max_bytes = (self.memory_max_bytes / 4).max(self.memory_max_bytes.min(MEMORY_MIN_BYTES));
+        let mut sorter = Sorter::below(&self.scratch_dir, memory_max_bytes, self.depth + 1);
         for piece in self.pieces(number) {
             let mut bytes = Vec::new();
             self.read(piece, &mut bytes)?;
@@ -91,7 +113,7 @@ impl Parts {
                 sorter.push(key, bytes)?;
             }
         }
-        sorter.finish()
+        Ok(sorter)
     }
 
     fn pieces(&self, number: usize) -> impl DoubleEndedIterator<Item = Piece> + use<> {
