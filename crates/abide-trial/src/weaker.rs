@@ -7,10 +7,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use abide_model::{Action, Context, Mechanism, Verdict, mechanism::CATALOGUE};
+use abide_model::{Action, Context, Mechanism, Verdict};
 use abide_rules::{AttributeKind, Ruleset, Shape};
 
-use crate::synthetic::facts::{circumstances, person, said};
+use crate::synthetic::facts::{circumstances, mechanisms, person, said};
 
 /// Cases tried at the most before saying that it cannot be settled this way: some seconds.
 const CASES_MAX: usize = 400_000;
@@ -166,13 +166,8 @@ fn gap(old: &Ruleset, new: &Ruleset, shapes: &[Shape]) -> Option<String> {
 
 /// One mechanism of each kind that the two rulesets tell apart.
 fn kinds(old: &Ruleset, new: &Ruleset) -> Vec<Mechanism> {
-    let named =
-        [old, new].into_iter().flat_map(|rules| rules.segments().flat_map(|segment| &segment.mechanisms));
-    let named = named.filter_map(|pattern| pattern.to_string().parse::<Mechanism>().ok());
-    let rows =
-        CATALOGUE.iter().map(|row| row.path.replace('*', "other").parse().expect("the catalogue has it"));
     let mut kinds = BTreeMap::new();
-    for mechanism in rows.chain(named) {
+    for mechanism in mechanisms(&[old, new]) {
         let outs = person(std::slice::from_ref(&mechanism), false).outs;
         let segments = [old.segments_of(&outs), new.segments_of(&outs)];
         if segments.iter().any(|segments| !segments.is_empty()) {
@@ -258,8 +253,7 @@ fn looser_sources(old: &Ruleset, new: &Ruleset, action: &Action, contexts: &[Con
             rules.max_ages(action).filter(|limit| limit.covers(mechanism) && limit.applies(&context));
         limits.map(|limit| limit.days).min().unwrap_or(u32::MAX)
     };
-    for row in CATALOGUE {
-        let mechanism: Mechanism = row.path.replace('*', "other").parse().expect("the catalogue has it");
+    for mechanism in mechanisms(&[old, new]) {
         for context in contexts {
             let (before, after) = (days(old, &mechanism, context), days(new, &mechanism, context));
             if after > before {
