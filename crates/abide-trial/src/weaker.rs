@@ -33,6 +33,9 @@ pub struct Comparison {
     pub newly_blocked: Vec<Example>,
     /// Why some people may not have been thought of; none where everybody was.
     pub gap: Option<String>,
+    /// What only the old ruleset judges, and only the new one: of these nothing is compared.
+    pub gone: Vec<Action>,
+    pub added: Vec<Action>,
     pub cases: usize,
 }
 
@@ -47,9 +50,15 @@ impl Comparison {
 pub fn compare(old: &Ruleset, new: &Ruleset) -> Comparison {
     let shapes = [old.shape(), new.shape()];
     let mut comparison = Comparison { gap: gap(old, new, &shapes), ..Comparison::default() };
-    let contexts = contexts(old, new, &shapes);
+    comparison.gone = only_in(old, new);
+    comparison.added = only_in(new, old);
     let actions: Vec<&Action> =
         old.actions().map(|spec| &spec.name).filter(|name| new.action(name).is_some()).collect();
+    if actions.is_empty() {
+        comparison.gap = Some("the two have no action in common, so there is nothing to compare".to_owned());
+        return comparison;
+    }
+    let contexts = contexts(old, new, &shapes);
     let kinds = kinds(old, new);
     let sizes = if shapes.iter().all(|shape| shape.is_monotone) {
         shapes.iter().map(|shape| shape.depth).max().unwrap_or(0)
@@ -95,6 +104,10 @@ pub fn compare(old: &Ruleset, new: &Ruleset) -> Comparison {
         comparison.newly_allowed.extend(looser_sources(old, new, action, &contexts));
     }
     comparison
+}
+
+fn only_in(one: &Ruleset, other: &Ruleset) -> Vec<Action> {
+    one.actions().map(|spec| &spec.name).filter(|name| other.action(name).is_none()).cloned().collect()
 }
 
 /// The actions of which some rule differs. Of the others, who is in the same segments is judged alike.

@@ -1,5 +1,6 @@
 //! A weakening is found wherever it is, and what only looks different is not one.
 
+use abide_model::Action;
 use abide_rules::{Mutant, Ruleset, RulesetSources};
 use abide_trial::compare;
 
@@ -159,4 +160,40 @@ fn a_named_list_that_may_be_older_is_found() {
     assert!(compare(&with(31), &with(31)).is_no_weaker());
     // What is named is one thing, what nobody names another.
     assert!(!compare(&default(), &with(31)).is_no_weaker());
+}
+
+/// White space in a text is part of it.
+#[test]
+fn a_literal_with_another_space_is_a_change() {
+    let with = |brand: &str| {
+        default_with(
+            "unless { context.message == Message::\"confirm_opt_in\" };",
+            &format!("unless {{ context has brand && context.brand == \"{brand}\" }};"),
+        )
+    };
+    let (one, two) = (with("a \\\" b"), with("a \\\"  b"));
+    assert_eq!(one.difference(&two).len(), 2, "{:?}", one.difference(&two));
+    assert!(one.difference(&with("a \\\" b")).is_empty());
+}
+
+/// Rulesets that judge nothing alike prove nothing of one another.
+#[test]
+fn rulesets_without_an_action_in_common_are_not_proven() {
+    let small = |action: &str| {
+        let toml = format!(
+            "name = \"small\"\n[segments.unwanted]\ndescription = \"Wants none.\"\nmechanisms = [\"web.*\", \"ads.*\", \"email.*\", \
+             \"sms.*\", \"phone.*\", \"push.*\", \"post.*\", \"profile.*\", \"privacy.*\", \"law.*\", \"hold.*\", \"list.*\"]\n\
+             blocks = [\"{action}\"]\n[actions.{action}]\nchannels = [\"email\"]\nto = \"email\"\nbasis = \"opt_out\"\n\
+             description = \"Sending.\"\nlaw = \"None.\"\n"
+        );
+        Ruleset::from_sources(&RulesetSources { toml, policies: Vec::new() }).unwrap()
+    };
+    let comparison = compare(&small("send"), &small("post"));
+    assert!(!comparison.is_no_weaker());
+    let names = |actions: &[Action]| actions.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(
+        (names(&comparison.gone), names(&comparison.added)),
+        (vec!["send".into()], vec!["post".into()])
+    );
+    assert!(compare(&small("send"), &small("send")).is_no_weaker());
 }
