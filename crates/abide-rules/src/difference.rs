@@ -126,7 +126,23 @@ fn bare_text(policy: &cedar_policy::Policy) -> String {
     json["annotations"] = Value::Object(serde_json::Map::new());
     let bare = cedar_policy::Policy::from_json(None, json).expect("annotations are optional");
     let text = bare.to_cedar().expect("no template, so it can be written");
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    on_one_line(&text)
+}
+
+/// Without the layout. What stands in quotes is no layout.
+fn on_one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    for letter in text.trim().chars() {
+        if is_quoted || !letter.is_whitespace() {
+            line.push(letter);
+        } else if !line.ends_with(' ') {
+            line.push(' ');
+        }
+        is_quoted ^= letter == '"' && !is_escaped;
+        is_escaped = letter == '\\' && !is_escaped;
+    }
+    line
 }
 
 fn channel_names(channels: abide_model::Channels) -> String {

@@ -23,24 +23,35 @@ pub struct Shape {
 impl Ruleset {
     pub fn shape(&self) -> Shape {
         let mut shape = Shape { is_monotone: true, ..Shape::default() };
+        let mut permits = 0;
         for policy in self.cedar.policies.policies() {
             let json = policy.to_json().expect("what was parsed can be written");
-            self.look_at(&json, &mut shape);
+            let depth = self.look_at(&json, &mut shape);
+            if json["effect"] == "forbid" {
+                shape.depth = shape.depth.max(depth);
+            } else {
+                permits += depth;
+            }
         }
+        // One forbid is enough to block. Of the permits none may be left.
+        shape.depth = shape.depth.max(permits);
         shape
     }
 
-    fn look_at(&self, policy: &Value, shape: &mut Shape) {
+    /// Notes what a policy asks for, and counts the segments that it can take for it to block: a forbid by holding in
+    /// all its clauses, a permit by failing in one.
+    fn look_at(&self, policy: &Value, shape: &mut Shape) -> usize {
         let forbids = policy["effect"] == "forbid";
-        let mut depth = usize::from(policy["principal"]["op"] != "All");
-        shape.is_monotone &= forbids || depth == 0;
+        let head = usize::from(policy["principal"]["op"] != "All");
+        shape.is_monotone &= forbids || head == 0;
+        let mut depths = vec![head];
         for clause in policy["conditions"].as_array().into_iter().flatten() {
-            let holds_for = clause["kind"] == "when";
-            depth += depth_of(&clause["body"]);
-            shape.is_monotone &= is_monotone(&clause["body"], forbids == holds_for);
+            let blocks_by_holding = forbids == (clause["kind"] == "when");
+            depths.push(depth_of(&clause["body"], blocks_by_holding));
+            shape.is_monotone &= is_monotone(&clause["body"], blocks_by_holding);
             self.note_texts(&clause["body"], shape);
         }
-        shape.depth = shape.depth.max(depth);
+        if forbids { depths.iter().sum() } else { depths.into_iter().max().unwrap_or(0) }
     }
 
     /// Collects the attributes of free text that a condition reads, and all texts that they may be compared with.
@@ -79,11 +90,12 @@ fn walk<'v>(expression: &'v Value, visit: &mut impl FnMut(&'v Value)) {
     }
 }
 
+/// Whoever asks for a segment names it, in whatever kind of expression.
 fn asks_for_segments(expression: &Value) -> bool {
     let mut asks = false;
     // `principal.consented` is a fact of its own and tried both ways.
     walk(expression, &mut |node| {
-        asks |= node.get("in").is_some_and(|node| node["left"]["Var"] == "principal");
+        asks |= node.get("__entity").is_some_and(|entity| entity["type"] == "Segment");
     });
     asks
 }
@@ -102,14 +114,16 @@ fn is_monotone(expression: &Value, upward: bool) -> bool {
     }
 }
 
-/// How many segments it can take for a condition to hold.
-fn depth_of(expression: &Value) -> usize {
-    let both = |operands: &Value| [depth_of(&operands["left"]), depth_of(&operands["right"])];
-    if let Some(operands) = expression.get("&&") {
-        return both(operands).iter().sum();
+/// How many segments it can take for a condition to hold, or, if not `wanted`, to fail.
+fn depth_of(expression: &Value, wanted: bool) -> usize {
+    for (operator, needs_both) in [("&&", wanted), ("||", !wanted)] {
+        if let Some(operands) = expression.get(operator) {
+            let [left, right] = ["left", "right"].map(|side| depth_of(&operands[side], wanted));
+            return if needs_both { left + right } else { left.max(right) };
+        }
     }
-    if let Some(operands) = expression.get("||") {
-        return both(operands).into_iter().max().unwrap_or(0);
+    match expression.get("!") {
+        Some(negated) => depth_of(&negated["arg"], !wanted),
+        None => usize::from(asks_for_segments(expression)),
     }
-    usize::from(asks_for_segments(expression))
 }

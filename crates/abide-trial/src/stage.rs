@@ -104,11 +104,19 @@ impl Stage {
     }
 }
 
-/// The first statement of a case that names nobody, so that it cannot be told: `signal 2`.
+/// The first entry of a case that names nobody, so that it cannot be told: `signal 2`.
 pub fn unreadable(case: &Case) -> Option<String> {
     let normaliser = Normaliser::new(case.store.phone_region);
-    let nth = case.signals.iter().position(|told| told.identifier.read(&normaliser).is_err())?;
-    Some(format!("signal {}", nth + 1))
+    let signal = case.signals.iter().position(|told| told.identifier.read(&normaliser).is_err());
+    let is_nowhere = |told: &CaseRetraction| match told {
+        CaseRetraction::Window { domain: Some(domain), .. } => {
+            normaliser.raw(IdentifierKind::EmailDomain, domain).is_err()
+        }
+        _ => false,
+    };
+    let retraction = case.retractions.iter().position(is_nowhere);
+    let signal = signal.map(|nth| format!("signal {}", nth + 1));
+    signal.or_else(|| retraction.map(|nth| format!("retract {}", nth + 1)))
 }
 
 fn source(mechanism: &Mechanism, claimant: &Claimant) -> (Mechanism, Claimant) {

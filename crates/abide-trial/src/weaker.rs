@@ -7,10 +7,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use abide_model::{Action, Context, Mechanism, Verdict, mechanism::CATALOGUE};
+use abide_model::{Action, Context, Mechanism, Verdict};
 use abide_rules::{AttributeKind, Ruleset, Shape};
 
-use crate::synthetic::facts::{circumstances, person, said};
+use crate::synthetic::facts::{circumstances, mechanisms, person, said};
 
 /// Cases tried at the most before saying that it cannot be settled this way: some seconds.
 const CASES_MAX: usize = 400_000;
@@ -33,6 +33,9 @@ pub struct Comparison {
     pub newly_blocked: Vec<Example>,
     /// Why some people may not have been thought of; none where everybody was.
     pub gap: Option<String>,
+    /// What only the old ruleset judges, and only the new one: of these nothing is compared.
+    pub gone: Vec<Action>,
+    pub added: Vec<Action>,
     pub cases: usize,
 }
 
@@ -47,9 +50,15 @@ impl Comparison {
 pub fn compare(old: &Ruleset, new: &Ruleset) -> Comparison {
     let shapes = [old.shape(), new.shape()];
     let mut comparison = Comparison { gap: gap(old, new, &shapes), ..Comparison::default() };
-    let contexts = contexts(old, new, &shapes);
+    comparison.gone = only_in(old, new);
+    comparison.added = only_in(new, old);
     let actions: Vec<&Action> =
         old.actions().map(|spec| &spec.name).filter(|name| new.action(name).is_some()).collect();
+    if actions.is_empty() {
+        comparison.gap = Some("the two have no action in common, so there is nothing to compare".to_owned());
+        return comparison;
+    }
+    let contexts = contexts(old, new, &shapes);
     let kinds = kinds(old, new);
     let sizes = if shapes.iter().all(|shape| shape.is_monotone) {
         shapes.iter().map(|shape| shape.depth).max().unwrap_or(0)
@@ -95,6 +104,10 @@ pub fn compare(old: &Ruleset, new: &Ruleset) -> Comparison {
         comparison.newly_allowed.extend(looser_sources(old, new, action, &contexts));
     }
     comparison
+}
+
+fn only_in(one: &Ruleset, other: &Ruleset) -> Vec<Action> {
+    one.actions().map(|spec| &spec.name).filter(|name| other.action(name).is_none()).cloned().collect()
 }
 
 /// The actions of which some rule differs. Of the others, who is in the same segments is judged alike.
@@ -166,13 +179,8 @@ fn gap(old: &Ruleset, new: &Ruleset, shapes: &[Shape]) -> Option<String> {
 
 /// One mechanism of each kind that the two rulesets tell apart.
 fn kinds(old: &Ruleset, new: &Ruleset) -> Vec<Mechanism> {
-    let named =
-        [old, new].into_iter().flat_map(|rules| rules.segments().flat_map(|segment| &segment.mechanisms));
-    let named = named.filter_map(|pattern| pattern.to_string().parse::<Mechanism>().ok());
-    let rows =
-        CATALOGUE.iter().map(|row| row.path.replace('*', "other").parse().expect("the catalogue has it"));
     let mut kinds = BTreeMap::new();
-    for mechanism in rows.chain(named) {
+    for mechanism in mechanisms(&[old, new]) {
         let outs = person(std::slice::from_ref(&mechanism), false).outs;
         let segments = [old.segments_of(&outs), new.segments_of(&outs)];
         if segments.iter().any(|segments| !segments.is_empty()) {
@@ -258,8 +266,7 @@ fn looser_sources(old: &Ruleset, new: &Ruleset, action: &Action, contexts: &[Con
             rules.max_ages(action).filter(|limit| limit.covers(mechanism) && limit.applies(&context));
         limits.map(|limit| limit.days).min().unwrap_or(u32::MAX)
     };
-    for row in CATALOGUE {
-        let mechanism: Mechanism = row.path.replace('*', "other").parse().expect("the catalogue has it");
+    for mechanism in mechanisms(&[old, new]) {
         for context in contexts {
             let (before, after) = (days(old, &mechanism, context), days(new, &mechanism, context));
             if after > before {

@@ -10,10 +10,26 @@ use abide_rules::{AttributeKind, Basis, Ruleset};
 
 use super::{Finding, seed::Seed};
 
-/// One mechanism of each row of the catalogue.
-pub(super) fn mechanisms() -> Vec<Mechanism> {
-    let member = |path: &str| path.replace('*', "us").parse().expect("the catalogue has it");
-    CATALOGUE.iter().map(|row| member(row.path)).collect()
+/// Of each row of the catalogue a mechanism that nobody names, and all those that one of the rulesets names itself. What a
+/// ruleset says of a mechanism, it says of one of these.
+pub(crate) fn mechanisms(rulesets: &[&Ruleset]) -> Vec<Mechanism> {
+    let named: BTreeSet<String> = rulesets.iter().flat_map(|rules| patterns(rules)).collect();
+    let others = std::iter::once("other".to_owned()).chain((2..).map(|nth| format!("other{nth}")));
+    let unnamed = |path: &str| {
+        let mut members = others.clone().map(|member| path.replace('*', &member));
+        members.find(|member| !path.contains('*') || !named.contains(member)).expect("names do not run out")
+    };
+    let rows: Vec<String> = CATALOGUE.iter().map(|row| unnamed(row.path)).collect();
+    let exact = named.into_iter().filter(|pattern| !pattern.ends_with('*') && !rows.contains(pattern));
+    let all = rows.iter().cloned().chain(exact.collect::<Vec<_>>());
+    all.map(|path| path.parse().expect("the catalogue has it")).collect()
+}
+
+/// What a ruleset says of mechanisms: where they belong, and how old a list of them may be.
+fn patterns(rules: &Ruleset) -> impl Iterator<Item = String> {
+    let segments = rules.segments().flat_map(|segment| &segment.mechanisms);
+    let limits = rules.actions().flat_map(|spec| rules.max_ages(&spec.name));
+    segments.chain(limits.flat_map(|limit| &limit.mechanisms)).map(ToString::to_string)
 }
 
 /// Whether one mechanism, said to everyone, blocks an action in a context. Where it does not, no scope and no spelling
@@ -62,7 +78,7 @@ pub(super) fn meanings(rules: &Ruleset) -> Vec<Finding> {
     let contexts = contexts(rules);
     let (mut blocking, mut blocked) = (BTreeSet::new(), BTreeSet::new());
     for action in rules.actions() {
-        for mechanism in mechanisms() {
+        for mechanism in mechanisms(&[rules]) {
             let people = [false, true].map(|consented| person(std::slice::from_ref(&mechanism), consented));
             let segments = rules.segments_of(&people[0].outs);
             for context in &contexts {
@@ -114,7 +130,7 @@ pub(super) fn basis(rules: &Ruleset) -> Vec<Finding> {
 
 /// One more opt-out never turns a block into an allow.
 pub(super) fn monotone(rules: &Ruleset, seed: &mut Seed, samples: usize) -> Vec<Finding> {
-    let all = mechanisms();
+    let all = mechanisms(&[rules]);
     let actions: Vec<&Action> = rules.actions().map(|action| &action.name).collect();
     let contexts = contexts(rules);
     for _ in 0..samples {
@@ -143,7 +159,7 @@ pub(super) fn monotone(rules: &Ruleset, seed: &mut Seed, samples: usize) -> Vec<
 
 /// A word that is left out is judged as the strictest one.
 pub(super) fn unsaid(rules: &Ruleset, seed: &mut Seed, samples: usize) -> Vec<Finding> {
-    let all = mechanisms();
+    let all = mechanisms(&[rules]);
     let actions: Vec<&Action> = rules.actions().map(|action| &action.name).collect();
     let contexts = contexts(rules);
     for _ in 0..samples {

@@ -38,7 +38,7 @@ pub(super) fn scopes(rules: &Arc<Ruleset>) -> Vec<Finding> {
     let here: Context =
         [("brand", "acme"), ("list", "weekly"), ("sender", "+12025550199")].into_iter().collect();
     let mut findings = Vec::new();
-    for mechanism in mechanisms() {
+    for mechanism in mechanisms(&[rules]) {
         for spec in rules.actions().filter(|spec| blocks(rules, &mechanism, &spec.name, &here)) {
             let ask = |scope: &str, context: &Context| blocked(rules, &mechanism, scope, &spec.name, context);
             let wider = SCOPES.iter().find(|(wide, narrow)| ask(narrow, &here) && !ask(wide, &here));
@@ -66,7 +66,9 @@ pub(super) fn scopes(rules: &Arc<Ruleset>) -> Vec<Finding> {
 /// What was said of one address never blocks another destination.
 pub(super) fn addresses(rules: &Arc<Ruleset>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for mechanism in mechanisms().into_iter().filter(|mechanism| mechanism.spec().reach == Reach::Address) {
+    for mechanism in
+        mechanisms(&[rules]).into_iter().filter(|mechanism| mechanism.spec().reach == Reach::Address)
+    {
         for spec in rules.actions() {
             let Some(to) = spec.destination.kind else { continue };
             let (stated, other) = match to {

@@ -42,7 +42,7 @@ const PHONES: [&str; 5] =
 
 pub(super) fn spellings(rules: &Arc<Ruleset>, seed: &mut Seed) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for mechanism in mechanisms() {
+    for mechanism in mechanisms(&[rules]) {
         let context = Context::default();
         for spec in rules.actions().filter(|spec| blocks(rules, &mechanism, &spec.name, &context)) {
             let family = family(spec.destination.kind, seed);

@@ -1,5 +1,6 @@
 //! A weakening is found wherever it is, and what only looks different is not one.
 
+use abide_model::Action;
 use abide_rules::{Mutant, Ruleset, RulesetSources};
 use abide_trial::compare;
 
@@ -82,4 +83,117 @@ fn a_source_that_may_be_older_is_found() {
     let comparison = compare(&default(), &weaker);
     let sentence = &comparison.newly_allowed[0].sentence;
     assert!(sentence.contains("90 days") && sentence.contains("31 days"), "{sentence}");
+}
+
+/// However a policy asks for a segment.
+#[test]
+fn a_lifting_segment_is_seen_in_every_expression() {
+    for lifts in [
+        "principal is Person in Segment::\"do_not_track\"",
+        "(if context.purpose == Purpose::\"marketing\" then principal else principal) in Segment::\"do_not_track\"",
+    ] {
+        let odd = default_with(
+            "when { context.purpose == Purpose::\"marketing\" };\n\n// A registry",
+            &format!(
+                "when {{ context.purpose == Purpose::\"marketing\" }}\nunless {{ {lifts} }};\n\n// A registry"
+            ),
+        );
+        assert!(!odd.shape().is_monotone, "{lifts}");
+        assert!(!compare(&default(), &odd).is_no_weaker(), "{lifts}");
+    }
+}
+
+/// Only who is in all of them is blocked.
+#[test]
+fn a_condition_turned_round_takes_as_many_segments() {
+    let in_all = "principal in Segment::\"do_not_track\" && principal in Segment::\"do_not_profile\"";
+    let one_of_three = "principal in Segment::\"do_not_share\" || principal in Segment::\"do_not_track\"";
+    let with = |rest: &str| {
+        let rule = format!(
+            "// Who is not to be contacted.\n@id(\"odd\") @reason(\"odd\")\nforbid (principal, action, resource) {rest};\n"
+        );
+        default_with("// Who is not to be contacted. Transactional, security and legal messages pass a marketing opt-out.", &rule).shape()
+    };
+    for rest in [
+        format!("when {{ {in_all} }}"),
+        format!("when {{ !(!({in_all})) }}"),
+        format!("unless {{ !({in_all}) }}"),
+        "unless { !(principal in Segment::\"do_not_track\") || !(principal in Segment::\"do_not_profile\") }"
+            .to_owned(),
+        format!("when {{ ({in_all}) || ({one_of_three}) }}"),
+    ] {
+        let shape = with(&rest);
+        assert!(shape.is_monotone, "{rest}");
+        assert_eq!(shape.depth, 2, "{rest}");
+    }
+    assert_eq!(with(&format!("when {{ ({in_all}) && ({one_of_three}) }}")).depth, 3);
+}
+
+/// One segment takes one permit away, and whoever is in both is blocked.
+#[test]
+fn permits_have_to_fail_all() {
+    let permits = ["do_not_track", "do_not_profile", "do_not_share"].map(|segment| {
+        format!("@id(\"permit-{}\") @reason(\"odd\")\npermit (principal, action, resource) unless {{ principal in Segment::\"{segment}\" }};\n", segment.replace('_', "-"))
+    });
+    let mut sources = RulesetSources::built_in();
+    let all = sources.policies.iter_mut().map(|(_, text)| text);
+    for text in all {
+        *text = text.replace("permit (principal, action, resource);", "");
+    }
+    sources.policies.push(("permits.cedar".to_owned(), permits.concat()));
+    let shape = Ruleset::from_sources(&sources).unwrap().shape();
+    assert!(shape.is_monotone);
+    assert_eq!(shape.depth, 3);
+}
+
+/// A limit on one member of a family is a limit.
+#[test]
+fn a_named_list_that_may_be_older_is_found() {
+    let with = |days: u32| {
+        default_with(
+            "mechanisms = [\"phone.dnc.*\"]\nmax_age_days = 31",
+            &format!("mechanisms = [\"phone.dnc.us\"]\nmax_age_days = {days}"),
+        )
+    };
+    let comparison = compare(&with(31), &with(90));
+    assert!(comparison.newly_allowed.iter().any(|example| example.sentence.contains("`phone.dnc.us`")));
+    assert!(compare(&with(31), &with(31)).is_no_weaker());
+    // What is named is one thing, what nobody names another.
+    assert!(!compare(&default(), &with(31)).is_no_weaker());
+}
+
+/// White space in a text is part of it.
+#[test]
+fn a_literal_with_another_space_is_a_change() {
+    let with = |brand: &str| {
+        default_with(
+            "unless { context.message == Message::\"confirm_opt_in\" };",
+            &format!("unless {{ context has brand && context.brand == \"{brand}\" }};"),
+        )
+    };
+    let (one, two) = (with("a \\\" b"), with("a \\\"  b"));
+    assert_eq!(one.difference(&two).len(), 2, "{:?}", one.difference(&two));
+    assert!(one.difference(&with("a \\\" b")).is_empty());
+}
+
+/// Rulesets that judge nothing alike prove nothing of one another.
+#[test]
+fn rulesets_without_an_action_in_common_are_not_proven() {
+    let small = |action: &str| {
+        let toml = format!(
+            "name = \"small\"\n[segments.unwanted]\ndescription = \"Wants none.\"\nmechanisms = [\"web.*\", \"ads.*\", \"email.*\", \
+             \"sms.*\", \"phone.*\", \"push.*\", \"post.*\", \"profile.*\", \"privacy.*\", \"law.*\", \"hold.*\", \"list.*\"]\n\
+             blocks = [\"{action}\"]\n[actions.{action}]\nchannels = [\"email\"]\nto = \"email\"\nbasis = \"opt_out\"\n\
+             description = \"Sending.\"\nlaw = \"None.\"\n"
+        );
+        Ruleset::from_sources(&RulesetSources { toml, policies: Vec::new() }).unwrap()
+    };
+    let comparison = compare(&small("send"), &small("post"));
+    assert!(!comparison.is_no_weaker());
+    let names = |actions: &[Action]| actions.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(
+        (names(&comparison.gone), names(&comparison.added)),
+        (vec!["send".into()], vec!["post".into()])
+    );
+    assert!(compare(&small("send"), &small("send")).is_no_weaker());
 }

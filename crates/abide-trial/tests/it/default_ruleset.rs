@@ -32,3 +32,12 @@ fn a_rule_whose_cases_are_taken_away_is_untested() {
     );
     assert!(covered.percent() < 100);
 }
+
+/// Without a case nobody has said what the ruleset means.
+#[test]
+fn no_cases_are_no_pass() {
+    let config = TrialConfig { seed: 1, coverage_min_percent: 0, threads: 1 };
+    let rules = Arc::new(Ruleset::built_in().unwrap());
+    let trial = Trial::of(&rules, &[], config);
+    assert!(trial.outcome.disagreements.is_empty() && trial.findings.is_empty() && !trial.is_passed());
+}

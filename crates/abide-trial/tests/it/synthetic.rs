@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use abide_rules::{Ruleset, RulesetSources};
-use abide_trial::{Finding, synthetic};
+use abide_rules::{Case, Ruleset, RulesetSources};
+use abide_trial::{Finding, synthetic, unreadable};
 
 use crate::ruleset::default_with;
 
@@ -91,4 +91,29 @@ fn a_basis_that_the_policies_do_not_keep_is_found() {
     sources.policies.push(("all.cedar".to_owned(), policy.to_owned()));
     let rules = Arc::new(Ruleset::from_sources(&sources).unwrap());
     breaks(&rules, "basis", &["`send`", "blocked"]);
+}
+
+/// A segment of one member of a family blocks those who are in it.
+#[test]
+fn a_segment_of_one_member_of_a_family_is_tried() {
+    let rules = default_with(
+        "[segments.do_not_track]",
+        "[segments.framework]\ndescription = \"One framework.\"\nmechanisms = [\"web.tcf.4\"]\nblocks = [\"contact.email\"]\n\n[segments.do_not_track]",
+    );
+    assert!(!synthetic(&rules, 1).iter().any(|finding| finding.law == "segments-block"));
+}
+
+/// A case that names no domain is no reason to panic.
+#[test]
+fn a_retraction_of_no_domain_is_unreadable() {
+    let case = |domain: &str| {
+        let text = format!(
+            "[[retract]]\nsource = \"ftc\"\nmechanism = \"phone.dnc.us\"\nfrom = \"2026-01-01T00:00:00Z\"\n\
+             until = \"2026-01-02T00:00:00Z\"\ndomain = \"{domain}\"\n\
+             [[check]]\nemail = \"jane@example.com\"\naction = \"contact.email\"\nverdict = \"allow\"\n"
+        );
+        unreadable(&Case::parse(&text).unwrap())
+    };
+    assert_eq!(case("example.com"), None);
+    assert_eq!(case("not a domain"), Some("retract 1".to_owned()));
 }
