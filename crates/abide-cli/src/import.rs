@@ -11,7 +11,7 @@ use std::{
 };
 
 use abide_formats::{Compression, Limits, WholeFile};
-use abide_import::{Hints, ImportConfig, ListReader, Progress, ReaderConfig, Step, WholeList};
+use abide_import::{Hints, ImportConfig, ImportError, ListReader, Progress, ReaderConfig, Step, WholeList};
 use abide_model::{Claimant, Mechanism, Scope};
 use abide_signals::{ColumnRef, DateOrder, FlagArg, IdArg};
 use anyhow::{Context as _, ensure};
@@ -181,8 +181,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     if let Some(unreadable) = unreadable {
         unreadable.end()?;
     }
-    if let Some(writer) = &writer {
-        // After an error, what was written all the same is not to be lost unseen.
+    // What counts is not to be lost unseen, also where it is not in force here yet.
+    let counts = matches!(outcome, Ok(_) | Err(ImportError::Taken { .. }));
+    if let (Some(writer), true) = (&writer, counts) {
         let read = if outcome.is_ok() { replica.heads() } else { Vec::new() };
         let heads = [read, vec![writer.head().clone()]].concat();
         remember(&args.store, &store, &heads, clock::now()).await;

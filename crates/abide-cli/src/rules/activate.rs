@@ -11,7 +11,7 @@ use super::{push::Author, versions::Versions};
 use crate::{
     clock,
     exit::Exit,
-    store_flags::{Opened, StoreFlags},
+    store_flags::{Opened, StoreFlags, remember},
 };
 
 /// Bring a stored version into force, on every node, at one position of the journal.
@@ -19,7 +19,7 @@ use crate::{
 /// A version that lets through anybody whom the active one blocks is refused, with examples, unless
 /// --allow-weaker says why; the reason is recorded.
 ///
-/// Exit codes: 0 it is in force, 1 it is weaker and was refused, 3 the work could not be done.
+/// Exit codes: 0 it is in force, 1 it is weaker and was refused, or another came first, 3 the work could not be done.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   abide rules activate v8
@@ -65,9 +65,9 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<Exit> {
     let versions = Versions::read(&opened, now).await?;
     let target = versions.named(&args.version)?;
     if args.shadow {
-        return args.terms.watch(&opened, &versions, target, now).await;
+        return args.terms.watch(&args.store, &opened, &versions, target, now).await;
     }
-    args.terms.bring_into_force(&opened, &versions, target, "activated", now).await
+    args.terms.bring_into_force(&args.store, &opened, &versions, target, "activated", now).await
 }
 
 /// Shown at the most of whoever would get through.
@@ -77,11 +77,13 @@ impl Terms {
     /// Lets a version judge along without answering: it lets nobody through, so it may be weaker.
     async fn watch(
         &self,
+        flags: &StoreFlags,
         opened: &Opened,
         versions: &Versions,
         target: &StoredRuleset,
         now: Time,
     ) -> anyhow::Result<Exit> {
+        self.check_active(versions)?;
         target
             .ruleset()
             .with_context(|| format!("v{} cannot be used by this version of abide", target.number))?;
@@ -98,19 +100,14 @@ impl Terms {
         let mut writer = opened.writer(now).await?;
         let appended =
             writer.append(&[Record::Activation(record)], now).await.context("nothing was changed")?;
+        remember(flags, &opened.store, std::slice::from_ref(writer.head()), now).await;
         let active = versions.name_of(&versions.active_digest());
         println!("v{} judges along from {}; {active} goes on answering.", target.number, appended.token);
         Ok(Exit::Clean)
     }
 
-    pub(crate) async fn bring_into_force(
-        &self,
-        opened: &Opened,
-        versions: &Versions,
-        target: &StoredRuleset,
-        done: &str,
-        now: Time,
-    ) -> anyhow::Result<Exit> {
+    /// Refuses where another version is in force than the caller said.
+    fn check_active(&self, versions: &Versions) -> anyhow::Result<()> {
         if let Some(expected) = &self.if_active
             && versions.named(expected)?.digest() != versions.active_digest()
         {
@@ -119,6 +116,19 @@ impl Terms {
                 versions.name_of(&versions.active_digest())
             );
         }
+        Ok(())
+    }
+
+    pub(crate) async fn bring_into_force(
+        &self,
+        flags: &StoreFlags,
+        opened: &Opened,
+        versions: &Versions,
+        target: &StoredRuleset,
+        done: &str,
+        now: Time,
+    ) -> anyhow::Result<Exit> {
+        self.check_active(versions)?;
         let name = format!("v{}", target.number);
         if target.digest() == versions.active_digest() && versions.activation.is_some() {
             println!("{name} is in force already; nothing was changed.");
@@ -127,9 +137,10 @@ impl Terms {
         let rules =
             target.ruleset().with_context(|| format!("{name} cannot be used by this version of abide"))?;
         let comparison = compare(&versions.active, &rules);
+        let is_weaker = !comparison.is_no_weaker();
         match &self.allow_weaker {
             Some(reason) => ensure!(!reason.trim().is_empty(), "--allow-weaker says why, in words"),
-            None if !comparison.is_no_weaker() => {
+            None if is_weaker => {
                 refuse(&name, versions, &comparison);
                 return Ok(Exit::Found);
             }
@@ -143,12 +154,27 @@ impl Terms {
             shadow: false,
             author: self.author.name.as_str().into(),
             message: self.message.as_deref().unwrap_or(done).into(),
-            reason: self.allow_weaker.as_deref().map(Into::into),
+            reason: self.allow_weaker.as_deref().filter(|_| is_weaker).map(Into::into),
             at: now,
         };
         let mut writer = opened.writer(now).await?;
+        let before = Versions::read(opened, now).await?;
+        ensure!(
+            before.active_digest() == versions.active_digest(),
+            "{} came into force meanwhile, so what was compared is out of date; nothing was changed, try again",
+            before.name_of(&before.active_digest())
+        );
+        let record = ActivationRecord { number: before.next_activation, ..record };
         let appended =
             writer.append(&[Record::Activation(record)], now).await.context("nothing was changed")?;
+        remember(flags, &opened.store, std::slice::from_ref(writer.head()), now).await;
+        let after =
+            Versions::read(opened, now).await.context("it is recorded, whether it stands is unknown")?;
+        if after.active_digest() != target.digest() {
+            let active = after.name_of(&after.active_digest());
+            println!("{name} is NOT in force: {active} was activated at the same time, and stands.");
+            return Ok(Exit::Found);
+        }
         println!(
             "{name} is in force from {}; it replaces {}.",
             appended.token,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use abide_journal::Store;
+use abide_journal::{Store, StoreError, StoreId};
 use abide_rules::Ruleset;
 use serde_json::json;
 
@@ -60,15 +60,21 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<Exit> {
     Ok(if changes.is_empty() { Exit::Clean } else { Exit::Found })
 }
 
-/// What answers now: the store's active ruleset, or the built-in one where there is no store at all.
+/// What answers now: the store's active ruleset, or the built-in one where there is no store at all. A store that
+/// cannot be reached is an error: what is compared with another ruleset by mistake is proven of nothing.
 pub(crate) async fn in_force(flags: &StoreFlags) -> anyhow::Result<Arc<Ruleset>> {
-    let there_is_none = match flags.location() {
-        Ok((objects, prefix)) => Store::id_of(objects, &prefix).await.is_err(),
-        Err(_) => true,
-    };
-    if there_is_none {
-        return Ok(Arc::new(Ruleset::built_in()?));
+    match id_of(flags).await {
+        Ok(_) => {}
+        Err(error) if matches!(error.downcast_ref(), Some(StoreError::NotAStore { .. })) => {
+            return Ok(Arc::new(Ruleset::built_in()?));
+        }
+        Err(error) => return Err(error.context("could not read which ruleset is in force")),
     }
     let opened = flags.open().await?;
     Ok(Versions::read(&opened, clock::now()).await?.active)
+}
+
+async fn id_of(flags: &StoreFlags) -> anyhow::Result<StoreId> {
+    let (objects, prefix) = flags.location()?;
+    Ok(Store::id_of(objects, &prefix).await?)
 }

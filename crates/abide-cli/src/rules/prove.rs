@@ -54,7 +54,9 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<Exit> {
 }
 
 fn print(old: &Ruleset, new: &Ruleset, comparison: &Comparison) {
-    println!("from {} to {}: {} cases tried", old.version(), new.version(), comparison.cases);
+    println!("from {} to {}: {}", old.version(), new.version(), tried(comparison));
+    print_actions("Only the old one has the action", &comparison.gone);
+    print_actions("Only the new one has the action", &comparison.added);
     match (&comparison.gap, comparison.newly_allowed.len()) {
         (_, 1..) => println!("Somebody who is blocked gets through:"),
         (Some(gap), _) => println!("Not proven: {gap}."),
@@ -66,6 +68,19 @@ fn print(old: &Ruleset, new: &Ruleset, comparison: &Comparison) {
     }
     println!("Newly blocked:");
     comparison.newly_blocked.iter().for_each(|example| println!("  {}", example.sentence));
+}
+
+fn tried(comparison: &Comparison) -> String {
+    match (comparison.cases, &comparison.gap) {
+        (0, None) if comparison.newly_allowed.is_empty() => {
+            "nothing differs that a verdict rests on".to_owned()
+        }
+        (cases, _) => format!("{cases} cases tried"),
+    }
+}
+
+fn print_actions(what: &str, actions: &[abide_model::Action]) {
+    actions.iter().for_each(|action| println!("{what} `{action}`, so that nothing is compared."));
 }
 
 fn to_json(old: &Ruleset, new: &Ruleset, comparison: &Comparison) -> serde_json::Value {
@@ -87,6 +102,8 @@ fn to_json(old: &Ruleset, new: &Ruleset, comparison: &Comparison) -> serde_json:
         "proven": comparison.is_no_weaker(),
         "gap": comparison.gap,
         "cases": comparison.cases,
+        "gone": comparison.gone.iter().map(abide_model::Action::as_str).collect::<Vec<_>>(),
+        "added": comparison.added.iter().map(abide_model::Action::as_str).collect::<Vec<_>>(),
         "newly_allowed": examples(&comparison.newly_allowed),
         "newly_blocked": examples(&comparison.newly_blocked),
     })

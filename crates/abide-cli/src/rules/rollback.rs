@@ -34,7 +34,7 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<Exit> {
         None => before(&versions)?,
     };
     println!("Going back to v{}: {}", target.number, target.message);
-    args.terms.bring_into_force(&opened, &versions, target, "rolled back", now).await
+    args.terms.bring_into_force(&args.store, &opened, &versions, target, "rolled back", now).await
 }
 
 /// What the active version replaced. After a rollback that would be forward, so then it has to be named.

@@ -62,6 +62,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
     } else {
         println!("ruleset {}", folder.rules.version());
         print(&trial);
+        if trial.files == 0 {
+            println!("no cases were found in `{}`", args.folder.join("cases").display());
+        }
     }
     Ok(if trial.is_passed() { Exit::Clean } else { Exit::Found })
 }

@@ -205,3 +205,35 @@ fn a_ruleset_that_is_gone_is_an_error_and_no_verdict() {
     fs::rename(world.path("aside"), folder).unwrap();
     mail(&world, 1, "zeta");
 }
+
+/// Only where there is no store the built-in ruleset stands for the active one.
+#[test]
+fn a_store_that_cannot_be_reached_is_not_taken_for_none() {
+    let world = world();
+    world.must(0, &["rules", "diff", "rules", "--store", "not-there"]);
+    world.must(3, &["rules", "diff", "rules", "--store", "ftp://example.com/store"]);
+    world.must(3, &["rules", "prove", "rules", "--store", "ftp://example.com/store"]);
+}
+
+#[test]
+fn nothing_tried_is_said_to_be_nothing() {
+    let world = world();
+    let same = world.must(0, &["rules", "prove", "rules"]);
+    assert!(same.stdout.contains("nothing differs that a verdict rests on"), "{same:?}");
+    fs::remove_dir_all(world.path("rules/cases")).unwrap();
+    let ran = world.must(1, &["rules", "test", "rules"]);
+    assert!(ran.stdout.contains("no cases were found in `"), "{ran:?}");
+}
+
+#[test]
+fn the_terms_of_an_activation_are_kept() {
+    let world = world();
+    push(&world, STRICTER, "no notices");
+    let late = world.must(3, &["rules", "activate", "v1", "--shadow", "--if-active", "v1"]);
+    assert!(late.stderr.contains("v1 is not in force"), "{late:?}");
+    // A reason for what is not weaker is none for the log.
+    world.must(0, &["rules", "activate", "v1", "--allow-weaker", "to be sure"]);
+    let log = json(&world.must(0, &["rules", "log", "--json"]));
+    assert_eq!(log["activations"].as_array().unwrap().len(), 1);
+    assert_eq!(log["activations"][0]["reason"], Value::Null);
+}

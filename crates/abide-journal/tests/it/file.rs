@@ -211,7 +211,12 @@ async fn what_is_not_known_is_refused() {
 
     for (what, (metadata, batch), expected) in [
         ("nothing changed", same, Ok(3)),
-        ("a newer format", (with("abide.format", "2"), batch.clone()), Err((ErrorKind::Invalid, "format 2"))),
+        ("a newer format", (with("abide.format", "3"), batch.clone()), Err((ErrorKind::Invalid, "format 3"))),
+        (
+            "an older format",
+            (with("abide.format", "1"), batch.clone()),
+            Err((ErrorKind::Invalid, "format 1")),
+        ),
         ("another kind", (metadata.clone(), kinds), Err((ErrorKind::Invalid, "kind of record 9 that"))),
         (
             "another word",
