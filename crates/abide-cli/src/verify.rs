@@ -15,8 +15,7 @@ use crate::{
 ///
 /// Recomputes the chain of every record in the journal, in roll-ups and in what they were made of,
 /// compares it with what the snapshots, this machine and others remember of it, and checks the newest
-/// snapshot's own parts. Exit 0 when all is well, 1 when damage was
-/// found.
+/// snapshot's own parts. Exit 0 when all is well, 3 when there is damage, as every command that meets it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   abide verify || alert 'the opt-out list was tampered with'")]
@@ -105,7 +104,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
             }
         );
     }
-    Ok(if damage.is_empty() { Exit::Clean } else { Exit::Found })
+    Ok(if damage.is_empty() { Exit::Clean } else { Exit::Failed })
 }
 
 fn check_index(list: &List) -> anyhow::Result<()> {

@@ -24,13 +24,13 @@ fn it_is_missed() {
         let ran = world.must(3, line);
         assert!(ran.stderr.contains(SAYS), "{ran:?}");
     }
-    let ran = world.must(1, &["verify"]);
+    let ran = world.must(3, &["verify"]);
     assert!(ran.stdout.contains("DAMAGED") && ran.stdout.contains(SAYS), "{ran:?}");
     assert!(ran.stdout.contains("heads-"), "what to do after a restore on purpose: {ran:?}");
 
     // Another machine has not, but who verifies there reads what the first one left in the store.
     fs::remove_dir_all(world.path("cache")).unwrap();
-    let ran = world.must(1, &["verify"]);
+    let ran = world.must(3, &["verify"]);
     assert!(ran.stdout.contains("DAMAGED") && ran.stdout.contains(SAYS), "{ran:?}");
 
     fs::write(&newest, bytes).unwrap();
@@ -58,7 +58,7 @@ fn what_a_node_left_is_damaged() {
     let left = world.objects("/nodes/main.json").pop().unwrap();
     let text = fs::read_to_string(&left).unwrap();
     fs::write(&left, text.replace("\"position\": 1", "\"position\": 9")).unwrap();
-    let ran = world.must(1, &["verify"]);
+    let ran = world.must(3, &["verify"]);
     assert!(ran.stdout.contains("nodes/main.json"), "{ran:?}");
     world.must(1, &["check", "--action", "contact.email", "--email", crate::world::PERSON]);
     // The next command that writes puts it right.
