@@ -63,7 +63,11 @@ pub(crate) fn filter(
         let mut keep = Cow::Borrowed(&mask[..0]);
         if !next.is_dict {
             let begin = row;
-            row += next.num_levels.unwrap_or(0);
+            let claimed = next.num_levels.unwrap_or(0);
+            if claimed > PAGE_ROWS_MAX {
+                return Ok(None);
+            }
+            row += claimed;
             if row > rows {
                 return Err(wrong_count(leaf, rows));
             }
@@ -80,6 +84,9 @@ pub(crate) fn filter(
     }
     if row == rows { chunk.finish().map(Some) } else { Err(wrong_count(leaf, rows)) }
 }
+
+/// More than writers put into a page by far. Rows that a damaged file claims take no space there, but a mask would.
+const PAGE_ROWS_MAX: usize = 1 << 24;
 
 /// The mask of some rows of a row group, of which those outside of the slice do not stay.
 fn keep_of<'m>(rows: std::ops::Range<usize>, slice: &Slice, mask: &'m [bool]) -> Cow<'m, [bool]> {
