@@ -1,9 +1,10 @@
 //! A stream of text becomes chunks of whole records. Sequential, and the only place that waits for input.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 
 use bytes::Bytes;
 
+use super::buffers::Buffers;
 use super::split::{Cut, Dialect, Span, Splitter, lines_in};
 use super::{compress, delimited};
 use crate::format::{BOM, wide_text};
@@ -27,7 +28,10 @@ pub(crate) struct TextReader {
     chunk_bytes: usize,
     record_bytes_max: usize,
     source: Box<dyn Read + Send>,
+    buffers: Buffers,
+    /// What was read and not handed out, and then bytes that are nobody's.
     buffer: Vec<u8>,
+    filled: usize,
     splitter: Splitter,
     at_end: bool,
     lines_before: u64,
@@ -50,13 +54,16 @@ impl TextReader {
             _ => Dialect::LINES,
         };
         let limits = options.limits;
+        let chunk_bytes = limits.chunk_bytes.clamp(1, RECORD_BYTES_CAP);
         let mut reader = Self {
             name: options.name.clone(),
             compression: options.compression,
-            chunk_bytes: limits.chunk_bytes.clamp(1, RECORD_BYTES_CAP),
+            chunk_bytes,
             record_bytes_max: limits.record_bytes_max.clamp(1, RECORD_BYTES_CAP),
             source: compress::decoder(&options.name, source, options.compression)?,
+            buffers: Buffers::new(chunk_bytes.max(BLOCK_MIN)),
             buffer: Vec::new(),
+            filled: 0,
             splitter: Splitter::new(dialect),
             at_end: false,
             lines_before: 0,
@@ -72,16 +79,16 @@ impl TextReader {
         if !self.at_end {
             self.fill(self.chunk_bytes)?;
             while !self.at_end && (self.splitter.rows().is_empty() || self.splitter.waits_for_lf()) {
-                self.fill(self.buffer.len().max(BLOCK_MIN) * 2)?;
+                self.fill(self.filled.max(BLOCK_MIN) * 2)?;
             }
         }
-        if self.buffer.is_empty() {
+        if self.filled == 0 {
             return Ok(None);
         }
-        let cut = self.splitter.cut();
+        let cut = self.splitter.cut(&self.buffer[..self.filled]);
         let bytes = self.take(cut.len);
         let first_line = self.lines_before + 1;
-        self.lines_before += lines_in(&bytes);
+        self.lines_before += cut.line_ends;
         self.records_before += cut.rows.len() as u64;
         Ok(Some(TextChunk { bytes, rows: cut.rows, quotes: cut.quotes, unclosed: cut.unclosed, first_line }))
     }
@@ -89,28 +96,30 @@ impl TextReader {
     /// The mark of UTF-8 and the header: everything that is written before the first row, whatever is kept.
     fn read_preamble(&mut self, options: &Options) -> Result<Preamble, FormatError> {
         self.fill_unscanned(self.chunk_bytes.max(4))?;
-        if let Some(encoding) = wide_text(&self.buffer) {
+        if let Some(encoding) = wide_text(self.read_ahead()) {
             return Err(FormatError::WideText { name: self.name.clone(), encoding });
         }
         let mut before = Vec::new();
-        if self.buffer.starts_with(BOM) {
+        if self.read_ahead().starts_with(BOM) {
             before.extend_from_slice(&self.take(BOM.len()));
         }
         self.scan()?;
         while !self.at_end && (self.splitter.rows().is_empty() || self.splitter.waits_for_lf()) {
-            self.fill(self.buffer.len().max(BLOCK_MIN) * 2)?;
+            self.fill(self.filled.max(BLOCK_MIN) * 2)?;
         }
         if !options.has_header || options.format == Format::Ndjson {
             return Ok(Preamble { bytes: before, header: None });
         }
-        let Some(Cut { len, rows, unclosed, .. }) = self.splitter.cut_first() else {
+        let Some(Cut { len, rows, line_ends, unclosed, .. }) =
+            self.splitter.cut_first(&self.buffer[..self.filled])
+        else {
             return Ok(Preamble { bytes: before, header: None });
         };
         if unclosed {
             return Err(FormatError::HeaderUnclosed { name: self.name.clone() });
         }
         let taken = self.take(len);
-        self.lines_before += lines_in(&taken);
+        self.lines_before += line_ends;
         self.records_before += 1;
         let header = taken.slice(rows[0].content(&taken).range());
         before.extend_from_slice(&taken);
@@ -129,7 +138,8 @@ impl TextReader {
             ),
             None => None,
         };
-        let first = self.splitter.rows().first().map(|row| &self.buffer[row.content(&self.buffer).range()]);
+        let first =
+            self.splitter.rows().first().map(|row| &self.buffer[row.content(self.read_ahead()).range()]);
         let width = match (&names, first, dialect.delimiter) {
             (Some(names), _, _) => names.len(),
             (None, Some(first), Some(delimiter)) => delimited::width(first, delimiter),
@@ -144,20 +154,33 @@ impl TextReader {
     }
 
     fn fill_unscanned(&mut self, target: usize) -> Result<(), FormatError> {
-        let missing = target.saturating_sub(self.buffer.len());
-        self.buffer.reserve(missing);
-        let got = (&mut self.source)
-            .take(missing as u64)
-            .read_to_end(&mut self.buffer)
-            .map_err(|source| compress::read_error(&self.name, self.compression, source))?;
-        self.at_end |= got < missing;
+        if target > self.buffer.len() {
+            let longer = self.buffers.take(target);
+            let shorter = std::mem::replace(&mut self.buffer, longer);
+            self.buffer[..self.filled].copy_from_slice(&shorter[..self.filled]);
+        }
+        while self.filled < target && !self.at_end {
+            match self.source.read(&mut self.buffer[self.filled..target]) {
+                Ok(got) => {
+                    self.filled += got;
+                    self.at_end = got == 0;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(source) => return Err(compress::read_error(&self.name, self.compression, source)),
+            }
+        }
         Ok(())
     }
 
+    fn read_ahead(&self) -> &[u8] {
+        &self.buffer[..self.filled]
+    }
+
     fn scan(&mut self) -> Result<(), FormatError> {
-        self.splitter.scan(&self.buffer);
+        let read = &self.buffer[..self.filled];
+        self.splitter.scan(read);
         if self.at_end {
-            self.splitter.finish(&self.buffer);
+            self.splitter.finish(read);
         }
         if self.splitter.longest() > self.record_bytes_max {
             return Err(self.too_long());
@@ -183,11 +206,12 @@ impl TextReader {
 
     /// Takes the first `len` bytes and keeps the rest for the next chunk.
     fn take(&mut self, len: usize) -> Bytes {
-        let mut rest = Vec::with_capacity(self.chunk_bytes.max(self.buffer.len() - len));
-        rest.extend_from_slice(&self.buffer[len..]);
-        let mut taken = std::mem::replace(&mut self.buffer, rest);
-        taken.truncate(len);
-        Bytes::from(taken)
+        let rest = len..self.filled;
+        let mut next = self.buffers.take(rest.len());
+        next[..rest.len()].copy_from_slice(&self.buffer[rest.clone()]);
+        self.filled = rest.len();
+        let taken = std::mem::replace(&mut self.buffer, next);
+        self.buffers.lend(taken, len)
     }
 }
 

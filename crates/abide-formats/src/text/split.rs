@@ -76,6 +76,8 @@ pub(crate) struct Splitter {
     quotes: bool,
     last_quote: usize,
     longest: usize,
+    /// Line ends before `at`, inside quotes too, as an editor numbers lines.
+    line_ends: u64,
 }
 
 const NOWHERE: usize = usize::MAX - 1;
@@ -85,6 +87,8 @@ const NOWHERE: usize = usize::MAX - 1;
 pub(crate) struct Cut {
     pub(crate) len: usize,
     pub(crate) rows: Vec<Span>,
+    /// Line ends in them, as an editor numbers lines.
+    pub(crate) line_ends: u64,
     /// Whether any quote occurs; without, fields are found faster.
     pub(crate) quotes: bool,
     /// The last record runs to the end of the file inside a quote.
@@ -105,6 +109,7 @@ impl Splitter {
             quotes: false,
             last_quote: NOWHERE,
             longest: 0,
+            line_ends: 0,
         }
     }
 
@@ -114,7 +119,7 @@ impl Splitter {
             let base = self.at;
             let block = block_at(buffer, base);
             let lf = matches(&block, b'\n');
-            let cr = if self.dialect.lone_cr_ends { matches(&block, b'\r') } else { 0 };
+            let cr = matches(&block, b'\r');
             let quotes = if self.dialect.delimiter.is_some() { matches(&block, QUOTE) } else { 0 };
             if quotes != 0 {
                 self.quotes = true;
@@ -122,6 +127,11 @@ impl Splitter {
             }
             // A `\r` with its `\n` needs no step of its own.
             let lone_cr = cr & !(lf >> 1);
+            self.line_ends += u64::from(lf.count_ones() + lone_cr.count_ones());
+            if lf & 1 != 0 && base > 0 && buffer[base - 1] == b'\r' {
+                self.line_ends -= 1; // The `\r` was counted when its `\n` was not in sight.
+            }
+            let lone_cr = if self.dialect.lone_cr_ends { lone_cr } else { 0 };
             if quotes == 0 && lone_cr == 0 {
                 if !self.quoted {
                     for bit in bits(lf) {
@@ -219,12 +229,14 @@ impl Splitter {
     }
 
     /// Takes the complete records. The caller removes the first [`Cut::len`] bytes of the buffer.
-    pub(crate) fn cut(&mut self) -> Cut {
+    pub(crate) fn cut(&mut self, buffer: &[u8]) -> Cut {
         let at_end = self.record == self.at;
         let capacity = self.rows.len() + self.rows.len() / 8;
+        let line_ends_left = lines_in(&buffer[self.record..self.at]);
         let cut = Cut {
             len: self.record,
             rows: std::mem::replace(&mut self.rows, Vec::with_capacity(capacity)),
+            line_ends: std::mem::replace(&mut self.line_ends, line_ends_left) - line_ends_left,
             quotes: self.quotes,
             unclosed: self.quoted && at_end,
         };
@@ -236,16 +248,18 @@ impl Splitter {
     }
 
     /// Takes the first record, and the gap before it.
-    pub(crate) fn cut_first(&mut self) -> Option<Cut> {
+    pub(crate) fn cut_first(&mut self, buffer: &[u8]) -> Option<Cut> {
         let first = (!self.rows.is_empty()).then(|| self.rows.remove(0))?;
         let end = first.end as usize;
         let unclosed = self.quoted && self.rows.is_empty() && self.record == self.at && end == self.at;
         for row in &mut self.rows {
             *row = Span::new(row.start as usize - end, row.end as usize - end);
         }
+        let line_ends = lines_in(&buffer[..end]);
+        self.line_ends -= line_ends;
         self.rebase(end);
         self.longest = self.rows.iter().map(|row| row.range().len()).max().unwrap_or(0);
-        Some(Cut { len: end, rows: vec![first], quotes: self.quotes, unclosed })
+        Some(Cut { len: end, rows: vec![first], line_ends, quotes: self.quotes, unclosed })
     }
 
     fn rebase(&mut self, by: usize) {
