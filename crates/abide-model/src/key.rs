@@ -297,12 +297,14 @@ impl Unsealed {
     #[inline]
     fn push_text(&mut self, text: &str, tag: [u8; 16]) {
         let at = u32::try_from(self.len()).expect("a batch of look-ups is small");
-        match Block::of(text) {
-            Some(block) => {
-                self.texts.push((at, block));
-                self.push(tag);
-            }
-            None => self.push(xor(Digest::of(Form::Sha256, text).bytes, tag)),
+        // Written where it stays: moving what was just written in other sizes would stall the processor.
+        self.texts.push((at, Block::default()));
+        let (_, block) = self.texts.last_mut().expect("it was just pushed");
+        if block.fill(text) {
+            self.push(tag);
+        } else {
+            self.texts.pop();
+            self.push(xor(Digest::of(Form::Sha256, text).bytes, tag));
         }
     }
 }

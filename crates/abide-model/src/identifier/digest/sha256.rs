@@ -14,17 +14,33 @@ const INITIAL: [u32; 8] =
 #[derive(Clone)]
 pub(crate) struct Block([u8; 64]);
 
+impl Default for Block {
+    /// Blank.
+    #[inline]
+    fn default() -> Self {
+        Self([0; 64])
+    }
+}
+
 impl Block {
     /// `None` for a text that needs more than one block.
     #[inline]
     pub(crate) fn of(text: &str) -> Option<Self> {
-        let mut block = [0; 64];
-        block[..TEXT_MAX].get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+        let mut block = Self::default();
+        block.fill(text).then_some(block)
+    }
+
+    /// Makes a blank block that of a text. False, and it stays blank, for a text that needs more than one.
+    #[inline]
+    pub(crate) fn fill(&mut self, text: &str) -> bool {
+        let Self(block) = self;
+        let Some(room) = block[..TEXT_MAX].get_mut(..text.len()) else { return false };
+        room.copy_from_slice(text.as_bytes());
         block[text.len()] = 0x80;
         // A text this short has fewer than 2^16 bits.
         let bits = u16::try_from(8 * text.len()).expect("at most 55 bytes");
         block[62..].copy_from_slice(&bits.to_be_bytes());
-        Some(Self(block))
+        true
     }
 
     /// The first half of the hash.

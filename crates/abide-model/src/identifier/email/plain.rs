@@ -21,8 +21,7 @@ pub(super) fn push_canonical(text: &str, out: &mut String) -> Result<(), NotPlai
     let marks = Marks::of(text.as_bytes()).ok_or(NotPlain)?;
     let domain_at = marks.plain_domain(text.len()).ok_or(NotPlain)?;
     let start = out.len();
-    out.push_str(text);
-    out[start..].make_ascii_lowercase();
+    push_lower(text, out);
     let domain = &out[start + domain_at..];
     let ignores = provider::of(domain).is_some_and(|provider| {
         marks.plus != 0
@@ -34,6 +33,17 @@ pub(super) fn push_canonical(text: &str, out: &mut String) -> Result<(), NotPlai
         return Err(NotPlain);
     }
     Ok(())
+}
+
+/// Appends an ASCII text in lower case. It is lowered together with blanks behind it, since whole vectors are
+/// several times as fast as the odd bytes at their end.
+fn push_lower(text: &str, out: &mut String) {
+    const BLANKS: &str = "                                ";
+    let start = out.len();
+    out.push_str(text);
+    out.push_str(&BLANKS[text.len() % BLANKS.len()..]);
+    out[start..].make_ascii_lowercase();
+    out.truncate(start + text.len());
 }
 
 /// Where bytes of each sort stand, the first byte in the lowest bit.
