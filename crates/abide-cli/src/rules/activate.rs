@@ -1,6 +1,6 @@
 //! `abide rules activate`: bring a version into force everywhere.
 
-use abide_journal::{ActivationRecord, Record, Retry};
+use abide_journal::{ActivationRecord, Appended, Record, Retry, Writer};
 use abide_model::Time;
 use abide_replica::{Pushed, StoredRuleset};
 use abide_rules::{RulesetSources, sources::BUILT_IN_CASES};
@@ -87,20 +87,9 @@ impl Terms {
         target
             .ruleset()
             .with_context(|| format!("v{} cannot be used by this version of abide", target.number))?;
-        let record = ActivationRecord {
-            number: versions.next_activation,
-            ruleset: target.digest(),
-            replaces: Some(versions.active_digest()),
-            shadow: true,
-            author: self.author.name.as_str().into(),
-            message: self.message.as_deref().unwrap_or("watched").into(),
-            reason: None,
-            at: now,
-        };
+        let record = ActivationRecord { shadow: true, ..self.record(versions, target, "watched", now) };
         let mut writer = opened.writer(now).await?;
-        let appended =
-            writer.append(&[Record::Activation(record)], now).await.context("nothing was changed")?;
-        remember(flags, &opened.store, std::slice::from_ref(writer.head()), now).await;
+        let appended = append(flags, opened, &mut writer, record, now).await?;
         let active = versions.name_of(&versions.active_digest());
         println!("v{} judges along from {}; {active} goes on answering.", target.number, appended.token);
         Ok(Exit::Clean)
@@ -117,6 +106,20 @@ impl Terms {
             );
         }
         Ok(())
+    }
+
+    /// What stands in the journal of a version that comes into force; `done` unless a message was given.
+    fn record(&self, versions: &Versions, target: &StoredRuleset, done: &str, now: Time) -> ActivationRecord {
+        ActivationRecord {
+            number: versions.next_activation,
+            ruleset: target.digest(),
+            replaces: Some(versions.active_digest()),
+            shadow: false,
+            author: self.author.name.as_str().into(),
+            message: self.message.as_deref().unwrap_or(done).into(),
+            reason: None,
+            at: now,
+        }
     }
 
     pub(crate) async fn bring_into_force(
@@ -147,16 +150,6 @@ impl Terms {
             None => {}
         }
         keep_replaced(opened, versions, now).await?;
-        let record = ActivationRecord {
-            number: versions.next_activation,
-            ruleset: target.digest(),
-            replaces: Some(versions.active_digest()),
-            shadow: false,
-            author: self.author.name.as_str().into(),
-            message: self.message.as_deref().unwrap_or(done).into(),
-            reason: self.allow_weaker.as_deref().filter(|_| is_weaker).map(Into::into),
-            at: now,
-        };
         let mut writer = opened.writer(now).await?;
         let before = Versions::read(opened, now).await?;
         ensure!(
@@ -164,10 +157,9 @@ impl Terms {
             "{} came into force meanwhile, so what was compared is out of date; nothing was changed, try again",
             before.name_of(&before.active_digest())
         );
-        let record = ActivationRecord { number: before.next_activation, ..record };
-        let appended =
-            writer.append(&[Record::Activation(record)], now).await.context("nothing was changed")?;
-        remember(flags, &opened.store, std::slice::from_ref(writer.head()), now).await;
+        let reason = self.allow_weaker.as_deref().filter(|_| is_weaker).map(Into::into);
+        let record = ActivationRecord { reason, ..self.record(&before, target, done, now) };
+        let appended = append(flags, opened, &mut writer, record, now).await?;
         let after =
             Versions::read(opened, now).await.context("it is recorded, whether it stands is unknown")?;
         if after.active_digest() != target.digest() {
@@ -183,6 +175,18 @@ impl Terms {
         println!("Everybody is judged by it as soon as their node has read that far.");
         Ok(Exit::Clean)
     }
+}
+
+async fn append(
+    flags: &StoreFlags,
+    opened: &Opened,
+    writer: &mut Writer,
+    record: ActivationRecord,
+    now: Time,
+) -> anyhow::Result<Appended> {
+    let appended = writer.append(&[Record::Activation(record)], now).await.context("nothing was changed")?;
+    remember(flags, &opened.store, std::slice::from_ref(writer.head()), now).await;
+    Ok(appended)
 }
 
 fn refuse(name: &str, versions: &Versions, comparison: &Comparison) {
