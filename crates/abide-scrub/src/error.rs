@@ -78,7 +78,7 @@ pub enum ScrubError {
         cause: String,
     },
     #[error("the guard of the ruleset has tripped ({tripped}); nothing was written")]
-    Tripped { tripped: Tripped },
+    Tripped { tripped: Box<Tripped> },
     #[error("a thread that was {doing} `{name}` broke down; this is a bug of ours, nothing was written")]
     BrokeDown { name: String, doing: &'static str },
 }

@@ -51,7 +51,7 @@ impl Watch {
     }
 
     /// Takes in what was counted about each action, and says whether that is too much.
-    pub(crate) fn tell(&self, actions: &[Action], sides: &mut [Sides]) -> Result<(), Tripped> {
+    pub(crate) fn tell(&self, actions: &[Action], sides: &mut [Sides]) -> Result<(), Box<Tripped>> {
         let now = (self.clock)();
         // A thread that died while it held this has ended the run already.
         let mut guards = self.guards.lock().unwrap_or_else(PoisonError::into_inner);
@@ -66,7 +66,7 @@ impl Watch {
             guard.since(now, &since);
             if let Some(figures) = guard.tripped() {
                 let tripped = Tripped { action: action.clone(), figures };
-                return Err(self.tripped.get_or_init(|| tripped).clone());
+                return Err(Box::new(self.tripped.get_or_init(|| tripped).clone()));
             }
         }
         Ok(())

@@ -86,9 +86,11 @@ impl Ruler {
         let ruled = self.try_to_rule(&mut rng).await;
         match ruled {
             Ok(()) => {}
-            Err(ReplicaError::Store(StoreError::Moved { .. }))
-            | Err(ReplicaError::Ruleset(RulesetsError::Store(StoreError::Moved { .. })))
-            | Err(ReplicaError::Journal(JournalError::Store(StoreError::Moved { .. }))) => {
+            Err(
+                ReplicaError::Store(StoreError::Moved { .. })
+                | ReplicaError::Ruleset(RulesetsError::Store(StoreError::Moved { .. }))
+                | ReplicaError::Journal(JournalError::Store(StoreError::Moved { .. })),
+            ) => {
                 self.ledger.turn_away();
             }
             Err(error) => {
