@@ -9,6 +9,7 @@ use crate::{
     clock,
     exit::Exit,
     identifiers::{Given, IdentifierFlags},
+    scrub::list::watched,
     store_flags::StoreFlags,
 };
 
@@ -63,7 +64,12 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     let opened = args.store.open().await?;
     let context: Context = args.context.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let given = args.identifiers.read(&opened.normaliser)?;
-    let snapshot = opened.replica(now).await?.snapshot();
+    let replica = opened.replica(now).await?;
+    let snapshot = replica.snapshot();
+    let shadow = match replica.shadow() {
+        Some((record, _)) => watched(&opened, &record.ruleset, &snapshot).await,
+        None => None,
+    };
     snapshot.rules.check_context(&context).context("could not use the context")?;
 
     let panel = Panel(given.iter().map(|given| Part { kind: given.kind, to: false }).collect());
@@ -77,11 +83,19 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     let mut judge = Judge::new(&snapshot, options);
     let known = judge.look_up(&asked).context("could not read the list")?;
     let judgement = judge.verdict(&asked, &known, 0, &args.action, &context);
+    let beside = shadow.as_ref().map(|shadow| {
+        let judgement = Judge::new(shadow, options).verdict(&asked, &known, 0, &args.action, &context);
+        Beside { rules: shadow.rules.version().to_string(), word: judgement.verdict.as_str() }
+    });
+    let beside = beside.filter(|beside| beside.word != judgement.verdict.as_str());
     let segments: Vec<String> =
         judge.segments(&asked, &known, 0, &context).iter().map(ToString::to_string).collect();
 
     if args.json {
         let mut answer = to_json(&args.action, &judgement, &snapshot);
+        if let Some(Beside { rules, word }) = &beside {
+            answer["beside"] = json!({ "ruleset": rules, "verdict": word });
+        }
         if args.explain {
             answer["segments"] = json!(segments);
             answer["identifiers"] = given.iter().map(identifier_json).collect();
@@ -89,6 +103,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
         println!("{answer}");
     } else {
         print(&args.action, &judgement, &snapshot);
+        if let Some(Beside { rules, word }) = &beside {
+            println!("  {rules}, which only judges along, says {word}");
+        }
         if args.explain {
             explain(&given, &segments, &context, &snapshot);
         }
@@ -98,6 +115,12 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
         Verdict::Block { .. } => Exit::Found,
         Verdict::CannotTell { .. } => Exit::CannotTell,
     })
+}
+
+/// What a ruleset that only judges along says instead.
+struct Beside {
+    rules: String,
+    word: &'static str,
 }
 
 fn print(action: &Action, judgement: &Judgement, snapshot: &Snapshot) {

@@ -9,10 +9,13 @@ mod log;
 mod prove;
 mod push;
 mod rollback;
+mod shadow;
 mod test;
 mod versions;
 
+pub(crate) use activate::append;
 use clap::Subcommand;
+pub(crate) use versions::{Versions, in_use};
 
 use crate::exit::Exit;
 
@@ -33,6 +36,7 @@ enum Command {
     Push(push::Args),
     Activate(activate::Args),
     Rollback(rollback::Args),
+    Shadow(shadow::Args),
     Log(log::LogArgs),
     Show(log::ShowArgs),
     Active(log::ActiveArgs),
@@ -48,6 +52,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Push(args) => push::run(&args).await,
         Command::Activate(args) => activate::run(&args).await,
         Command::Rollback(args) => rollback::run(&args).await,
+        Command::Shadow(args) => shadow::run(&args).await,
         Command::Log(args) => log::log(&args).await,
         Command::Show(args) => log::show(&args).await,
         Command::Active(args) => log::active(&args).await,

@@ -4,6 +4,7 @@ pub(crate) mod columns;
 pub(crate) mod files;
 pub(crate) mod flags;
 mod forms;
+mod guarded;
 pub(crate) mod inputs;
 pub(crate) mod list;
 pub(crate) mod places;
@@ -28,6 +29,9 @@ use places::Places;
 /// Exit codes: 0 nobody was blocked, 1 somebody was, 2 nobody was but some rows could not be judged
 /// (or `--on-cannot-tell fail` stopped at one), 3 the work could not be done (with several files: for one of them at
 /// least; the others are done).
+///
+/// Where the ruleset in force was activated with a guard and that trips, the run stops with exit code 3, leaves no output
+/// of the file it was at, does no further files, and goes back to the ruleset before (docs/rulesets.md).
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   abide scrub customers.csv --against unsubscribed.csv --action contact.email -o clean.csv
@@ -88,10 +92,20 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
         on_cannot_tell: args.on_cannot_tell,
         list: &list,
         beside: list.shadow.as_ref(),
+        watch: list.guarded.as_ref().map(|guarded| &guarded.watch),
         now,
     };
     let mut report = run.all(inputs, &places);
+    // First of all, since others go on judging by it.
+    let rolled_back = match &list.guarded {
+        Some(guarded) => match guarded.watch.tripped() {
+            Some(tripped) => guarded.roll_back(args.list.store(), tripped).await,
+            None => Ok(()),
+        },
+        None => Ok(()),
+    };
     places.save_sheets(&mut report)?;
     args.report.give(&report, said::scrubbed)?;
+    rolled_back?;
     Ok(files::exit_of(&report))
 }

@@ -54,6 +54,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
         on_cannot_tell: OnCannotTell::Block,
         list: &list,
         beside: list.shadow.as_ref(),
+        watch: None,
         now,
     };
     let report = run.all(inputs, &Places::nowhere());

@@ -5,16 +5,19 @@
 //! clock, and never answers from a damaged list.
 //!
 //! [`decide`] answers one question; [`Judge`] answers many, looking keys up in batches and asking
-//! the rules once per distinct case. [`Effect`] says what a retraction would change.
+//! the rules once per distinct case. [`Effect`] says what a retraction would change, [`Guard`] when an activation is
+//! to be rolled back.
 
 mod asked;
 mod effect;
+mod guard;
 mod judge;
 mod overlay;
 mod snapshot;
 
 pub use asked::{Asked, Legibility, Panel, Part};
 pub use effect::{Change, Effect};
+pub use guard::{Comparison, Figures, GUARD_SAMPLE_MIN, Guard, GuardRule, InvalidGuard, Metric};
 pub use judge::{Judge, Judgement, Known, Options, Segments, Uncovered, decide};
 pub use overlay::{Entry, Overlay};
 pub use snapshot::{Scratch, Snapshot, Sources};

@@ -49,7 +49,7 @@ pub use error::{Damage, DamageKind, ErrorKind, JournalError, StoreError};
 pub use heartbeat::{Heartbeat, Heartbeats, heartbeats};
 pub use object::{Columns, JournalObject, OBJECT_BYTES_MAX, ObjectName, Records};
 pub use reader::{Followed, Follower, ObjectEntry, Reader};
-pub use record::{ActivationRecord, BatchRecord, Record, RetractionRecord, counts_at_once};
+pub use record::{ActivationRecord, BatchRecord, Place, Record, RetractionRecord, counts_at_once};
 pub use rekey::{Fenced, Rekey, RekeyConfig};
 pub use roll_up::{RollUp, RollUpConfig, roll_up, roll_ups_due};
 pub use spool::{Durable, Spool};

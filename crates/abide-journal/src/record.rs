@@ -1,12 +1,14 @@
 //! What a journal holds: signals, the ends of batches, retractions and activations of rulesets.
 
 mod payload;
+mod place;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use abide_model::{BatchId, Claimant, Mechanism, Retraction, Signal, Time};
+use abide_model::{BatchId, Claimant, Mechanism, Origin, Retraction, Signal, Time};
 
 pub(crate) use payload::{from_payload, to_payload};
+pub use place::Place;
 
 /// One entry of the journal. A kind's number stands in `docs/formats/journal.md` and is never used
 /// for anything else.
@@ -93,15 +95,35 @@ pub struct RetractionRecord {
 /// A ruleset comes into force, or is compared with the one in force (`shadow`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ActivationRecord {
-    /// The greatest number that the writer has seen, plus one; ties are ordered by origin.
+    /// The greatest number that the writer has seen, plus one; that of [`Self::only_after`], if there is one.
     pub number: u64,
     /// Names `rulesets/<digest>.json`.
     pub ruleset: [u8; 32],
     pub replaces: Option<[u8; 32]>,
     pub shadow: bool,
+    /// Compare and swap: it stands directly above this one in the order and below all else that outranks that one,
+    /// so that it can take the place of nothing else.
+    pub only_after: Option<Place>,
+    /// It goes back to what was in force before.
+    pub rollback: bool,
+    /// With `shadow`: from here on nothing judges along.
+    pub ends_shadow: bool,
+    /// What is watched while it is in force, as in `block_rate change > 50% over 5m`; who sees it happen goes back to
+    /// what it replaces.
+    pub guard: Option<Arc<str>>,
     pub author: Arc<str>,
     pub message: Arc<str>,
     /// Why it was activated although something spoke against it, or rolled back.
     pub reason: Option<Arc<str>>,
     pub at: Time,
+}
+
+impl ActivationRecord {
+    /// Where it stands in the order of all activations, when it was read from this origin's journal.
+    pub fn place(&self, origin: &Origin) -> Place {
+        match &self.only_after {
+            Some(replaced) => replaced.directly_above(origin),
+            None => Place { number: self.number, origin: origin.clone(), then: Vec::new() },
+        }
+    }
 }

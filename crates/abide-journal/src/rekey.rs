@@ -17,7 +17,7 @@ use crate::{
     error::{JournalError, StoreError},
     object::Columns,
     reader::Reader,
-    record::{Record, RetractionRecord},
+    record::{ActivationRecord, Record, RetractionRecord},
     store::{Moved, Retry, Store, StoreId, begin_rekey, rekey_begun},
     writer::{Writer, WriterConfig},
 };
@@ -114,7 +114,11 @@ impl Rekey {
             }
             let mut columns = Columns::default();
             for record in followed.records() {
-                columns.push(&self.transferred(record?.1));
+                let record = record?.1;
+                if let Record::Activation(activation) = &record {
+                    self.copy_named(activation).await?;
+                }
+                columns.push(&self.transferred(record));
                 count += 1;
             }
             writer.clock().observe(followed.object.clock());
@@ -150,6 +154,17 @@ impl Rekey {
             list.try_collect().await.map_err(|source| StoreError::of("list", under, source))?;
         for object in found {
             let name = object.location.to_string();
+            if let Some(bytes) = self.old.get(&name).await? {
+                self.new.create(&name, bytes, self.writer.retry).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What an activation names, by that name: a listing may lag behind a version that was just pushed.
+    async fn copy_named(&self, activation: &ActivationRecord) -> Result<(), StoreError> {
+        for digest in [Some(activation.ruleset), activation.replaces].into_iter().flatten() {
+            let name = format!("rulesets/{}.json", hex::encode(digest));
             if let Some(bytes) = self.old.get(&name).await? {
                 self.new.create(&name, bytes, self.writer.retry).await?;
             }

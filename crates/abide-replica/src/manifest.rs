@@ -5,13 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use abide_journal::{ActivationRecord, Head, Link, Store};
+use abide_journal::{ActivationRecord, Head, Link, Place, Store};
 use abide_model::{Claimant, Key, Mechanism, Origin, Position, Positions, Retraction, Retractions, Time};
 use hex::FromHex;
 use serde::{Deserialize, Serialize};
 
-/// The format that this version writes, and the newest that it reads.
-pub const SNAPSHOT_FORMAT: u32 = 1;
+/// The format that this version writes, and the newest that it reads. In 1, no activation named a place or a guard.
+pub const SNAPSHOT_FORMAT: u32 = 2;
 
 /// One state of the list, complete up to the heads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub struct Manifest {
     pub sources: BTreeMap<(Mechanism, Claimant), Time>,
     /// The activation in force and its origin.
     pub activation: Option<(ActivationRecord, Origin)>,
+    /// The one that it outranks next, if it is known.
+    pub replaced: Option<(ActivationRecord, Origin)>,
     /// The latest that was made to be watched only; it is over once a later one is in force.
     pub shadow: Option<(ActivationRecord, Origin)>,
     /// Objects with signals of imports that were not committed, by their first position.
@@ -94,6 +96,7 @@ impl Manifest {
                 })
                 .collect(),
             activation: self.activation.as_ref().map(|(record, origin)| ActivationText::of(record, origin)),
+            replaced: self.replaced.as_ref().map(|(record, origin)| ActivationText::of(record, origin)),
             shadow: self.shadow.as_ref().map(|(record, origin)| ActivationText::of(record, origin)),
             open_batches: self
                 .open_batches
@@ -152,6 +155,7 @@ impl Manifest {
                 })
                 .collect::<Result<_, InvalidManifest>>()?,
             activation: text.activation.map(|text| text.read().ok_or(field("activation"))).transpose()?,
+            replaced: text.replaced.map(|text| text.read().ok_or(field("replaced"))).transpose()?,
             shadow: text.shadow.map(|text| text.read().ok_or(field("shadow"))).transpose()?,
             open_batches: text
                 .open_batches
@@ -191,6 +195,8 @@ struct Text {
     retractions: Vec<RetractionText>,
     sources: Vec<SourceText>,
     activation: Option<ActivationText>,
+    #[serde(default)]
+    replaced: Option<ActivationText>,
     shadow: Option<ActivationText>,
     open_batches: BTreeMap<String, Vec<(String, u64)>>,
     identities: u64,
@@ -259,6 +265,36 @@ struct ActivationText {
     message: String,
     reason: Option<String>,
     at_micros: i64,
+    #[serde(default)]
+    only_after: Option<PlaceText>,
+    #[serde(default)]
+    rollback: bool,
+    #[serde(default)]
+    ends_shadow: bool,
+    #[serde(default)]
+    guard: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PlaceText {
+    number: u64,
+    origin: String,
+    then: Vec<String>,
+}
+
+impl PlaceText {
+    fn of(place: &Place) -> Self {
+        Self {
+            number: place.number,
+            origin: place.origin.to_string(),
+            then: place.then.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    fn read(self) -> Option<Place> {
+        let then = self.then.iter().map(|origin| origin.parse().ok()).collect::<Option<_>>()?;
+        Some(Place { number: self.number, origin: self.origin.parse().ok()?, then })
+    }
 }
 
 impl ActivationText {
@@ -273,6 +309,10 @@ impl ActivationText {
             message: record.message.to_string(),
             reason: record.reason.as_ref().map(ToString::to_string),
             at_micros: record.at.as_micros(),
+            only_after: record.only_after.as_ref().map(PlaceText::of),
+            rollback: record.rollback,
+            ends_shadow: record.ends_shadow,
+            guard: record.guard.as_ref().map(ToString::to_string),
         }
     }
 
@@ -286,6 +326,13 @@ impl ActivationText {
             message: self.message.into(),
             reason: self.reason.map(Into::into),
             at: Time::from_micros(self.at_micros),
+            only_after: match self.only_after {
+                Some(place) => Some(place.read()?),
+                None => None,
+            },
+            rollback: self.rollback,
+            ends_shadow: self.ends_shadow,
+            guard: self.guard.map(Into::into),
         };
         Some((record, self.origin.parse().ok()?))
     }

@@ -10,8 +10,8 @@ use std::{
 use abide_enforce::{Overlay, Snapshot, Sources};
 use abide_index::list::List;
 use abide_journal::{
-    ActivationRecord, Followed, Follower, Head, JournalError, JournalObject, ObjectName, Reader, Record,
-    Records, Store,
+    ActivationRecord, Followed, Follower, Head, JournalError, JournalObject, ObjectName, Place, Reader,
+    Record, Records, Store,
 };
 use abide_model::{Origin, Positions, Retractions, Signal, Time};
 use abide_rules::Ruleset;
@@ -80,6 +80,8 @@ pub struct Replica {
     pub(crate) retractions: Arc<Retractions>,
     pub(crate) sources: Sources,
     pub(crate) activation: Option<(ActivationRecord, Origin)>,
+    /// The one that it outranks next.
+    pub(crate) replaced: Option<(ActivationRecord, Origin)>,
     pub(crate) shadow: Option<(ActivationRecord, Origin)>,
     pub(crate) open_batches: OpenBatches,
     pub(crate) clock: Time,
@@ -139,6 +141,7 @@ impl Replica {
             retractions: Arc::new(start.as_ref().map(|start| start.retractions.clone()).unwrap_or_default()),
             sources: start.as_ref().map(|start| start.sources.clone()).unwrap_or_default(),
             activation: start.as_ref().and_then(|start| start.activation.clone()),
+            replaced: start.as_ref().and_then(|start| start.replaced.clone()),
             shadow: start.as_ref().and_then(|start| start.shadow.clone()),
             open_batches: start.as_ref().map(OpenBatches::of).unwrap_or_default(),
             clock: start.as_ref().map_or(Time::MIN, |start| start.clock),
@@ -359,14 +362,21 @@ impl Replica {
         Ok(())
     }
 
-    /// The greatest number wins, ties by origin, so that all nodes agree in whatever order they read.
+    /// The greatest place wins, so that all nodes agree in whatever order they read. Of one origin the first of a
+    /// place stands: nobody else can have made it.
     fn activate(&mut self, activation: ActivationRecord, origin: &Origin) {
-        let place = if activation.shadow { &mut self.shadow } else { &mut self.activation };
-        let is_later = |(held, held_by): &(ActivationRecord, Origin)| {
-            (held.number, held_by) < (activation.number, origin)
-        };
-        if place.as_ref().is_none_or(is_later) {
-            *place = Some((activation, origin.clone()));
+        let place = activation.place(origin);
+        let against =
+            |held: &Option<(ActivationRecord, Origin)>| place_of(held.as_ref()).cmp(&Some(place.clone()));
+        let made = Some((activation, origin.clone()));
+        if made.as_ref().is_some_and(|(activation, _)| activation.shadow) {
+            if against(&self.shadow).is_lt() {
+                self.shadow = made;
+            }
+        } else if against(&self.activation).is_lt() {
+            self.replaced = std::mem::replace(&mut self.activation, made);
+        } else if against(&self.activation).is_gt() && against(&self.replaced).is_lt() {
+            self.replaced = made;
         }
     }
 
@@ -395,10 +405,10 @@ impl Replica {
         in_force.is_none_or(|digest| digest == self.rules.version().digest())
     }
 
-    /// The activation that is only watched, while none in force is later.
+    /// The activation that is only watched, while none in force is later and nobody has ended it.
     pub fn shadow(&self) -> Option<&(ActivationRecord, Origin)> {
-        let rank = |(record, origin): &(ActivationRecord, Origin)| (record.number, origin.clone());
-        self.shadow.as_ref().filter(|shadow| Some(rank(shadow)) > self.activation.as_ref().map(rank))
+        let shadow = self.shadow.as_ref().filter(|(shadow, _)| !shadow.ends_shadow)?;
+        (place_of(Some(shadow)) > place_of(self.activation.as_ref())).then_some(shadow)
     }
 
     /// The number of the next activation.
@@ -410,6 +420,37 @@ impl Replica {
     /// The activation in force, and who made it; none while the built-in ruleset is.
     pub fn activation(&self) -> Option<&(ActivationRecord, Origin)> {
         self.activation.as_ref()
+    }
+
+    /// The one that would be in force without it: what it took the place of, whatever its writer had seen.
+    pub fn replaced(&self) -> Option<&(ActivationRecord, Origin)> {
+        self.replaced.as_ref()
+    }
+
+    /// The record that goes back to what the activation in force has replaced, and counts only while that one is in
+    /// force. Nothing is there to go back to where nothing was activated, or where it said of nothing that it replaces it.
+    pub fn roll_back(
+        &self,
+        author: &str,
+        message: &str,
+        reason: &str,
+        now: Time,
+    ) -> Option<ActivationRecord> {
+        let (activation, origin) = self.activation.as_ref()?;
+        Some(ActivationRecord {
+            number: activation.number,
+            ruleset: activation.replaces?,
+            replaces: Some(activation.ruleset),
+            shadow: false,
+            only_after: Some(activation.place(origin)),
+            rollback: true,
+            ends_shadow: false,
+            guard: None,
+            author: author.into(),
+            message: message.into(),
+            reason: Some(reason.into()),
+            at: now,
+        })
     }
 
     /// Everything as one list, nothing beside it; `None` for an empty store.
@@ -472,4 +513,8 @@ impl Replica {
         self.incomplete = false;
         Ok(merged)
     }
+}
+
+fn place_of(made: Option<&(ActivationRecord, Origin)>) -> Option<Place> {
+    made.map(|(activation, origin)| activation.place(origin))
 }

@@ -72,12 +72,16 @@ impl StoredRuleset {
 
     /// Stores it, unless the same rules are there already: then that version is handed out, unchanged.
     pub async fn push(self, store: &Store, retry: Retry) -> Result<Pushed, RulesetsError> {
-        let name = name_of(&self.digest());
+        let digest = self.digest();
+        let name = name_of(&digest);
         let bytes = serde_json::to_vec_pretty(&VersionJson::from(&self)).expect("strings can be written");
-        match store.create(&name, bytes.into(), retry).await? {
-            Created::Done => Ok(Pushed::New(self)),
-            Created::Another(bytes) => Ok(Pushed::Known(parse(&name, &bytes)?)),
-        }
+        let pushed = match store.create(&name, bytes.into(), retry).await? {
+            Created::Done => Pushed::New(self),
+            Created::Another(bytes) => Pushed::Known(parse(&name, &bytes, &digest)?),
+        };
+        // Like whoever appends: it was in time to be copied to where the store went, or sees that it went.
+        store.refuse_moved().await?;
+        Ok(pushed)
     }
 }
 
@@ -92,8 +96,7 @@ pub enum Pushed {
 pub async fn load(store: &Store, digest: &[u8; 32]) -> Result<StoredRuleset, RulesetsError> {
     let name = name_of(digest);
     let bytes = store.get(&name).await?.ok_or_else(|| RulesetsError::Missing { name: name.clone() })?;
-    let stored = parse(&name, &bytes)?;
-    if stored.digest() == *digest { Ok(stored) } else { Err(RulesetsError::Damaged { name }) }
+    parse(&name, &bytes, digest)
 }
 
 /// One version, compiled.
@@ -103,20 +106,32 @@ pub async fn compiled(store: &Store, digest: &[u8; 32]) -> Result<Arc<Ruleset>, 
     Ok(Arc::new(stored.ruleset().map_err(invalid)?))
 }
 
-/// All versions, by number.
-pub async fn all(store: &Store) -> Result<Vec<StoredRuleset>, RulesetsError> {
+/// Every version of a store.
+#[derive(Debug, Default)]
+pub struct Kept {
+    /// By number.
+    pub versions: Vec<StoredRuleset>,
+    /// Those that cannot be read. Whatever does not need them goes on.
+    pub unreadable: Vec<([u8; 32], RulesetsError)>,
+}
+
+/// All versions. One that cannot be read stops nobody but whoever asks for it.
+pub async fn all(store: &Store) -> Result<Kept, StoreError> {
     let list = store.objects().list(Some(&Path::from(FOLDER)));
     let found: Vec<_> = list.try_collect().await.map_err(|source| StoreError::of("list", FOLDER, source))?;
-    let mut versions = Vec::new();
+    let mut kept = Kept::default();
     for object in found {
         let file = object.location.filename().unwrap_or_default();
         let digest = file.strip_suffix(".json").and_then(|hex| hex::decode(hex).ok()?.try_into().ok());
-        if let Some(digest) = digest {
-            versions.push(load(store, &digest).await?);
+        let Some(digest) = digest else { continue };
+        match load(store, &digest).await {
+            Ok(version) => kept.versions.push(version),
+            Err(RulesetsError::Store(error)) => return Err(error),
+            Err(error) => kept.unreadable.push((digest, error)),
         }
     }
-    versions.sort_by_key(|version| (version.number, version.at, version.digest()));
-    Ok(versions)
+    kept.versions.sort_by_key(|version| (version.number, version.at, version.digest()));
+    Ok(kept)
 }
 
 fn name_of(digest: &[u8; 32]) -> String {
@@ -160,7 +175,7 @@ impl From<&StoredRuleset> for VersionJson {
     }
 }
 
-fn parse(name: &str, bytes: &[u8]) -> Result<StoredRuleset, RulesetsError> {
+fn parse(name: &str, bytes: &[u8], expected: &[u8; 32]) -> Result<StoredRuleset, RulesetsError> {
     let damaged = || RulesetsError::Damaged { name: name.to_owned() };
     let Versioned { format } = serde_json::from_slice(bytes).map_err(|_| damaged())?;
     if format > RULESET_FORMAT {
@@ -168,7 +183,7 @@ fn parse(name: &str, bytes: &[u8]) -> Result<StoredRuleset, RulesetsError> {
     }
     let json: VersionJson = serde_json::from_slice(bytes).map_err(|_| damaged())?;
     let digest = |hex: String| -> Option<[u8; 32]> { hex::decode(hex).ok()?.try_into().ok() };
-    Ok(StoredRuleset {
+    let stored = StoredRuleset {
         number: json.number,
         author: json.author,
         at: Time::from_micros(json.at_us),
@@ -177,5 +192,6 @@ fn parse(name: &str, bytes: &[u8]) -> Result<StoredRuleset, RulesetsError> {
         test: json.test,
         sources: RulesetSources { toml: json.toml, policies: json.policies },
         cases: json.cases,
-    })
+    };
+    if stored.digest() == *expected { Ok(stored) } else { Err(damaged()) }
 }

@@ -139,6 +139,7 @@ impl Replica {
             retractions: (*self.retractions).clone(),
             sources: self.sources.clone(),
             activation: self.activation.clone(),
+            replaced: self.replaced.clone(),
             shadow: self.shadow.clone(),
             open_batches: self.open_batches.for_manifest(),
             identities: merged.identities,

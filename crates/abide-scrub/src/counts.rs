@@ -160,26 +160,35 @@ fn add(counts: &mut ByName, other: &ByName) {
 pub(crate) struct Met {
     judgements: Vec<(Arc<Judgement>, u64)>,
     /// What other rules say of each, where they are asked.
-    beside: Vec<Option<Word>>,
+    others: Vec<Others>,
     /// Equal judgements of one judge mostly are one, so they are told apart by address.
-    places: HashMap<(usize, Option<Word>), usize>,
+    places: HashMap<(usize, Others), usize>,
+}
+
+/// What other rules say about somebody, where they are asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Others {
+    /// Those to be compared with in the report.
+    pub(crate) beside: Option<Word>,
+    /// Those that were in force before, for a guard.
+    pub(crate) before: Option<Word>,
 }
 
 impl Met {
     /// The place of a judgement, for [`Self::count`].
-    pub(crate) fn place(&mut self, judgement: &Arc<Judgement>, beside: Option<Word>) -> usize {
-        let (judgements, others) = (&mut self.judgements, &mut self.beside);
+    pub(crate) fn place(&mut self, judgement: &Arc<Judgement>, others: Others) -> usize {
+        let (judgements, all) = (&mut self.judgements, &mut self.others);
         let address = Arc::as_ptr(judgement).addr();
-        *self.places.entry((address, beside)).or_insert_with(|| {
+        *self.places.entry((address, others)).or_insert_with(|| {
             judgements.push((Arc::clone(judgement), 0));
-            others.push(beside);
+            all.push(others);
             judgements.len() - 1
         })
     }
 
-    /// What other rules say of the judgement at a place.
-    pub(crate) fn beside(&self, place: usize) -> Option<Word> {
-        self.beside[place]
+    /// What other rules say where the judgement at a place is given.
+    pub(crate) fn others(&self, place: usize) -> Others {
+        self.others[place]
     }
 
     pub(crate) fn count(&mut self, place: usize) -> &Judgement {
@@ -201,7 +210,7 @@ impl Met {
         for (judgement, rows) in self.judgements.drain(..) {
             counts.add_judged(&judgement, rows);
         }
-        self.beside.clear();
+        self.others.clear();
         self.places.clear();
     }
 }

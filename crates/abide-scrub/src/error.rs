@@ -7,7 +7,7 @@ use abide_index::IndexError;
 use abide_model::IdentifierKind;
 use abide_rules::InvalidContext;
 
-use crate::ready::NotCovered;
+use crate::{ready::NotCovered, watch::Tripped};
 
 /// Messages name files, columns and rows by number, never what stands in them.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +77,8 @@ pub enum ScrubError {
         line: Option<u64>,
         cause: String,
     },
+    #[error("the guard of the ruleset has tripped ({tripped}); nothing was written")]
+    Tripped { tripped: Box<Tripped> },
     #[error("a thread that was {doing} `{name}` broke down; this is a bug of ours, nothing was written")]
     BrokeDown { name: String, doing: &'static str },
 }

@@ -8,11 +8,12 @@ use abide_model::{Keyring, Normaliser, OnCannotTell, Verdict};
 
 use crate::{
     circumstances::Circumstances,
-    counts::{Counts, Met},
+    counts::{Counts, Met, Others},
     error::ScrubError,
     job::Task,
     people::{Fingerprint, People},
     ready::Ready,
+    watch::{Sides, Watch},
 };
 
 /// A verdict without its reasons.
@@ -57,6 +58,7 @@ pub(crate) struct Judging<'a> {
     judge: Judge<'a>,
     /// Judges everybody by other rules too.
     beside: Option<Judge<'a>>,
+    watched: Option<Watched<'a>>,
     people: People<'a>,
     circumstances: Circumstances<'a>,
     counts: Counts,
@@ -69,6 +71,14 @@ pub(crate) struct Judging<'a> {
     joined: HashMap<usize, (Segments, Arc<str>, u64)>,
     nowhere: Arc<str>,
     judged: Judged,
+}
+
+/// For a guard: by the rules that were in force before, too.
+struct Watched<'a> {
+    watch: &'a Watch,
+    judge: Judge<'a>,
+    /// By action.
+    sides: Vec<Sides>,
 }
 
 /// All that the verdict about somebody depends on of whom the list knows nothing.
@@ -90,6 +100,7 @@ impl<'a> Judging<'a> {
         ready: &'a Ready,
         snapshot: &'a Snapshot,
         beside: Option<&'a Snapshot>,
+        watch: Option<&'a Watch>,
         keyring: &'a Keyring,
         normaliser: &'a Normaliser,
     ) -> Self {
@@ -98,6 +109,11 @@ impl<'a> Judging<'a> {
             ready,
             judge: Judge::new(snapshot, ready.options),
             beside: beside.map(|snapshot| Judge::new(snapshot, ready.options)),
+            watched: watch.map(|watch| Watched {
+                watch,
+                judge: Judge::new(watch.snapshot(), ready.options),
+                sides: vec![Sides::default(); actions],
+            }),
             people: People::new(ready, keyring, normaliser),
             circumstances: Circumstances::new(ready, &snapshot.rules),
             counts: Counts::new(actions),
@@ -128,6 +144,9 @@ impl<'a> Judging<'a> {
             }
         }
         self.counts.rows += batch.len() as u64;
+        if let Some(Watched { watch, sides, .. }) = &mut self.watched {
+            watch.tell(self.ready.actions(), sides).map_err(|tripped| ScrubError::Tripped { tripped })?;
+        }
         Ok(&self.judged)
     }
 
@@ -153,14 +172,21 @@ impl<'a> Judging<'a> {
                 Ok(context) => {
                     let place = self.place(known, person, action, context);
                     let word = Word::of(&self.met[action].count(place).verdict);
-                    if let Some(other) = self.met[action].beside(place) {
+                    let Others { beside, before } = self.met[action].others(place);
+                    if let Some(other) = beside {
                         let number = batch.first_row() + row as u64 + 1;
                         self.counts.actions[action].beside.count(word, other, number);
+                    }
+                    if let (Some(watched), Some(before)) = (&mut self.watched, before) {
+                        watched.sides[action].count(word, before);
                     }
                     word
                 }
                 Err(cause) => {
                     self.counts.actions[action].add_undecodable(cause);
+                    if let Some(watched) = &mut self.watched {
+                        watched.sides[action].count(Word::CannotTell, Word::CannotTell);
+                    }
                     Word::CannotTell
                 }
             };
@@ -200,10 +226,12 @@ impl<'a> Judging<'a> {
     fn ask(&mut self, known: &Known<'a>, person: usize, action: usize, context: usize) -> usize {
         let (action_name, context) = (&self.ready.actions()[action], self.circumstances.get(context));
         let judgement = self.judge.verdict(self.people.asked(), known, person, action_name, context);
-        let beside = self.beside.as_mut().map(|judge| {
-            Word::of(&judge.verdict(self.people.asked(), known, person, action_name, context).verdict)
+        let others = [self.beside.as_mut(), self.watched.as_mut().map(|watched| &mut watched.judge)];
+        let [beside, before] = others.map(|judge| {
+            let judgement = judge?.verdict(self.people.asked(), known, person, action_name, context);
+            Some(Word::of(&judgement.verdict))
         });
-        self.met[action].place(&judgement, beside)
+        self.met[action].place(&judgement, Others { beside, before })
     }
 
     fn segments(&mut self, known: &Known<'a>, person: usize, context: usize) -> Arc<str> {

@@ -27,6 +27,7 @@ mod people;
 mod pieces;
 mod pipeline;
 mod ready;
+mod watch;
 
 mod error;
 mod report;
@@ -43,3 +44,4 @@ pub use report::{
     REPORT_FORMAT, Report, Role, RowsReport, RulesetReport, TallyReport, Threshold, UncoveredReport,
 };
 pub use sheet::Sheet;
+pub use watch::{Tripped, Watch};

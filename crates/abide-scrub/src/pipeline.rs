@@ -28,6 +28,7 @@ use crate::{
     progress::Progress,
     ready::Ready,
     report::{FileReport, Role},
+    watch::Watch,
 };
 
 /// What a run needs besides its files.
@@ -36,6 +37,8 @@ pub struct Means<'a> {
     pub snapshot: &'a Snapshot,
     /// The same list under other rules, to count on whom the two do not agree. It changes nothing of what is done.
     pub beside: Option<&'a Snapshot>,
+    /// The guard of the ruleset, if it was activated with one. Where it trips, the run stops and leaves nothing.
+    pub watch: Option<&'a Watch>,
     pub keyring: &'a Keyring,
     pub normaliser: &'a Normaliser,
     pub progress: &'a dyn Progress,
@@ -80,6 +83,7 @@ impl std::fmt::Debug for Means<'_> {
 struct Threaded<'a> {
     snapshot: &'a Snapshot,
     beside: Option<&'a Snapshot>,
+    watch: Option<&'a Watch>,
     keyring: &'a Keyring,
     normaliser: &'a Normaliser,
 }
@@ -89,6 +93,7 @@ impl<'a> Threaded<'a> {
         Self {
             snapshot: means.snapshot,
             beside: means.beside,
+            watch: means.watch,
             keyring: means.keyring,
             normaliser: means.normaliser,
         }
@@ -145,8 +150,8 @@ impl Flow<'_> {
     }
 
     fn judge(&self, work: &Receiver<Work>, outputs: &[(Role, Way)]) -> Counts {
-        let Threaded { snapshot, beside, keyring, normaliser } = self.means;
-        let mut judging = Judging::new(self.ready, snapshot, beside, keyring, normaliser);
+        let Threaded { snapshot, beside, watch, keyring, normaliser } = self.means;
+        let mut judging = Judging::new(self.ready, snapshot, beside, watch, keyring, normaliser);
         for (chunk, promise) in work {
             let done = self.judge_chunk(&mut judging, chunk, outputs);
             let failed = done.is_err();

@@ -1,13 +1,17 @@
 //! `abide rules activate`: bring a version into force everywhere.
 
-use abide_journal::{ActivationRecord, Record, Retry};
+use abide_enforce::GuardRule;
+use abide_journal::{ActivationRecord, Appended, Record, Retry, Writer};
 use abide_model::Time;
 use abide_replica::{Pushed, StoredRuleset};
-use abide_rules::{RulesetSources, sources::BUILT_IN_CASES};
+use abide_rules::{Ruleset, RulesetSources, sources::BUILT_IN_CASES};
 use abide_trial::{Comparison, compare};
 use anyhow::{Context as _, bail, ensure};
 
-use super::{push::Author, versions::Versions};
+use super::{
+    push::Author,
+    versions::{Versions, in_use},
+};
 use crate::{
     clock,
     exit::Exit,
@@ -23,15 +27,22 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   abide rules activate v8
+  abide rules activate v8 --guard 'block_rate change > 50% over 5m'
   abide rules activate v8 --allow-weaker 'counsel agreed on 3 May: letters are not marketing'")]
 pub(crate) struct Args {
     /// The version, as `abide rules log` shows it, e.g. v8.
     version: String,
 
     /// Only judge along: the active one goes on answering, and scrub, validate and segment count where the two do
-    /// not agree. It ends with the next activation.
+    /// not agree. It ends with the next activation, or with `abide rules shadow --end`.
     #[arg(long, conflicts_with = "allow_weaker")]
     shadow: bool,
+
+    /// Go back to the version before, at once, where this happens under the new one: METRIC [change] > N% over TIME,
+    /// with block_rate or cannot_tell_rate. Every scrub watches for it. Where going back would let somebody through,
+    /// that takes --allow-weaker now.
+    #[arg(long, value_name = "GUARD", conflicts_with = "shadow")]
+    guard: Option<GuardRule>,
 
     #[command(flatten)]
     terms: Terms,
@@ -47,7 +58,8 @@ pub(crate) struct Terms {
     #[arg(long, value_name = "REASON")]
     allow_weaker: Option<String>,
 
-    /// Only if this version is in force now, so that two who do the same at once do it once.
+    /// Only while this version is in force: what was activated over it, even at the same time, is left in force, so
+    /// that two who do the same at once do it once.
     #[arg(long, value_name = "VERSION")]
     if_active: Option<String>,
 
@@ -67,11 +79,21 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<Exit> {
     if args.shadow {
         return args.terms.watch(&args.store, &opened, &versions, target, now).await;
     }
-    args.terms.bring_into_force(&args.store, &opened, &versions, target, "activated", now).await
+    let how = How { done: "activated", rollback: false, guard: args.guard };
+    args.terms.bring_into_force(&args.store, &opened, &versions, target, how, now).await
 }
 
 /// Shown at the most of whoever would get through.
 const EXAMPLES_MAX: usize = 10;
+
+/// As what something comes into force.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct How {
+    /// For the log, unless a message was given.
+    pub(crate) done: &'static str,
+    pub(crate) rollback: bool,
+    pub(crate) guard: Option<GuardRule>,
+}
 
 impl Terms {
     /// Lets a version judge along without answering: it lets nobody through, so it may be weaker.
@@ -87,20 +109,12 @@ impl Terms {
         target
             .ruleset()
             .with_context(|| format!("v{} cannot be used by this version of abide", target.number))?;
-        let record = ActivationRecord {
-            number: versions.next_activation,
-            ruleset: target.digest(),
-            replaces: Some(versions.active_digest()),
-            shadow: true,
-            author: self.author.name.as_str().into(),
-            message: self.message.as_deref().unwrap_or("watched").into(),
-            reason: None,
-            at: now,
-        };
+        let record = self.record(versions, target, "watched", now);
+        // What judges along takes nothing's place.
+        let record =
+            ActivationRecord { number: versions.next_activation, shadow: true, only_after: None, ..record };
         let mut writer = opened.writer(now).await?;
-        let appended =
-            writer.append(&[Record::Activation(record)], now).await.context("nothing was changed")?;
-        remember(flags, &opened.store, std::slice::from_ref(writer.head()), now).await;
+        let appended = append(flags, opened, &mut writer, record, now).await?;
         let active = versions.name_of(&versions.active_digest());
         println!("v{} judges along from {}; {active} goes on answering.", target.number, appended.token);
         Ok(Exit::Clean)
@@ -119,13 +133,32 @@ impl Terms {
         Ok(())
     }
 
+    /// What stands in the journal of a version that comes into force; `done` unless a message was given.
+    fn record(&self, versions: &Versions, target: &StoredRuleset, done: &str, now: Time) -> ActivationRecord {
+        let only_after = versions.place().filter(|_| self.if_active.is_some());
+        ActivationRecord {
+            number: only_after.as_ref().map_or(versions.next_activation, |place| place.number),
+            ruleset: target.digest(),
+            replaces: Some(versions.active_digest()),
+            shadow: false,
+            only_after,
+            rollback: false,
+            ends_shadow: false,
+            guard: None,
+            author: self.author.name.as_str().into(),
+            message: self.message.as_deref().unwrap_or(done).into(),
+            reason: None,
+            at: now,
+        }
+    }
+
     pub(crate) async fn bring_into_force(
         &self,
         flags: &StoreFlags,
         opened: &Opened,
         versions: &Versions,
         target: &StoredRuleset,
-        done: &str,
+        how: How,
         now: Time,
     ) -> anyhow::Result<Exit> {
         self.check_active(versions)?;
@@ -136,27 +169,11 @@ impl Terms {
         }
         let rules =
             target.ruleset().with_context(|| format!("{name} cannot be used by this version of abide"))?;
-        let comparison = compare(&versions.active, &rules);
-        let is_weaker = !comparison.is_no_weaker();
-        match &self.allow_weaker {
-            Some(reason) => ensure!(!reason.trim().is_empty(), "--allow-weaker says why, in words"),
-            None if is_weaker => {
-                refuse(&name, versions, &comparison);
-                return Ok(Exit::Found);
-            }
-            None => {}
+        if let Some(reason) = &self.allow_weaker {
+            ensure!(!reason.trim().is_empty(), "--allow-weaker says why, in words");
         }
+        let Some(is_weaker) = self.weighed(&name, &rules, versions, how) else { return Ok(Exit::Found) };
         keep_replaced(opened, versions, now).await?;
-        let record = ActivationRecord {
-            number: versions.next_activation,
-            ruleset: target.digest(),
-            replaces: Some(versions.active_digest()),
-            shadow: false,
-            author: self.author.name.as_str().into(),
-            message: self.message.as_deref().unwrap_or(done).into(),
-            reason: self.allow_weaker.as_deref().filter(|_| is_weaker).map(Into::into),
-            at: now,
-        };
         let mut writer = opened.writer(now).await?;
         let before = Versions::read(opened, now).await?;
         ensure!(
@@ -164,15 +181,29 @@ impl Terms {
             "{} came into force meanwhile, so what was compared is out of date; nothing was changed, try again",
             before.name_of(&before.active_digest())
         );
-        let record = ActivationRecord { number: before.next_activation, ..record };
-        let appended =
-            writer.append(&[Record::Activation(record)], now).await.context("nothing was changed")?;
-        remember(flags, &opened.store, std::slice::from_ref(writer.head()), now).await;
+        let reason = self.allow_weaker.as_deref().filter(|_| is_weaker).map(Into::into);
+        let guard = how.guard.map(|guard| guard.to_string().into());
+        let record = self.record(&before, target, how.done, now);
+        let record = ActivationRecord { reason, guard, rollback: how.rollback, ..record };
+        let place = record.place(writer.origin());
+        let appended = append(flags, opened, &mut writer, record, now).await?;
         let after =
             Versions::read(opened, now).await.context("it is recorded, whether it stands is unknown")?;
-        if after.active_digest() != target.digest() {
+        if after.place().as_ref() != Some(&place) {
             let active = after.name_of(&after.active_digest());
             println!("{name} is NOT in force: {active} was activated at the same time, and stands.");
+            return Ok(Exit::Found);
+        }
+        if let Some(missed) = after.missed(&before)
+            && self.allow_weaker.is_none()
+            && !compare(&*in_use(opened, &missed).await?, &rules).is_no_weaker()
+        {
+            put_back(flags, opened, &mut writer, &after, &missed, now).await?;
+            let missed = after.name_of(&missed);
+            println!(
+                "{missed} was activated at the same time, and {name} lets through whom that blocks; so {missed} was \
+                 put back in force. If {name} is meant, say why: --allow-weaker 'REASON'"
+            );
             return Ok(Exit::Found);
         }
         println!(
@@ -180,18 +211,81 @@ impl Terms {
             appended.token,
             versions.name_of(&versions.active_digest())
         );
+        if let Some(guard) = how.guard {
+            println!("Whoever sees `{guard}` happen goes back to that.");
+        }
         println!("Everybody is judged by it as soon as their node has read that far.");
         Ok(Exit::Clean)
     }
+
+    /// Whether somebody gets through, there or on the way back that a guard may take; nothing where that is refused.
+    fn weighed(&self, name: &str, rules: &Ruleset, versions: &Versions, how: How) -> Option<bool> {
+        let active = versions.name_of(&versions.active_digest());
+        let there = compare(&versions.active, rules);
+        let back = how.guard.map(|_| compare(rules, &versions.active));
+        let is_back_weaker = back.as_ref().is_some_and(|back| !back.is_no_weaker());
+        let is_weaker = !there.is_no_weaker() || is_back_weaker;
+        if !is_weaker || self.allow_weaker.is_some() {
+            return Some(is_weaker);
+        }
+        if !there.is_no_weaker() {
+            print_weaker(name, &active, &there);
+        }
+        if let Some(back) = back.filter(|_| is_back_weaker) {
+            println!("The guard may go back to {active}, which is weaker:");
+            print_weaker(&active, name, &back);
+        }
+        println!("Nothing was changed. If that is meant, say why: --allow-weaker 'REASON'");
+        None
+    }
 }
 
-fn refuse(name: &str, versions: &Versions, comparison: &Comparison) {
-    let active = versions.name_of(&versions.active_digest());
+/// What was activated at the same time comes into force again, where nothing came after what replaced it.
+async fn put_back(
+    flags: &StoreFlags,
+    opened: &Opened,
+    writer: &mut Writer,
+    after: &Versions,
+    missed: &[u8; 32],
+    now: Time,
+) -> anyhow::Result<()> {
+    let place = after.place().context("nothing is in force")?;
+    let record = ActivationRecord {
+        number: place.number,
+        ruleset: *missed,
+        replaces: Some(after.active_digest()),
+        shadow: false,
+        only_after: Some(place),
+        rollback: true,
+        ends_shadow: false,
+        guard: None,
+        author: "abide".into(),
+        message: "put back".into(),
+        reason: Some("what replaced it was not compared with it, and is weaker".into()),
+        at: now,
+    };
+    append(flags, opened, writer, record, now).await?;
+    Ok(())
+}
+
+pub(crate) async fn append(
+    flags: &StoreFlags,
+    opened: &Opened,
+    writer: &mut Writer,
+    record: ActivationRecord,
+    now: Time,
+) -> anyhow::Result<Appended> {
+    let appended = writer.append(&[Record::Activation(record)], now).await.context("nothing was changed")?;
+    remember(flags, &opened.store, std::slice::from_ref(writer.head()), now).await;
+    Ok(appended)
+}
+
+fn print_weaker(name: &str, than: &str, comparison: &Comparison) {
     if let Some(gap) = &comparison.gap {
-        println!("It cannot be shown that {name} is no weaker than {active}: {gap}.");
+        println!("It cannot be shown that {name} is no weaker than {than}: {gap}.");
     }
     if !comparison.newly_allowed.is_empty() {
-        println!("{name} lets through whom {active} blocks:");
+        println!("{name} lets through whom {than} blocks:");
     }
     for example in comparison.newly_allowed.iter().take(EXAMPLES_MAX) {
         println!("  {}", example.sentence);
@@ -199,7 +293,6 @@ fn refuse(name: &str, versions: &Versions, comparison: &Comparison) {
     if let Some(more) = comparison.newly_allowed.len().checked_sub(EXAMPLES_MAX).filter(|more| *more > 0) {
         println!("  and {more} more");
     }
-    println!("Nothing was changed. If that is meant, say why: --allow-weaker 'REASON'");
 }
 
 /// The built-in ruleset changes with the program, and what was replaced must be there to go back to.

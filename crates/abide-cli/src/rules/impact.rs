@@ -62,6 +62,7 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<Exit> {
         on_cannot_tell: OnCannotTell::Block,
         list: &list,
         beside: Some(&beside),
+        watch: None,
         now,
     };
     let report = run.all(inputs, &Places::nowhere());

@@ -1,6 +1,6 @@
 //! `abide rules log`, `show` and `active`: what there is, and what is in force.
 
-use abide_journal::Record;
+use abide_journal::{ActivationRecord, Place, Record};
 use abide_model::Token;
 use serde_json::json;
 
@@ -46,7 +46,7 @@ pub(crate) struct ActiveArgs {
 pub(crate) async fn log(args: &LogArgs) -> anyhow::Result<Exit> {
     let opened = args.store.open().await?;
     let versions = Versions::read(&opened, clock::now()).await?;
-    let mut activations: Vec<(Token, abide_journal::ActivationRecord)> = Vec::new();
+    let mut activations: Vec<(Token, ActivationRecord)> = Vec::new();
     journal::walk(&opened.store, |token, record| {
         if let Record::Activation(activation) = record {
             activations.push((token, activation));
@@ -54,7 +54,11 @@ pub(crate) async fn log(args: &LogArgs) -> anyhow::Result<Exit> {
         Ok(())
     })
     .await?;
-    activations.sort_by_key(|(token, activation)| (activation.number, token.origin.clone()));
+    activations.sort_by_key(|(token, activation)| (activation.place(&token.origin), token.position));
+    let places: Vec<Place> =
+        activations.iter().map(|(token, activation)| activation.place(&token.origin)).collect();
+    // Of one origin the first of a place stands.
+    let is_void = |at: usize| places[at].is_void(places.iter()) || (at > 0 && places[at - 1] == places[at]);
     if args.json {
         let list = versions.all.iter().map(|version| {
             json!({
@@ -63,11 +67,14 @@ pub(crate) async fn log(args: &LogArgs) -> anyhow::Result<Exit> {
                 "active": version.digest() == versions.active_digest(),
             })
         });
-        let came = activations.iter().map(|(token, activation)| {
+        let came = activations.iter().enumerate().map(|(at, (token, activation))| {
             json!({
                 "number": activation.number, "token": token.to_string(), "ruleset": hex::encode(activation.ruleset),
                 "shadow": activation.shadow, "replaces": activation.replaces.map(hex::encode), "author": &*activation.author,
                 "message": &*activation.message, "reason": activation.reason.as_deref(), "at": activation.at.to_string(),
+                "place": places[at].to_string(), "only_after": activation.only_after.as_ref().map(ToString::to_string),
+                "void": is_void(at), "rollback": activation.rollback, "ends_shadow": activation.ends_shadow,
+                "guard": activation.guard.as_deref(),
             })
         });
         println!(
@@ -87,20 +94,29 @@ pub(crate) async fn log(args: &LogArgs) -> anyhow::Result<Exit> {
     if versions.activation.is_none() {
         println!("* built-in {}: nothing was ever activated", versions.active.version());
     }
-    for (token, activation) in &activations {
-        let replaced = activation.replaces.map(|digest| format!(" for {}", versions.name_of(&digest)));
-        let reason = activation.reason.as_deref().map(|reason| format!(" (weaker: {reason})"));
-        println!(
-            "  {} at {token}: {}{} {} by {}{}",
-            activation.at,
-            versions.name_of(&activation.ruleset),
-            replaced.unwrap_or_default(),
-            activation.message,
-            activation.author,
-            reason.unwrap_or_default()
-        );
+    for (at, (token, activation)) in activations.iter().enumerate() {
+        println!("  {} at {token}: {}", activation.at, sentence(&versions, activation, is_void(at)));
     }
     Ok(Exit::Clean)
+}
+
+/// What one activation did.
+fn sentence(versions: &Versions, activation: &ActivationRecord, is_void: bool) -> String {
+    let mut said = versions.name_of(&activation.ruleset);
+    if let Some(digest) = activation.replaces.filter(|_| !activation.shadow) {
+        said = format!("{said} for {}", versions.name_of(&digest));
+    }
+    said = format!("{said} {} by {}", activation.message, activation.author);
+    if let Some(guard) = &activation.guard {
+        said = format!("{said}, guarded by {guard}");
+    }
+    // A rollback says why it was made; others, why although they are weaker.
+    match activation.reason.as_deref() {
+        Some(reason) if activation.rollback => said = format!("{said} ({reason})"),
+        Some(reason) => said = format!("{said} (weaker: {reason})"),
+        None => {}
+    }
+    if is_void { format!("{said}; void, since another took the place of the same one") } else { said }
 }
 
 pub(crate) async fn show(args: &ShowArgs) -> anyhow::Result<Exit> {
@@ -148,6 +164,7 @@ pub(crate) async fn active(args: &ActiveArgs) -> anyhow::Result<Exit> {
                 "version": versions.of_digest(&version.digest()).map(|version| version.number),
                 "since": activation.map(|(activation, _)| activation.at.to_string()),
                 "origin": activation.map(|(_, origin)| origin.to_string()),
+                "guard": activation.and_then(|(activation, _)| activation.guard.as_deref()),
                 "shadow": versions.shadow.as_ref().map(|shadow| hex::encode(shadow.ruleset)),
             })
         );
@@ -157,6 +174,9 @@ pub(crate) async fn active(args: &ActiveArgs) -> anyhow::Result<Exit> {
         Some((activation, origin)) => {
             let name = versions.name_of(&version.digest());
             println!("{name} ({version}), since {} from {origin}, by {}", activation.at, activation.author);
+            if let Some(guard) = &activation.guard {
+                println!("guarded by {guard}");
+            }
         }
         None => println!("the built-in {version}: nothing was ever activated"),
     }

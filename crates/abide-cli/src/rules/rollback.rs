@@ -3,7 +3,10 @@
 use abide_replica::StoredRuleset;
 use anyhow::{Context as _, ensure};
 
-use super::{activate::Terms, versions::Versions};
+use super::{
+    activate::{How, Terms},
+    versions::Versions,
+};
 use crate::{clock, exit::Exit, store_flags::StoreFlags};
 
 /// Go back to the version that the active one replaced, or to the one named, everywhere and at once.
@@ -34,7 +37,8 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<Exit> {
         None => before(&versions)?,
     };
     println!("Going back to v{}: {}", target.number, target.message);
-    args.terms.bring_into_force(&args.store, &opened, &versions, target, "rolled back", now).await
+    let how = How { done: "rolled back", rollback: true, guard: None };
+    args.terms.bring_into_force(&args.store, &opened, &versions, target, how, now).await
 }
 
 /// What the active version replaced. After a rollback that would be forward, so then it has to be named.
@@ -49,11 +53,15 @@ fn before(versions: &Versions) -> anyhow::Result<&StoredRuleset> {
         replaced.context("what was in force before is not kept; name the version to go back to")?;
     let active = kept(&activation.ruleset)
         .context("the ruleset in force is not kept; name the version to go back to")?;
-    let is_forward = versions.descends(replaced, active)
-        || (replaced.number > active.number && !versions.descends(active, replaced));
+    // A built-in ruleset that was replaced has no parent and is kept late, under a number that says nothing.
+    let is_forward = activation.rollback
+        || versions.descends(replaced, active)
+        || (replaced.number > active.number
+            && replaced.parent.is_some()
+            && !versions.descends(active, replaced));
     ensure!(
         !is_forward,
-        "v{} replaced v{}, which is newer: going back to that would be going forward; name the version that you mean",
+        "v{} replaced v{}, which it was gone back from: going back to that would be going forward; name the version that you mean",
         active.number,
         replaced.number
     );

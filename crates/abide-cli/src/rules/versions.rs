@@ -2,20 +2,25 @@
 
 use std::{path::Path, sync::Arc};
 
-use abide_journal::ActivationRecord;
+use abide_journal::{ActivationRecord, Place};
 use abide_model::{Origin, Time};
 use abide_replica::{Replica, StoredRuleset, rulesets};
 use abide_rules::Ruleset;
 use anyhow::{Context as _, bail};
 
 use super::folder::Folder;
-use crate::store_flags::{Opened, StoreFlags};
+use crate::{
+    exit::chain,
+    store_flags::{Opened, StoreFlags},
+};
 
 /// What the store keeps, and what is in force.
 #[derive(Debug)]
 pub(crate) struct Versions {
     pub(crate) all: Vec<StoredRuleset>,
     pub(crate) activation: Option<(ActivationRecord, Origin)>,
+    /// What would be in force without that one.
+    replaced: Option<(ActivationRecord, Origin)>,
     /// What is only watched.
     pub(crate) shadow: Option<ActivationRecord>,
     /// The number of the next activation.
@@ -26,14 +31,32 @@ pub(crate) struct Versions {
 
 impl Versions {
     pub(crate) async fn read(opened: &Opened, now: Time) -> anyhow::Result<Self> {
-        let replica: Replica = opened.replica(now).await?;
+        let replica = opened.replica(now).await?;
+        Self::of(opened, &replica).await
+    }
+
+    /// As a replica has read it.
+    pub(crate) async fn of(opened: &Opened, replica: &Replica) -> anyhow::Result<Self> {
         Ok(Self {
-            all: rulesets::all(&opened.store).await?,
+            all: kept(opened).await?,
             activation: replica.activation().cloned(),
+            replaced: replica.replaced().cloned(),
             shadow: replica.shadow().map(|(record, _)| record.clone()),
             next_activation: replica.next_activation(),
             active: replica.snapshot().rules.clone(),
         })
+    }
+
+    /// Where the activation in force stands in the order of all.
+    pub(crate) fn place(&self) -> Option<Place> {
+        self.activation.as_ref().map(|(activation, origin)| activation.place(origin))
+    }
+
+    /// What the activation in force has taken the place of, if that is another than was in force `before`.
+    pub(crate) fn missed(&self, before: &Self) -> Option<[u8; 32]> {
+        let (replaced, origin) = self.replaced.as_ref()?;
+        let is_known = before.place().is_some_and(|known| known >= replaced.place(origin));
+        (!is_known && replaced.ruleset != before.active_digest()).then_some(replaced.ruleset)
     }
 
     /// A version by what people call it: `v8`, `8`, or the first digits of its digest.
@@ -87,6 +110,23 @@ impl Versions {
     }
 }
 
+/// The versions that can be read; the others are named, and stop only whoever asks for them.
+async fn kept(opened: &Opened) -> anyhow::Result<Vec<StoredRuleset>> {
+    let kept = rulesets::all(&opened.store).await?;
+    for (_, error) in kept.unreadable {
+        eprintln!("abide: {}", chain(&error.into()));
+    }
+    Ok(kept.versions)
+}
+
+/// A ruleset by what an activation names: the built-in one, or one of the store.
+pub(crate) async fn in_use(opened: &Opened, digest: &[u8; 32]) -> anyhow::Result<Arc<Ruleset>> {
+    if opened.built_in.version().digest() == *digest {
+        return Ok(opened.built_in.clone());
+    }
+    Ok(rulesets::compiled(&opened.store, digest).await?)
+}
+
 /// A ruleset by its folder, by the name of a stored version, or `built-in`.
 pub(crate) async fn resolve(name: &str, store: &StoreFlags) -> anyhow::Result<Arc<Ruleset>> {
     if name == "built-in" {
@@ -100,8 +140,9 @@ pub(crate) async fn resolve(name: &str, store: &StoreFlags) -> anyhow::Result<Ar
         .await
         .with_context(|| format!("`{name}` is no folder, so it is a version of a store"))?;
     let versions = Versions {
-        all: rulesets::all(&opened.store).await?,
+        all: kept(&opened).await?,
         activation: None,
+        replaced: None,
         shadow: None,
         next_activation: 1,
         active: opened.built_in.clone(),

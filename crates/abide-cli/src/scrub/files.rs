@@ -2,7 +2,7 @@
 
 use abide_enforce::{Options, Snapshot};
 use abide_model::{OnCannotTell, Time};
-use abide_scrub::{FileReport, Job, Means, Progress, Report, ScrubError, Task, Threshold};
+use abide_scrub::{FileReport, Job, Means, Progress, Report, ScrubError, Task, Threshold, Watch};
 use anyhow::Context as _;
 use indicatif::ProgressBar;
 
@@ -29,6 +29,8 @@ pub(crate) struct Run<'a> {
     pub(crate) list: &'a TheList,
     /// The same list under other rules, to count where they do not agree.
     pub(crate) beside: Option<&'a Snapshot>,
+    /// The guard of the ruleset, which ends all when it trips.
+    pub(crate) watch: Option<&'a Watch>,
     pub(crate) now: Time,
 }
 
@@ -38,6 +40,12 @@ impl Run<'_> {
         let mut report = Report::new(by, &self.job(), &self.list.snapshot, &self.list.name, self.now);
         let several = inputs.0.len() > 1;
         for input in inputs.0 {
+            if self.watch.is_some_and(|watch| watch.tripped().is_some()) {
+                let error = "not begun, since the guard of the ruleset has tripped".to_owned();
+                eprintln!("abide: `{}`: {error}", input.name());
+                report.add_failure(&input.name(), error, false);
+                continue;
+            }
             match self.one(&input, places, several) {
                 Ok(file) => report.add(file),
                 Err(error) => {
@@ -71,6 +79,7 @@ impl Run<'_> {
         let means = Means {
             snapshot: &self.list.snapshot,
             beside: self.beside,
+            watch: self.watch,
             keyring: &self.list.keyring,
             normaliser: &self.list.normaliser,
             progress: &bar,

@@ -10,7 +10,7 @@ use abide_replica::rulesets;
 use abide_rules::Ruleset;
 use abide_signals::{FlagArg, IdArg};
 
-use super::{flags::FileFlags, forms, inputs::Inputs};
+use super::{flags::FileFlags, forms, guarded::Guarded, inputs::Inputs};
 use crate::{
     clock,
     exit::chain,
@@ -52,6 +52,8 @@ pub(crate) struct TheList {
     pub(crate) snapshot: Arc<Snapshot>,
     /// The same under the ruleset that is only watched, if one is.
     pub(crate) shadow: Option<Snapshot>,
+    /// The guard of the ruleset in force, if it was activated with one.
+    pub(crate) guarded: Option<Guarded>,
     pub(crate) keyring: Keyring,
     pub(crate) normaliser: Normaliser,
     /// The id of the store, or the names of the files.
@@ -105,6 +107,7 @@ impl ListFlags {
         Ok(TheList {
             snapshot: Arc::new(list.snapshot),
             shadow: None,
+            guarded: None,
             keyring,
             normaliser: Normaliser::new(self.phone_region),
             name: self.against.join(" "),
@@ -123,13 +126,20 @@ impl ListFlags {
             Some((record, _)) => watched(&opened, &record.ruleset, &snapshot).await,
             None => None,
         };
+        let guarded = match replica.activation() {
+            Some((record, origin)) if record.guard.is_some() => {
+                Guarded::of(&opened, record, record.place(origin), &snapshot).await
+            }
+            _ => None,
+        };
         let name = opened.store.id().to_string();
-        Ok(TheList { snapshot, shadow, keyring: opened.keyring, normaliser: opened.normaliser, name })
+        let Opened { keyring, normaliser, .. } = opened;
+        Ok(TheList { snapshot, shadow, guarded, keyring, normaliser, name })
     }
 }
 
 /// Nobody is answered by a ruleset that is only watched, so that one which cannot be read stops nothing.
-async fn watched(opened: &Opened, digest: &[u8; 32], snapshot: &Snapshot) -> Option<Snapshot> {
+pub(crate) async fn watched(opened: &Opened, digest: &[u8; 32], snapshot: &Snapshot) -> Option<Snapshot> {
     match rulesets::compiled(&opened.store, digest).await {
         Ok(rules) => Some(Snapshot { rules, ..snapshot.clone() }),
         Err(error) => {

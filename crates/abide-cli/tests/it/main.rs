@@ -7,6 +7,7 @@ mod crash;
 mod disk;
 mod doctor;
 mod flow;
+mod guard;
 mod lost_tail;
 mod program;
 mod rekey;

@@ -10,13 +10,13 @@ use crate::{
 };
 
 /// Lets mail of the brand `zeta` pass an unsubscribe.
-const WEAKER: (&str, &str) = (
+pub(crate) const WEAKER: (&str, &str) = (
     "unless { context.message == Message::\"confirm_opt_in\" };",
     "unless { context.message == Message::\"confirm_opt_in\" || (context has brand && context.brand == \"zeta\") };",
 );
 
 /// One rule more, which no case speaks against.
-const STRICTER: (&str, &str) = (
+pub(crate) const STRICTER: (&str, &str) = (
     "// Who is not to be contacted.",
     "@id(\"no-notices\") @reason(\"no notices to whoever does not want to be tracked\")\n\
      forbid (principal in Segment::\"do_not_track\", action == Action::\"contact.push\", resource)\n\
@@ -24,7 +24,7 @@ const STRICTER: (&str, &str) = (
 );
 
 /// A store and a folder with the default ruleset.
-fn world() -> World {
+pub(crate) fn world() -> World {
     let world = World::new();
     world.must(0, &["rules", "init", "rules"]);
     world
@@ -38,17 +38,17 @@ fn edit(world: &World, file: &str, (old, new): (&str, &str)) {
 }
 
 /// Pushes the folder with an edit that its cases do not contradict, and takes the edit back.
-fn push(world: &World, change: (&str, &str), message: &str) {
+pub(crate) fn push(world: &World, change: (&str, &str), message: &str) {
     edit(world, "policies/contact.cedar", change);
     world.must(0, &["rules", "push", "rules", "-m", message, "--by", "ann"]);
     edit(world, "policies/contact.cedar", (change.1, change.0));
 }
 
-fn json(ran: &Ran) -> Value {
+pub(crate) fn json(ran: &Ran) -> Value {
     serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran:?}"))
 }
 
-fn mail(world: &World, exit: i32, brand: &str) -> Value {
+pub(crate) fn mail(world: &World, exit: i32, brand: &str) -> Value {
     let brand = format!("brand={brand}");
     let ask = ["check", "--json", "--action", "contact.email", "--email", PERSON, "--context", &brand];
     json(&world.must(exit, &ask))

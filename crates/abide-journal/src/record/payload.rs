@@ -3,12 +3,12 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use abide_model::{BatchId, Claimant, Key, Mechanism, Retraction, Time};
+use abide_model::{BatchId, Claimant, Key, Mechanism, Origin, Retraction, Time};
 use hex::FromHex;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{ACTIVATION, ActivationRecord, BATCH, BatchRecord, RETRACTION, Record, RetractionRecord};
+use super::{ACTIVATION, ActivationRecord, BATCH, BatchRecord, Place, RETRACTION, Record, RetractionRecord};
 
 /// What is wrong with a payload. It never holds personal data.
 #[derive(Debug, Error)]
@@ -190,6 +190,50 @@ struct ActivationJson {
     message: Arc<str>,
     reason: Option<Arc<str>>,
     at_us: i64,
+    // What came later; records of before are without these, and a reader of before refuses a record with one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    only_after: Option<PlaceJson>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    rollback: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    ends_shadow: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    guard: Option<Arc<str>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlaceJson {
+    number: u64,
+    origin: String,
+    then: Vec<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+impl From<&Place> for PlaceJson {
+    fn from(place: &Place) -> Self {
+        Self {
+            number: place.number,
+            origin: place.origin.to_string(),
+            then: place.then.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+impl TryFrom<PlaceJson> for Place {
+    type Error = InvalidPayload;
+
+    fn try_from(json: PlaceJson) -> Result<Self, InvalidPayload> {
+        Ok(Self {
+            number: json.number,
+            origin: origin(&json.origin)?,
+            then: json.then.iter().map(|name| origin(name)).collect::<Result<_, _>>()?,
+        })
+    }
 }
 
 impl From<&ActivationRecord> for ActivationJson {
@@ -203,6 +247,10 @@ impl From<&ActivationRecord> for ActivationJson {
             message: activation.message.clone(),
             reason: activation.reason.clone(),
             at_us: activation.at.as_micros(),
+            only_after: activation.only_after.as_ref().map(Into::into),
+            rollback: activation.rollback,
+            ends_shadow: activation.ends_shadow,
+            guard: activation.guard.clone(),
         }
     }
 }
@@ -220,12 +268,20 @@ impl TryFrom<ActivationJson> for ActivationRecord {
             message: json.message,
             reason: json.reason,
             at: Time::from_micros(json.at_us),
+            only_after: json.only_after.map(TryInto::try_into).transpose()?,
+            rollback: json.rollback,
+            ends_shadow: json.ends_shadow,
+            guard: json.guard,
         })
     }
 }
 
 fn batch_id(text: &str) -> Result<BatchId, InvalidPayload> {
     text.parse().map_err(|_| InvalidPayload::Value("a batch id that is none"))
+}
+
+fn origin(name: &str) -> Result<Origin, InvalidPayload> {
+    name.parse().map_err(|_| InvalidPayload::Value("an origin that is none"))
 }
 
 fn claimant(text: &str) -> Result<Claimant, InvalidPayload> {
@@ -238,4 +294,25 @@ fn mechanism(path: &str) -> Result<Mechanism, InvalidPayload> {
 
 fn digest(hex: &str) -> Result<[u8; 32], InvalidPayload> {
     FromHex::from_hex(hex).map_err(|_| InvalidPayload::Value("a digest that is none"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Byte for byte as they were written before an activation could name a place or a guard.
+    #[test]
+    fn an_activation_of_before_reads_and_is_written_as_it_was() {
+        let ruleset = "0707070707070707070707070707070707070707070707070707070707070707";
+        let old = format!(
+            r#"{{"number":8,"ruleset":"{ruleset}","replaces":null,"shadow":false,"author":"ann","message":"m","reason":null,"at_us":5}}"#
+        );
+        let record = from_payload(ACTIVATION, &old).unwrap();
+        let Record::Activation(activation) = &record else { panic!("another kind: {record:?}") };
+        assert_eq!(
+            (activation.number, activation.only_after.is_none(), activation.rollback),
+            (8, true, false)
+        );
+        assert_eq!(to_payload(&record).unwrap(), old);
+    }
 }

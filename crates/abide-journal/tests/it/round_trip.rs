@@ -1,6 +1,6 @@
 //! What is appended is read back, whatever it is and however it was cut into objects.
 
-use abide_journal::{ActivationRecord, BatchRecord, Record, RetractionRecord, verify};
+use abide_journal::{ActivationRecord, BatchRecord, Place, Record, RetractionRecord, verify};
 use abide_model::{
     BatchId, Claimant, Direction, Form, IdentifierKind, Key, Mechanism, Proof, Retraction, Scope, Signal,
     SignalKeys, Time, TypedKey,
@@ -131,12 +131,31 @@ fn retraction() -> impl Strategy<Value = RetractionRecord> {
 
 fn activation() -> impl Strategy<Value = ActivationRecord> {
     let rulesets = (any::<u64>(), any::<[u8; 32]>(), option::of(any::<[u8; 32]>()), any::<bool>());
-    (rulesets, text(), text(), option::of(text()), time()).prop_map(
-        |((number, ruleset, replaces, shadow), author, message, reason, at)| ActivationRecord {
+    let origins = vec(select(vec!["eu-1", "us-1", "ap"]), 1..4);
+    let after = option::of((any::<u64>(), origins)).prop_map(|place| {
+        place.map(|(number, origins)| {
+            let mut origins = origins.into_iter().map(|origin| origin.parse().unwrap());
+            Place { number, origin: origins.next().unwrap(), then: origins.collect() }
+        })
+    });
+    let later = (after, any::<bool>(), any::<bool>(), option::of(text()));
+    (rulesets, text(), text(), option::of(text()), time(), later).prop_map(
+        |(
+            (number, ruleset, replaces, shadow),
+            author,
+            message,
+            reason,
+            at,
+            (only_after, rollback, ends_shadow, guard),
+        )| ActivationRecord {
             number,
             ruleset,
             replaces,
             shadow,
+            only_after,
+            rollback,
+            ends_shadow,
+            guard: guard.map(Into::into),
             author: author.into(),
             message: message.into(),
             reason: reason.map(Into::into),

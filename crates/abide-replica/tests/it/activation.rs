@@ -44,6 +44,10 @@ fn activation(number: u64, ruleset: [u8; 32], replaces: [u8; 32]) -> Record {
         message: "activated".into(),
         reason: None,
         at: NOW,
+        only_after: None,
+        rollback: false,
+        ends_shadow: false,
+        guard: None,
     })
 }
 
@@ -69,7 +73,28 @@ async fn a_version_reads_back_as_it_was_pushed_and_is_never_changed() {
     assert_eq!(again.push(&store, Retry::default()).await.unwrap(), Pushed::Known(first.clone()));
     let second = version(2, "second");
     push(&store, second.clone()).await;
-    assert_eq!(rulesets::all(&store).await.unwrap(), [first, second]);
+    assert_eq!(rulesets::all(&store).await.unwrap().versions, [first, second]);
+}
+
+/// What a damaged version stops is whoever asks for it.
+#[tokio::test]
+async fn a_damaged_version_leaves_the_others() {
+    let objects = Arc::new(InMemory::new());
+    let store = init(objects.clone()).await;
+    let (first, second) = (version(1, "first"), version(2, "second"));
+    push(&store, first.clone()).await;
+    let name = Path::from(format!("rulesets/{}.json", hex::encode(second.digest())));
+    let others = objects.get(&Path::from(format!("rulesets/{}.json", hex::encode(first.digest())))).await;
+    for bytes in ["{}".into(), others.unwrap().bytes().await.unwrap()] {
+        objects.put(&name, bytes.into()).await.unwrap();
+        let kept = rulesets::all(&store).await.unwrap();
+        assert_eq!(kept.versions, std::slice::from_ref(&first));
+        let [(digest, error)] = kept.unreadable.as_slice() else { panic!("{kept:?}") };
+        assert_eq!((*digest, error.kind()), (second.digest(), ErrorKind::Damaged));
+        // Nor is it taken for what is pushed again.
+        let error = second.clone().push(&store, Retry::default()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Damaged);
+    }
 }
 
 #[tokio::test]

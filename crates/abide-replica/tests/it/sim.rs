@@ -9,6 +9,8 @@ mod auditor;
 mod crash;
 mod keeper;
 mod region;
+mod ruler;
+mod rulings;
 mod sleepers;
 
 use std::{cell::RefCell, collections::BTreeMap, ops::Range, sync::Arc, time::Duration};
@@ -31,6 +33,7 @@ use self::{
     auditor::{Auditor, Ledger},
     keeper::Keeper,
     region::Region,
+    ruler::Ruler,
     sleepers::Sleepers,
 };
 use crate::world::{NOW, init, secret};
@@ -111,6 +114,13 @@ async fn live(seed: u64) -> End {
     lines.extend(asleep.clone());
     let dir = scratch.path().join("asleep");
     let mut sleepers = Sleepers::new(asleep, &dir, clock.node(0), ledger.clone()).await;
+    let mut rulers = Vec::new();
+    for (number, origin, skew_us) in [(0, "eu-1", 0), (1, "us-1", 10_000_000), (2, "us-1", -1_000_000)] {
+        let line = FaultyStore::new(objects.clone(), rng.random(), WEATHER);
+        lines.push(line.clone());
+        let dir = scratch.path().join(format!("ruler-{number}"));
+        rulers.push(Ruler::new(number, origin, &line, &dir, clock.node(skew_us), ledger.clone()).await);
+    }
     let moved = Arc::new(DatedStore::new(Arc::new(InMemory::new()), clock.clone()));
     let line = FaultyStore::new(moved.clone(), rng.random(), WEATHER);
     lines.push(line.clone());
@@ -122,6 +132,7 @@ async fn live(seed: u64) -> End {
     let actors = writers.iter_mut().map(|writer| writer as &mut dyn Actor);
     let actors = actors.chain(followers.iter_mut().map(|follower| follower as &mut dyn Actor));
     let actors = actors.chain(keepers.iter_mut().map(|keeper| keeper as &mut dyn Actor));
+    let actors = actors.chain(rulers.iter_mut().map(|ruler| ruler as &mut dyn Actor));
     let actors = actors.chain(std::iter::once(&mut sleepers as &mut dyn Actor));
     let either: &mut dyn Actor = if rekeyed { &mut administrator } else { &mut region };
     let actors = actors.chain(std::iter::once(either));

@@ -78,6 +78,7 @@ impl World {
     pub(crate) fn means(&self) -> Means<'_> {
         Means {
             beside: None,
+            watch: None,
             snapshot: &self.snapshot,
             keyring: &self.keyring,
             normaliser: &self.normaliser,

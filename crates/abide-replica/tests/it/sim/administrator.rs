@@ -18,6 +18,7 @@ use tempfile::TempDir;
 use super::{
     actors::{Actor, PEOPLE},
     auditor::{self, Journal, Ledger},
+    rulings,
 };
 use crate::{
     model::Model,
@@ -174,6 +175,8 @@ pub(super) async fn assert_moved(old: &Store, new: &Store, ledger: &Ledger, cach
     let mut replica = Replica::open(new, RULES.clone(), config, NOW).await.unwrap();
     assert_eq!(replica.snapshot().positions, end, "not all was read");
     assert_answers(&replica.snapshot(), &model, &transfer);
+    let ruled = rulings::digest_in_force(&rulings::rulings(&before, &end));
+    assert_eq!(replica.snapshot().rules.version().digest(), ruled, "the ruleset in force over there");
     auditor::assert_sound(new).await;
     auditor::assert_sound(old).await;
 

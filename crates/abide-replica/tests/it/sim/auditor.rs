@@ -7,7 +7,10 @@ use abide_model::{Claimant, Direction, FactSet, Key, Origin, Position, Positions
 use abide_replica::{Manifest, Replica, ReplicaConfig};
 use object_store::ObjectStore;
 
-use super::actors::{Follower, PEOPLE};
+use super::{
+    actors::{Follower, PEOPLE},
+    rulings,
+};
 use crate::{
     model::Model,
     world::{NOW, RULES, assert_is, keys_of, without_snapshots},
@@ -30,6 +33,11 @@ pub(super) struct Events {
     pub(super) deleted: u64,
     pub(super) snapshots_deleted: u64,
     pub(super) spooled: u64,
+    pub(super) activations: u64,
+    /// Of these, those that a guard has made.
+    pub(super) rollbacks: u64,
+    /// Of these, those that were made without seeing one another.
+    pub(super) rivals: u64,
     /// Objects of writers that slept, and followers that had read one. Rare; not every run has one.
     pub(super) strays: u64,
     pub(super) overtaken: u64,
@@ -38,7 +46,7 @@ pub(super) struct Events {
 }
 
 impl Events {
-    fn all(&self) -> [u64; 15] {
+    fn all(&self) -> [u64; 18] {
         [
             self.acknowledged,
             self.refused,
@@ -52,6 +60,9 @@ impl Events {
             self.deleted,
             self.snapshots_deleted,
             self.spooled,
+            self.activations,
+            self.rollbacks,
+            self.rivals,
             self.strays,
             self.overtaken,
             self.moved,
@@ -71,6 +82,9 @@ impl Events {
         self.deleted += other.deleted;
         self.snapshots_deleted += other.snapshots_deleted;
         self.spooled += other.spooled;
+        self.activations += other.activations;
+        self.rollbacks += other.rollbacks;
+        self.rivals += other.rivals;
         self.strays += other.strays;
         self.overtaken += other.overtaken;
         self.moved += other.moved;
@@ -78,7 +92,7 @@ impl Events {
 
     pub(super) fn assert_something_happened(&self) {
         assert!(
-            self.all()[..12].iter().all(|count| *count > 0),
+            self.all()[..15].iter().all(|count| *count > 0),
             "a run without some events shows little: {self:?}"
         );
     }
@@ -212,12 +226,14 @@ pub(super) struct Auditor {
     ledger: Ledger,
     /// What was seen at which positions.
     seen: Vec<(Positions, Table)>,
+    /// Under which ruleset.
+    ruled: BTreeMap<Vec<(Origin, Position)>, [u8; 32]>,
     store: Option<Needed>,
 }
 
 impl Auditor {
     pub(super) fn new(ledger: Ledger) -> Self {
-        Self { ledger, seen: Vec::new(), store: None }
+        Self { ledger, seen: Vec::new(), ruled: BTreeMap::new(), store: None }
     }
 
     /// Looks at what stands in the store, with when it was written, and what no longer does.
@@ -279,6 +295,10 @@ impl Auditor {
             .map(|key| (key, snapshot.find(&key).unwrap().map(|facts| (**facts).clone()).unwrap_or_default()))
             .collect();
         self.blocks_whom_it_must(&snapshot.positions, &table);
+        let place = snapshot.positions.iter().map(|(origin, position)| (origin.clone(), position)).collect();
+        let digest = snapshot.rules.version().digest();
+        let ruled = self.ruled.entry(place).or_insert(digest);
+        assert_eq!(*ruled, digest, "two rulesets at {}", snapshot.positions);
         // Followers at the same positions give the same answers.
         match self.seen.iter().find(|(positions, _)| *positions == snapshot.positions) {
             Some((positions, seen)) => assert_eq!(*seen, table, "two answers at {positions}"),
@@ -325,6 +345,9 @@ impl Auditor {
             *after += found.expect("what was spooled has been uploaded");
         }
         self.assert_seen(&journal);
+        rulings::assert_ruled(&journal, &self.ruled);
+        rulings::count(&journal, &end, &mut self.ledger.0.borrow_mut().events);
+        let ruled = rulings::digest_in_force(&rulings::rulings(&journal, &end));
         let records = journal.values().map(Vec::len).sum::<usize>() as u64;
         self.ledger.0.borrow_mut().events.records += records;
         followers.iter().for_each(|follower| self.ledger.count_more(follower));
@@ -336,14 +359,21 @@ impl Auditor {
             let replica = follower.replica.as_ref().expect("it has caught up");
             assert_eq!(replica.snapshot().positions, end, "not all was read");
             assert_is(&replica.snapshot(), &model, PEOPLE, "a follower in the end");
+            assert_eq!(
+                replica.snapshot().rules.version().digest(),
+                ruled,
+                "the ruleset of a follower in the end"
+            );
         }
         let config = ReplicaConfig::new(&followers[0].dir().join("anew"));
         let newest = Replica::open(store, RULES.clone(), config, NOW).await.unwrap();
         assert_is(&newest.snapshot(), &model, PEOPLE, "newest snapshot and rest");
+        assert_eq!(newest.snapshot().rules.version().digest(), ruled, "from the newest snapshot on");
         let config = ReplicaConfig::new(&followers[0].dir().join("whole"));
         let whole =
             Replica::open(&without_snapshots(objects).await, RULES.clone(), config, NOW).await.unwrap();
         assert_is(&whole.snapshot(), &model, PEOPLE, "full replay");
+        assert_eq!(whole.snapshot().rules.version().digest(), ruled, "after a full replay");
 
         assert_sound(store).await;
     }
