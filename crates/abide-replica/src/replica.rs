@@ -99,8 +99,9 @@ impl Replica {
         config: ReplicaConfig,
         now: Time,
     ) -> Result<Self, ReplicaError> {
-        match Self::start(store, built_in.clone(), config.clone(), now).await {
-            Err(error) if error.is_damaged_list() => Self::start(store, built_in, config, now).await,
+        // Boxed, since whoever opens a replica would otherwise carry all that starting one needs.
+        match Box::pin(Self::start(store, built_in.clone(), config.clone(), now)).await {
+            Err(error) if error.is_damaged_list() => Box::pin(Self::start(store, built_in, config, now)).await,
             started => started,
         }
     }
