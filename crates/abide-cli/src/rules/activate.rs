@@ -4,7 +4,7 @@ use abide_journal::{ActivationRecord, Record, Retry};
 use abide_model::Time;
 use abide_replica::{Pushed, StoredRuleset};
 use abide_rules::{RulesetSources, sources::BUILT_IN_CASES};
-use abide_trial::{Comparison, compare};
+use abide_trial::Comparison;
 use anyhow::{Context as _, bail, ensure};
 
 use super::{push::Author, versions::Versions};
@@ -136,7 +136,7 @@ impl Terms {
         }
         let rules =
             target.ruleset().with_context(|| format!("{name} cannot be used by this version of abide"))?;
-        let comparison = compare(&versions.active, &rules);
+        let comparison = abide_proof::prove(&versions.active, &rules).await.comparison;
         let is_weaker = !comparison.is_no_weaker();
         match &self.allow_weaker {
             Some(reason) => ensure!(!reason.trim().is_empty(), "--allow-weaker says why, in words"),
