@@ -31,10 +31,10 @@ pub(crate) fn tidy() -> Result<()> {
 ///
 /// One failing test binary does not hide the next, so that one run shows everything that is broken.
 pub(crate) fn test(name: Option<&str>) -> Result<()> {
-    let server = setup::s3_server()?;
+    let (server, solver) = (setup::s3_server()?, setup::solver()?);
     let mut command = cargo();
     command.args(["test", "--locked", "--workspace", "--no-fail-fast"]).args(name);
-    run(command.env("ABIDE_TEST_S3", server))
+    run(command.env("ABIDE_TEST_S3", server).env("CVC5", solver))
 }
 
 /// Seeds of the simulation, more of them than the tests run; each is printed before it runs.

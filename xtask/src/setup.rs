@@ -1,9 +1,10 @@
-//! Installs what the tests need and cargo cannot bring: the S3 server
-//! (docs/decisions/0005-s3-test-server.md).
+//! Installs what the tests need and cargo cannot bring: the S3 server (docs/decisions/0005-s3-test-server.md) and the
+//! solver (docs/decisions/0011-proof-by-solver.md).
 
+use std::env;
 use std::fs;
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -33,6 +34,88 @@ pub(crate) fn s3_server() -> Result<PathBuf> {
     ensure!(program.is_file(), "`go install` left no {}", program.display());
     fs::write(&stamp, VERSION).with_context(|| format!("could not write {}", stamp.display()))?;
     Ok(program)
+}
+
+/// Debian's package of the solver, and what it needs that a bare machine has not.
+const SOLVER_PACKAGES: [&str; 6] =
+    ["cvc5", "libcvc5-1", "libcvc5parser1", "libcln6", "libcryptominisat5-5.11", "libantlr3c-3.4-0"];
+
+/// Finds the solver that `CVC5` names or that is on the path; else installs Debian's, or unpacks it into target/tools
+/// where nothing may be installed. Returns what `CVC5` has to be.
+pub(crate) fn solver() -> Result<PathBuf> {
+    let tools = cargo::workspace().join("target").join("tools").join("cvc5");
+    let unpacked = tools.join("run");
+    let named = env::var_os("CVC5").filter(|path| !path.is_empty()).map(PathBuf::from);
+    if let Some(named) = named {
+        ensure!(answers(&named), "`CVC5` names {}, which is no solver", named.display());
+        return Ok(named);
+    }
+    let on_path = PathBuf::from("cvc5");
+    if let Some(found) = [&on_path, &unpacked].into_iter().find(|program| answers(program)) {
+        return Ok(found.clone());
+    }
+    println!("xtask: installing the solver, Debian's package cvc5");
+    ensure!(
+        Command::new("apt-get").arg("--version").output().is_ok_and(|output| output.status.success()),
+        "proofs need the solver cvc5, and there is no apt-get to install it with; put it on the path or name it in CVC5"
+    );
+    if is_root() || is_sudo_at_hand() {
+        install_solver()?;
+        ensure!(answers(&on_path), "apt-get installed cvc5, and it does not answer");
+        return Ok(on_path);
+    }
+    unpack_solver(&tools, &unpacked)?;
+    ensure!(answers(&unpacked), "the solver unpacked at {} does not answer", tools.display());
+    Ok(unpacked)
+}
+
+fn answers(program: &Path) -> bool {
+    Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
+}
+
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output();
+    id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
+fn is_sudo_at_hand() -> bool {
+    Command::new("sudo").args(["-n", "true"]).output().is_ok_and(|output| output.status.success())
+}
+
+fn install_solver() -> Result<()> {
+    let apt = |arguments: &[&str]| {
+        let mut command = Command::new(if is_root() { "apt-get" } else { "sudo" });
+        if !is_root() {
+            command.args(["-n", "apt-get"]);
+        }
+        command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+        cargo::run(&mut command)
+    };
+    let install = ["install", "-qq", "-y", "--no-install-recommends", "cvc5"];
+    // A bare machine has no lists of packages yet.
+    apt(&install).or_else(|_| apt(&["update", "-qq"]).and_then(|()| apt(&install)))
+}
+
+/// Without leave to install: the packages' files in a folder of ours, and a script that says where the libraries are.
+fn unpack_solver(tools: &Path, run: &Path) -> Result<()> {
+    fs::create_dir_all(tools).with_context(|| format!("could not create {}", tools.display()))?;
+    let script = r#"set -eu
+cd "$1"; shift
+apt-get download -qq "$@"
+for package in *.deb; do dpkg-deb -x "$package" .; rm "$package"; done
+cat >run <<'END'
+#!/bin/sh
+here=$(dirname "$0")
+libraries=$(dirname "$(find "$here/usr/lib" -name 'libcvc5.so.1' | head -n 1)")
+LD_LIBRARY_PATH="$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" exec "$here/usr/bin/cvc5" "$@"
+END
+chmod +x run"#;
+    let mut command = Command::new("sh");
+    command.args(["-c", script, "sh"]).arg(tools).args(SOLVER_PACKAGES);
+    cargo::run(&mut command).with_context(|| {
+        let run = run.display();
+        format!("could not unpack the solver; install the package cvc5 as root, or put a program at {run}")
+    })
 }
 
 const FUZZER_VERSION: &str = "0.13.2";

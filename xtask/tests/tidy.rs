@@ -18,12 +18,14 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("abide-rules abide-index abide-formats abide-signals", &["abide-model"]),
     ("abide-enforce", &["abide-model", "abide-rules", "abide-index"]),
     ("abide-trial", &["abide-model abide-rules abide-index abide-enforce"]),
+    // Starts a solver and waits for it, so it is no part of the engine.
+    ("abide-proof", &["abide-model abide-rules abide-trial"]),
     // State.
     ("abide-journal", &["abide-model"]),
     ("abide-replica", &[ENGINE, "abide-journal"]),
     // Adapters, which never use each other, and the shell.
     ("abide-import abide-scrub", &[ENGINE, "abide-journal abide-replica"]),
-    ("abide-cli", &[ENGINE, "abide-journal abide-replica abide-import abide-scrub"]),
+    ("abide-cli", &[ENGINE, "abide-proof abide-journal abide-replica abide-import abide-scrub"]),
     // Tools. The test kit is everybody's dev-dependency and nobody's dependency.
     ("abide-testkit", &[ENGINE, "abide-journal abide-replica"]),
     ("abide-fuzz", &[ENGINE, "abide-journal abide-replica"]),

@@ -45,7 +45,7 @@ enum Command {
 pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     match args.command {
         Command::Init(args) => init::run(&args),
-        Command::Test(args) => test::run(&args),
+        Command::Test(args) => test::run(&args).await,
         Command::Diff(args) => diff::run(&args).await,
         Command::Impact(args) => impact::run(&args).await,
         Command::Prove(args) => prove::run(&args).await,

@@ -89,6 +89,11 @@ pub enum Problem {
     NotUtf8(usize),
     #[error("the ruleset has {size} bytes; the most is {max}")]
     TooLarge { size: usize, max: usize },
+    #[error(
+        "this condition nests deeper than {0} brackets and operators: compare with a set (`[…].contains(…)`), or make \
+         several policies of it"
+    )]
+    TooDeep(usize),
     #[error("a `max_age_days` is at least 1")]
     ZeroMaxAge,
     #[error("this policy has no name: put `@id(\"some-name\")` before it")]

@@ -10,8 +10,8 @@
 //!
 //! In reading order: [`sources`] are the texts, a [`manifest`] is what `ruleset.toml` declares,
 //! policies and manifest make a [`ruleset`], which [`decide`](Ruleset::decide)s. [`difference`] puts two
-//! into words, [`coverage`] watches decisions and [`mutant`]s are what cases have to notice. A [`case`] is a
-//! small story with the verdicts that it must come to.
+//! into words, [`common`] words let a solver compare two, [`coverage`] watches decisions and [`mutant`]s are what cases
+//! have to notice. A [`case`] is a small story with the verdicts that it must come to.
 
 pub mod error;
 pub mod sources;
@@ -26,6 +26,7 @@ mod schema;
 mod decide;
 pub mod ruleset;
 
+pub mod common;
 pub mod coverage;
 pub mod difference;
 pub mod mutant;
@@ -34,6 +35,7 @@ pub mod shape;
 pub mod case;
 
 pub use case::{Case, CaseError};
+pub use common::{Common, Given, Inexpressible, Side};
 pub use coverage::{Branch, Coverage};
 pub use difference::Change;
 pub use error::{Place, Problem, RulesetError};
@@ -46,6 +48,6 @@ pub use manifest::{
 pub use mutant::Mutant;
 pub use policies::{Effect, RuleSpec};
 pub use ruleset::Ruleset;
-pub use shape::Shape;
+pub use shape::{Reading, Shape};
 pub use sources::RulesetSources;
 pub use version::RulesetVersion;

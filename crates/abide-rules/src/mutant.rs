@@ -108,7 +108,7 @@ impl Ruleset {
     }
 
     /// The names of the actions that a rule's scope has, those of its groups among them.
-    fn actions_of(&self, scope: &Value) -> Vec<String> {
+    pub(crate) fn actions_of(&self, scope: &Value) -> Vec<String> {
         let all = self.manifest.actions.iter().map(|action| action.name.as_str().to_owned());
         if scope["op"] == "All" {
             return all.collect();

@@ -1,5 +1,6 @@
 //! The policies of a ruleset: read, named, checked against the schema.
 
+mod depth;
 mod tables;
 
 use std::{collections::BTreeMap, ops::Range, sync::Arc};
@@ -114,6 +115,9 @@ struct PolicyFile<'a> {
 impl PolicyFile<'_> {
     /// The policies in the order of the file, each with the place where it begins.
     fn parse(&self) -> Result<Vec<(usize, Policy)>, RulesetError> {
+        if let Some(at) = depth::too_deep(self.text) {
+            return Err(self.error(at, Problem::TooDeep(depth::DEPTH_MAX)));
+        }
         let set: PolicySet = self.text.parse().map_err(|errors: cedar_policy::ParseErrors| {
             let first = errors.iter().next().expect("parse errors are never empty");
             let message = with_help(&first.to_string(), first.help());

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use cedar_policy::PolicyId;
 use serde_json::Value;
 
 use crate::{manifest::context::AttributeKind, ruleset::Ruleset};
@@ -14,13 +15,48 @@ pub struct Shape {
     pub is_monotone: bool,
     /// Of a monotone ruleset: whatever is blocked is blocked for being in at most so many segments.
     pub depth: usize,
+    /// The attributes that some policy reads. Whatever the others say, the verdict is the same.
+    pub attributes: BTreeSet<String>,
     /// The texts that attributes without words are compared with. Other texts are all alike.
     pub texts: BTreeMap<String, BTreeSet<String>>,
     /// A condition whose outcomes cannot be counted up, such as a `like`.
     pub opaque: Option<String>,
 }
 
+/// What of a context one rule asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    pub rule: String,
+    /// Each attribute with everything that it can say which makes a difference to the rule.
+    pub attributes: BTreeMap<String, BTreeSet<String>>,
+}
+
 impl Ruleset {
+    /// What each rule reads, in the order of their ids.
+    pub fn readings(&self) -> Vec<Reading> {
+        let readings = self.rules().map(|rule| {
+            let policy = self.cedar.policies.policy(&PolicyId::new(&*rule.id));
+            let json = policy.map(|policy| policy.to_json().expect("what was parsed can be written"));
+            let conditions = json.map(|json| json["conditions"].clone()).unwrap_or_default();
+            let mut shape = Shape::default();
+            self.note_texts(&conditions, &mut shape);
+            let named = |name: &String| {
+                let attribute = self.context_attributes().iter().find(|known| *known.name == **name)?;
+                let values = match &attribute.kind {
+                    AttributeKind::Words { values, .. } => values.iter().map(ToString::to_string).collect(),
+                    AttributeKind::Text => {
+                        let named = shape.texts.get(name).into_iter().flatten().cloned();
+                        named.chain(["some-other".to_owned()]).collect()
+                    }
+                };
+                Some((name.clone(), values))
+            };
+            let attributes = self.attributes_read(&conditions).iter().filter_map(named).collect();
+            Reading { rule: rule.id.to_string(), attributes }
+        });
+        readings.collect()
+    }
+
     pub fn shape(&self) -> Shape {
         let mut shape = Shape { is_monotone: true, ..Shape::default() };
         let mut permits = 0;
@@ -50,8 +86,27 @@ impl Ruleset {
             depths.push(depth_of(&clause["body"], blocks_by_holding));
             shape.is_monotone &= is_monotone(&clause["body"], blocks_by_holding);
             self.note_texts(&clause["body"], shape);
+            shape.attributes.extend(self.attributes_read(&clause["body"]));
         }
         if forbids { depths.iter().sum() } else { depths.into_iter().max().unwrap_or(0) }
+    }
+
+    /// The attributes of the context that an expression asks for; all of them where it takes the context as a whole.
+    fn attributes_read(&self, expression: &Value) -> BTreeSet<String> {
+        let (mut read, mut accesses, mut mentions) = (BTreeSet::new(), 0, 0);
+        walk(expression, &mut |node| {
+            mentions += usize::from(node["Var"] == "context");
+            for access in [".", "has"].map(|access| &node[access]) {
+                if access["left"]["Var"] == "context" {
+                    accesses += 1;
+                    read.extend(access["attr"].as_str().map(str::to_owned));
+                }
+            }
+        });
+        if mentions > accesses {
+            read.extend(self.context_attributes().iter().map(|attribute| attribute.name.to_string()));
+        }
+        read
     }
 
     /// Collects the attributes of free text that a condition reads, and all texts that they may be compared with.
@@ -91,7 +146,7 @@ fn walk<'v>(expression: &'v Value, visit: &mut impl FnMut(&'v Value)) {
 }
 
 /// Whoever asks for a segment names it, in whatever kind of expression.
-fn asks_for_segments(expression: &Value) -> bool {
+pub(crate) fn asks_for_segments(expression: &Value) -> bool {
     let mut asks = false;
     // `principal.consented` is a fact of its own and tried both ways.
     walk(expression, &mut |node| {

@@ -8,7 +8,7 @@ use crate::{
     cases::{CaseFile, Outcome, run},
     coverage::{Covered, covered},
     stage::InMemory,
-    synthetic::{Finding, synthetic},
+    synthetic::{Synthetic, synthetic},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct Trial {
     pub config: TrialConfig,
     pub files: usize,
     pub outcome: Outcome,
-    pub findings: Vec<Finding>,
+    pub synthetic: Synthetic,
     pub covered: Covered,
 }
 
@@ -36,7 +36,7 @@ impl Trial {
             config,
             files: files.len(),
             outcome: run(&InMemory { rules: rules.clone() }, files, config.threads),
-            findings: synthetic(rules, config.seed),
+            synthetic: synthetic(rules, config.seed),
             covered: covered(rules, files),
         }
     }
@@ -45,7 +45,7 @@ impl Trial {
     pub fn is_passed(&self) -> bool {
         self.files > 0
             && self.outcome.disagreements.is_empty()
-            && self.findings.is_empty()
+            && self.synthetic.findings.is_empty()
             && self.is_covered()
     }
 

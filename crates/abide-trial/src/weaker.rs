@@ -5,12 +5,18 @@
 //! only block more, a set of mechanisms that is blocked has a small one in it that is. So few enough cases stand for
 //! everybody, and all of them are tried.
 
+mod contexts;
+mod example;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use abide_model::{Action, Context, Mechanism, Verdict};
-use abide_rules::{AttributeKind, Ruleset, Shape};
+use abide_model::{Action, Context, Mechanism, Verdict, mechanism::CATALOGUE};
+use abide_rules::Ruleset;
 
 use crate::synthetic::facts::{circumstances, mechanisms, person, said};
+use contexts::Contexts;
+
+pub use example::{Differs, example};
 
 /// Cases tried at the most before saying that it cannot be settled this way: some seconds.
 const CASES_MAX: usize = 400_000;
@@ -24,6 +30,20 @@ pub struct Example {
     pub consented: bool,
     /// In words.
     pub sentence: String,
+}
+
+impl Example {
+    fn new(
+        action: Action,
+        context: Context,
+        mechanisms: Vec<Mechanism>,
+        consented: bool,
+        what: &str,
+    ) -> Self {
+        let who = said(&mechanisms, consented);
+        let sentence = format!("{who} newly {what}: `{action}`{}", circumstances(&context));
+        Self { action, context, mechanisms, consented, sentence }
+    }
 }
 
 /// What trying all cases came to. Of each action the smallest examples.
@@ -46,19 +66,59 @@ impl Comparison {
     }
 }
 
-/// Tries everybody who can make a difference.
-pub fn compare(old: &Ruleset, new: &Ruleset) -> Comparison {
-    let shapes = [old.shape(), new.shape()];
-    let mut comparison = Comparison { gap: gap(old, new, &shapes), ..Comparison::default() };
-    comparison.gone = only_in(old, new);
-    comparison.added = only_in(new, old);
-    let actions: Vec<&Action> =
-        old.actions().map(|spec| &spec.name).filter(|name| new.action(name).is_some()).collect();
+/// What is compared without asking a policy: which actions there are, where they go, and how old a source may be.
+pub fn outline(old: &Ruleset, new: &Ruleset) -> Comparison {
+    let mut comparison =
+        Comparison { gone: only_in(old, new), added: only_in(new, old), ..Comparison::default() };
+    let actions = shared_actions(old, new);
     if actions.is_empty() {
         comparison.gap = Some("the two have no action in common, so there is nothing to compare".to_owned());
         return comparison;
     }
-    let contexts = contexts(old, new, &shapes);
+    let is_elsewhere = |action: &&&Action| {
+        let to = [old, new].map(|rules| rules.action(action).map(|spec| &spec.destination));
+        to[0] != to[1]
+    };
+    if let Some(moved) = actions.iter().find(is_elsewhere) {
+        comparison.gap =
+            Some(format!("`{moved}` goes elsewhere or runs on other channels, so other statements count"));
+    }
+    let limits =
+        [old, new].into_iter().flat_map(|rules| actions.iter().flat_map(|name| rules.max_ages(name)));
+    let named = limits.flat_map(abide_rules::MaxAge::attributes).map(str::to_owned).collect();
+    let contexts = Contexts::of(old, new, &named, &[]);
+    let Some(contexts) = contexts.all(CASES_MAX / CATALOGUE.len()) else {
+        comparison.gap.get_or_insert(contexts.too_many());
+        return comparison;
+    };
+    let looser = actions.iter().filter_map(|action| looser_sources(old, new, action, &contexts));
+    comparison.newly_allowed.extend(looser);
+    comparison
+}
+
+/// The actions that both rulesets judge.
+pub fn shared_actions<'r>(old: &'r Ruleset, new: &Ruleset) -> Vec<&'r Action> {
+    old.actions().map(|spec| &spec.name).filter(|name| new.action(name).is_some()).collect()
+}
+
+/// Tries everybody who can make a difference.
+pub fn compare(old: &Ruleset, new: &Ruleset) -> Comparison {
+    let shapes = [old.shape(), new.shape()];
+    let mut comparison = outline(old, new);
+    let actions = shared_actions(old, new);
+    if let Some(operator) = shapes.iter().find_map(|shape| shape.opaque.as_ref()) {
+        let gap = || format!("a policy uses `{operator}`, whose outcomes cannot be counted up");
+        comparison.gap.get_or_insert_with(gap);
+    }
+    if actions.is_empty() {
+        return comparison;
+    }
+    let read = shapes.iter().flat_map(|shape| shape.attributes.iter().cloned()).collect();
+    let contexts = Contexts::of(old, new, &read, &shapes);
+    let Some(contexts) = contexts.all(CASES_MAX / (2 * actions.len())) else {
+        comparison.gap = Some(contexts.too_many());
+        return comparison;
+    };
     let kinds = kinds(old, new);
     let sizes = if shapes.iter().all(|shape| shape.is_monotone) {
         shapes.iter().map(|shape| shape.depth).max().unwrap_or(0)
@@ -101,7 +161,6 @@ pub fn compare(old: &Ruleset, new: &Ruleset) -> Comparison {
         }
         comparison.newly_allowed.extend(differing.allowed.examples("gets through"));
         comparison.newly_blocked.extend(differing.blocked.examples("is blocked"));
-        comparison.newly_allowed.extend(looser_sources(old, new, action, &contexts));
     }
     comparison
 }
@@ -159,26 +218,13 @@ impl Smallest {
     fn examples(self, what: &str) -> impl Iterator<Item = Example> + use<'_> {
         let what = what.to_owned();
         self.0.into_iter().map(move |(action, context, mechanisms, consented)| {
-            let who = said(&mechanisms, consented);
-            let sentence = format!("{who} newly {what}: `{action}`{}", circumstances(&context));
-            Example { action, context, mechanisms, consented, sentence }
+            Example::new(action, context, mechanisms, consented, &what)
         })
     }
 }
 
-/// What stands in the way of trying everybody.
-fn gap(old: &Ruleset, new: &Ruleset, shapes: &[Shape]) -> Option<String> {
-    if let Some(operator) = shapes.iter().find_map(|shape| shape.opaque.as_ref()) {
-        return Some(format!("a policy uses `{operator}`, whose outcomes cannot be counted up"));
-    }
-    let moved = old
-        .actions()
-        .find(|spec| new.action(&spec.name).is_some_and(|other| other.destination != spec.destination))?;
-    Some(format!("`{}` goes elsewhere or runs on other channels, so other statements count", moved.name))
-}
-
 /// One mechanism of each kind that the two rulesets tell apart.
-fn kinds(old: &Ruleset, new: &Ruleset) -> Vec<Mechanism> {
+pub fn kinds(old: &Ruleset, new: &Ruleset) -> Vec<Mechanism> {
     let mut kinds = BTreeMap::new();
     for mechanism in mechanisms(&[old, new]) {
         let outs = person(std::slice::from_ref(&mechanism), false).outs;
@@ -208,48 +254,6 @@ fn sets(kinds: &[Mechanism], size: usize, max: usize) -> Option<Vec<Vec<Mechanis
         last = next;
     }
     Some(all)
-}
-
-/// Every context that either ruleset tells from others.
-fn contexts(old: &Ruleset, new: &Ruleset, shapes: &[Shape]) -> Vec<Context> {
-    let mut values: BTreeMap<String, BTreeSet<Option<String>>> = BTreeMap::new();
-    for attribute in old.context_attributes().iter().chain(new.context_attributes()) {
-        if let AttributeKind::Words { values: words, .. } = &attribute.kind {
-            let all = values.entry(attribute.name.to_string()).or_default();
-            all.insert(None);
-            all.extend(words.iter().map(|word| Some(word.to_string())));
-        }
-    }
-    // A word that is the default is what is judged when none is said.
-    for attribute in old.context_attributes() {
-        let same = new
-            .context_attributes()
-            .iter()
-            .any(|other| other.kind == attribute.kind && other.name == attribute.name);
-        if let (Some(default), Some(all)) = (attribute.default(), values.get_mut(&*attribute.name))
-            && same
-        {
-            all.remove(&Some(default.to_owned()));
-        }
-    }
-    for (name, texts) in shapes.iter().flat_map(|shape| &shape.texts) {
-        let all = values.entry(name.clone()).or_default();
-        all.extend([None, Some("some-other".to_owned()), Some(format!("some-other-{name}"))]);
-        all.extend(texts.iter().cloned().map(Some));
-    }
-    let mut contexts = vec![Context::default()];
-    for (name, values) in values {
-        let with = |context: &Context, value: &Option<String>| {
-            let mut context = context.clone();
-            value.iter().for_each(|value| context.set(&name, value));
-            context
-        };
-        contexts = contexts
-            .iter()
-            .flat_map(|context| values.iter().map(move |value| with(context, value)))
-            .collect();
-    }
-    contexts
 }
 
 /// What a ruleset understands of a context. A word that is new is judged by the other as unsaid: strictly.

@@ -5,7 +5,7 @@ use abide_journal::{ActivationRecord, Appended, Record, Retry, Writer};
 use abide_model::Time;
 use abide_replica::{Pushed, StoredRuleset};
 use abide_rules::{Ruleset, RulesetSources, sources::BUILT_IN_CASES};
-use abide_trial::{Comparison, compare};
+use abide_trial::Comparison;
 use anyhow::{Context as _, bail, ensure};
 
 use super::{
@@ -172,7 +172,7 @@ impl Terms {
         if let Some(reason) = &self.allow_weaker {
             ensure!(!reason.trim().is_empty(), "--allow-weaker says why, in words");
         }
-        let Some(is_weaker) = self.weighed(&name, &rules, versions, how) else { return Ok(Exit::Found) };
+        let Some(is_weaker) = self.weighed(&name, &rules, versions, how).await else { return Ok(Exit::Found) };
         keep_replaced(opened, versions, now).await?;
         let mut writer = opened.writer(now).await?;
         let before = Versions::read(opened, now).await?;
@@ -196,7 +196,7 @@ impl Terms {
         }
         if let Some(missed) = after.missed(&before)
             && self.allow_weaker.is_none()
-            && !compare(&*in_use(opened, &missed).await?, &rules).is_no_weaker()
+            && !compare(&*in_use(opened, &missed).await?, &rules).await.is_no_weaker()
         {
             put_back(flags, opened, &mut writer, &after, &missed, now).await?;
             let missed = after.name_of(&missed);
@@ -219,10 +219,19 @@ impl Terms {
     }
 
     /// Whether somebody gets through, there or on the way back that a guard may take; nothing where that is refused.
-    fn weighed(&self, name: &str, rules: &Ruleset, versions: &Versions, how: How) -> Option<bool> {
+    async fn weighed(
+        &self,
+        name: &str,
+        rules: &Ruleset,
+        versions: &Versions,
+        how: How,
+    ) -> Option<bool> {
         let active = versions.name_of(&versions.active_digest());
-        let there = compare(&versions.active, rules);
-        let back = how.guard.map(|_| compare(rules, &versions.active));
+        let there = compare(&versions.active, rules).await;
+        let back = match how.guard {
+            Some(_) => Some(compare(rules, &versions.active).await),
+            None => None,
+        };
         let is_back_weaker = back.as_ref().is_some_and(|back| !back.is_no_weaker());
         let is_weaker = !there.is_no_weaker() || is_back_weaker;
         if !is_weaker || self.allow_weaker.is_some() {
@@ -238,6 +247,10 @@ impl Terms {
         println!("Nothing was changed. If that is meant, say why: --allow-weaker 'REASON'");
         None
     }
+}
+
+async fn compare(before: &Ruleset, after: &Ruleset) -> Comparison {
+    abide_proof::prove(before, after).await.comparison
 }
 
 /// What was activated at the same time comes into force again, where nothing came after what replaced it.

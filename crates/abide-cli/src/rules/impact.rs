@@ -25,11 +25,15 @@ use crate::{
 /// Exit codes: 0 everybody is judged alike, 1 somebody is not, 3 the work could not be done.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  abide rules impact rules/ customers.parquet --action contact.email
+  abide rules impact rules/ --data customers.parquet --action contact.email
   abide rules impact v9 'data/*.csv' --action target.ad --json")]
 pub(crate) struct Args {
     /// The other ruleset: a folder, or a version of the store.
     ruleset: String,
+
+    /// The same as FILE: what to judge, e.g. customers.parquet. May be given several times.
+    #[arg(long, value_name = "FILE", required_unless_present = "files", conflicts_with = "files")]
+    data: Vec<String>,
 
     /// What is about to be done, e.g. contact.email.
     #[arg(long)]
@@ -51,7 +55,8 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: &Args) -> anyhow::Result<Exit> {
     let now = clock::now();
-    let inputs = Inputs::find(&args.files.files)?;
+    let named = if args.data.is_empty() { &args.files.files } else { &args.data };
+    let inputs = Inputs::find(named)?;
     let list = args.list.open(&inputs, &args.files, now).await?;
     let rules = resolve(&args.ruleset, args.list.store()).await?;
     let beside = Snapshot { rules, ..(*list.snapshot).clone() };

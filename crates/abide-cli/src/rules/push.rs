@@ -49,7 +49,7 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<Exit> {
     let now = clock::now();
     ensure!(!args.message.trim().is_empty(), "an empty message tells nobody anything");
     let folder = Folder::read(&args.folder)?;
-    let trial = args.trial.of(&folder);
+    let trial = args.trial.of(&folder).await;
     if !trial.is_passed() {
         test::print(&trial);
         println!("Nothing was stored.");

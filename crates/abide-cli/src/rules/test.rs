@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use abide_trial::{Trial, TrialConfig};
+use abide_proof::Unsettled;
+use abide_trial::{Finding, Trial, TrialConfig};
 use serde_json::{Value, json};
 
 use super::folder::Folder;
@@ -35,8 +36,8 @@ pub(crate) struct Args {
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(crate) struct TrialFlags {
     /// Fail where less than so many percent of the rules' branches are exercised by cases; with 100 also where a
-    /// weakened rule would fail no case.
-    #[arg(long, default_value_t = 0, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    /// weakened rule would fail no case. 0 asks for nothing.
+    #[arg(long, default_value_t = 100, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     min_coverage: u8,
 
     /// Equal seeds make up the same people.
@@ -45,31 +46,57 @@ pub(crate) struct TrialFlags {
 }
 
 impl TrialFlags {
-    pub(crate) fn of(self, folder: &Folder) -> Trial {
+    pub(crate) async fn of(self, folder: &Folder) -> Tested {
         let config =
             TrialConfig { seed: self.seed, coverage_min_percent: self.min_coverage, threads: threads() };
-        Trial::of(&folder.rules, &folder.cases, config)
+        let mut trial = Trial::of(&folder.rules, &folder.cases, config);
+        let proof = abide_proof::laws(&folder.rules).await;
+        let laws = proof.map(|proof| {
+            let findings = &mut trial.synthetic.findings;
+            for finding in proof.findings {
+                if !findings.iter().any(|found| found.law == finding.law) {
+                    findings.push(finding);
+                }
+            }
+            proof.questions
+        });
+        Tested { trial, laws }
     }
 }
 
-pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
+/// A trial, and whether its laws of strictness were proven of everybody besides.
+#[derive(Debug)]
+pub(crate) struct Tested {
+    pub(crate) trial: Trial,
+    /// How many questions that took the solver.
+    laws: Result<usize, Unsettled>,
+}
+
+impl Tested {
+    pub(crate) fn is_passed(&self) -> bool {
+        self.trial.is_passed()
+    }
+}
+
+pub(crate) async fn run(args: &Args) -> anyhow::Result<Exit> {
     let folder = Folder::read(&args.folder)?;
-    let trial = args.trial.of(&folder);
+    let tested = args.trial.of(&folder).await;
     if args.json {
-        let mut report = to_json(&trial);
+        let mut report = to_json(&tested);
         report["ruleset"] = json!(folder.rules.version().to_string());
         println!("{report}");
     } else {
         println!("ruleset {}", folder.rules.version());
-        print(&trial);
-        if trial.files == 0 {
+        print(&tested);
+        if tested.trial.files == 0 {
             println!("no cases were found in `{}`", args.folder.join("cases").display());
         }
     }
-    Ok(if trial.is_passed() { Exit::Clean } else { Exit::Found })
+    Ok(if tested.is_passed() { Exit::Clean } else { Exit::Found })
 }
 
-pub(crate) fn print(trial: &Trial) {
+pub(crate) fn print(tested: &Tested) {
+    let trial = &tested.trial;
     let (outcome, covered) = (&trial.outcome, &trial.covered);
     println!(
         "cases: {} checks in {} files, {} wrong",
@@ -78,10 +105,22 @@ pub(crate) fn print(trial: &Trial) {
         outcome.disagreements.len()
     );
     print_all(&outcome.disagreements);
-    let findings: Vec<String> =
-        trial.findings.iter().map(|finding| format!("{}: {}", finding.law, finding.example)).collect();
-    println!("synthetic cases (seed {}): {} laws broken", trial.config.seed, findings.len());
-    print_all(&findings);
+    let findings = &trial.synthetic.findings;
+    println!(
+        "synthetic cases (seed {}, {} of people who are blocked): {} laws broken",
+        trial.config.seed,
+        trial.synthetic.blocked_tried,
+        findings.len()
+    );
+    let sentence = |finding: &Finding| format!("{}: {}", finding.law, finding.example);
+    print_all(&findings.iter().map(sentence).collect::<Vec<_>>());
+    match &tested.laws {
+        Ok(_) if !findings.is_empty() => {}
+        Ok(questions) => println!(
+            "proven by the solver ({questions} questions): an opt-out more lets nobody through, nor does a context that says less"
+        ),
+        Err(why) => println!("tried on made-up people only, since not proven: {why}"),
+    }
     println!(
         "coverage: {} of {} rules apply in some case, {} % of {} branches",
         covered.rules_applied,
@@ -96,6 +135,13 @@ pub(crate) fn print(trial: &Trial) {
         println!("could be left out, since everybody is judged alike without it:");
         print_all(&covered.redundant);
     }
+    if !trial.is_covered() {
+        println!(
+            "untested: cases have to take {} % of the branches{}; add some, or ask for less with --min-coverage",
+            trial.config.coverage_min_percent,
+            if trial.config.coverage_min_percent < 100 { "" } else { " and notice every fault" },
+        );
+    }
     println!("{}", if trial.is_passed() { "passed" } else { "FAILED" });
 }
 
@@ -103,9 +149,10 @@ fn print_all(sentences: &[String]) {
     sentences.iter().for_each(|sentence| println!("  {sentence}"));
 }
 
-pub(crate) fn to_json(trial: &Trial) -> Value {
+pub(crate) fn to_json(tested: &Tested) -> Value {
+    let trial = &tested.trial;
     let (outcome, covered) = (&trial.outcome, &trial.covered);
-    let findings = trial.findings.iter();
+    let findings = trial.synthetic.findings.iter();
     json!({
         "passed": trial.is_passed(),
         "seed": trial.config.seed,
@@ -113,6 +160,11 @@ pub(crate) fn to_json(trial: &Trial) -> Value {
         "synthetic": findings
             .map(|finding| json!({ "law": finding.law, "example": finding.example }))
             .collect::<Vec<_>>(),
+        "blocked_tried": trial.synthetic.blocked_tried,
+        "proof": match &tested.laws {
+            Ok(questions) => json!({ "by": "solver", "questions": questions }),
+            Err(why) => json!({ "by": null, "why": why.to_string() }),
+        },
         "coverage": {
             "rules": covered.rules,
             "rules_applied": covered.rules_applied,

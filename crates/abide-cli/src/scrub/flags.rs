@@ -13,7 +13,7 @@ use anyhow::{Context as _, ensure};
 pub(crate) struct FileFlags {
     /// Files, globs in quotes, or - for standard input: CSV, TSV, NDJSON, Parquet, Arrow or one
     /// identifier a line; .gz and .zst.
-    #[arg(required = true, value_name = "FILE", help_heading = None)]
+    #[arg(value_name = "FILE", help_heading = None)]
     pub(crate) files: Vec<String>,
 
     /// A column of identifiers, and no others but those named: its name, path or #number, and what

@@ -26,6 +26,7 @@ pub(crate) enum Named {
 impl Inputs {
     /// Globs are taken in the order of their names.
     pub(crate) fn find(named: &[String]) -> anyhow::Result<Self> {
+        ensure!(!named.is_empty(), "no file is named; give some, or - for standard input");
         let mut found = Vec::new();
         for name in named {
             if name == "-" {

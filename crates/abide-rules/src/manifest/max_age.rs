@@ -48,6 +48,11 @@ impl MaxAge {
         })
     }
 
+    /// The attributes of the context that decide whether the limit holds.
+    pub fn attributes(&self) -> impl Iterator<Item = &str> {
+        self.conditions.iter().map(|condition| &*condition.attribute)
+    }
+
     /// ` where purpose is marketing`, or nothing.
     pub(crate) fn conditions_text(&self) -> String {
         let texts = self

@@ -3,7 +3,7 @@
 use cedar_policy::{Policy, PolicyId, Validator};
 use serde_json::{Value, json};
 
-use super::{first_complaint, segments_named, unknown_name, with_help};
+use super::{depth, first_complaint, segments_named, unknown_name, with_help};
 use crate::{
     error::{Nearest, Place, Problem, RulesetError},
     manifest::{
@@ -60,6 +60,9 @@ pub(super) fn policy(
 /// A condition, read: its words of context attributes may be written as plain strings.
 fn expression(condition: &Condition, manifest: &Manifest) -> Result<Value, RulesetError> {
     let error = |problem| RulesetError { place: condition.place.clone(), problem };
+    if depth::too_deep(&condition.text).is_some() {
+        return Err(error(Problem::TooDeep(depth::DEPTH_MAX)));
+    }
     let text = format!("permit (principal, action, resource) when {{ {} }};", condition.text);
     let policy = Policy::parse(None, text).map_err(|errors| {
         let first = errors.iter().next().expect("parse errors are never empty");

@@ -254,3 +254,37 @@ fn load(toml: &str, policies: &str) -> Result<Ruleset, abide_rules::RulesetError
         policies: vec![("rules.cedar".to_owned(), policies.to_owned())],
     })
 }
+
+/// A condition that only a very deep stack could hold is refused before anything descends into it: written by hand or
+/// in a table, by brackets, chains or branches.
+#[test]
+fn a_very_deep_condition_is_refused() {
+    let n = 10_000;
+    for condition in [
+        vec!["principal.consented"; n].join(" || "),
+        format!("{}principal.consented{}", "!(".repeat(n), ")".repeat(n)),
+        format!("{}principal.consented{}", "(".repeat(n), ")".repeat(n)),
+        format!("{}true", "if principal.consented then true else ".repeat(n)),
+        format!("{}1{} == []", "[".repeat(n), "]".repeat(n)),
+    ] {
+        let rule = RULE.replace(";", &format!(" unless {{ {condition} }};"));
+        let table = SEGMENTS.to_owned() + &format!("blocks = [\"send\"]\nunless = '{condition}'\n");
+        for (toml, rule) in [
+            (format!("{SEGMENTS}{ACTION}{PURPOSE}"), rule.as_str()),
+            (format!("{table}{ACTION}{PURPOSE}"), ""),
+        ] {
+            let policies = vec![("rules.cedar".to_owned(), rule.to_owned())];
+            let error = Ruleset::from_sources(&RulesetSources { toml, policies }).unwrap_err().to_string();
+            assert!(error.contains("nests deeper than 100 brackets and operators"), "{error}");
+        }
+    }
+    // As deep as is allowed is read, and looked at from all sides, on an ordinary stack.
+    let most = vec!["principal.consented"; 95].join(" || ");
+    let rule = RULE.replace(";", &format!(" unless {{ {most} }};"));
+    let sources = RulesetSources {
+        toml: format!("{SEGMENTS}{ACTION}{PURPOSE}"),
+        policies: vec![("rules.cedar".to_owned(), rule)],
+    };
+    let rules = Ruleset::from_sources(&sources).unwrap();
+    assert!(!rules.mutants().is_empty() && rules.shape().is_monotone);
+}

@@ -6,9 +6,9 @@ use abide_model::{
     Action, Claimant, Context, Direction, Fact, Mechanism, Scope, Verdict, facts::Effective,
     mechanism::CATALOGUE,
 };
-use abide_rules::{AttributeKind, Basis, Ruleset};
+use abide_rules::{Basis, Ruleset};
 
-use super::{Finding, seed::Seed};
+use super::Finding;
 
 /// Of each row of the catalogue a mechanism that nobody names, and all those that one of the rulesets names itself. What a
 /// ruleset says of a mechanism, it says of one of these.
@@ -54,34 +54,14 @@ pub(crate) fn person(outs: &[Mechanism], consented: bool) -> Effective {
     }
 }
 
-/// Every context of words, and the one that says nothing.
-pub(crate) fn contexts(rules: &Ruleset) -> Vec<Context> {
-    let mut contexts = vec![Context::default()];
-    for attribute in rules.context_attributes() {
-        let AttributeKind::Words { values, .. } = &attribute.kind else { continue };
-        let with = |context: &Context, value: &str| {
-            let mut context = context.clone();
-            context.set(&attribute.name, value);
-            context
-        };
-        let more: Vec<Context> = contexts
-            .iter()
-            .flat_map(|context| values.iter().map(move |value| with(context, value)))
-            .collect();
-        contexts.extend(more);
-    }
-    contexts
-}
-
 /// Every segment blocks some action, and every action can be blocked.
-pub(super) fn meanings(rules: &Ruleset) -> Vec<Finding> {
-    let contexts = contexts(rules);
+pub(super) fn meanings(rules: &Ruleset, contexts: &BTreeSet<Context>) -> Vec<Finding> {
     let (mut blocking, mut blocked) = (BTreeSet::new(), BTreeSet::new());
     for action in rules.actions() {
         for mechanism in mechanisms(&[rules]) {
             let people = [false, true].map(|consented| person(std::slice::from_ref(&mechanism), consented));
             let segments = rules.segments_of(&people[0].outs);
-            for context in &contexts {
+            for context in contexts {
                 if blocked.contains(&action.name) && segments.is_subset(&blocking) {
                     break;
                 }
@@ -126,96 +106,6 @@ pub(super) fn basis(rules: &Ruleset) -> Vec<Finding> {
         Some(Finding { law: "basis", example })
     });
     wrong.collect()
-}
-
-/// One more opt-out never turns a block into an allow.
-pub(super) fn monotone(rules: &Ruleset, seed: &mut Seed, samples: usize) -> Vec<Finding> {
-    let all = mechanisms(&[rules]);
-    let actions: Vec<&Action> = rules.actions().map(|action| &action.name).collect();
-    let contexts = contexts(rules);
-    for _ in 0..samples {
-        let few: Vec<Mechanism> = (0..seed.below(3)).map(|_| seed.pick(&all).clone()).collect();
-        let (more, consented) = (seed.pick(&all).clone(), seed.coin());
-        let (action, context) = ((*seed.pick(&actions)).clone(), seed.pick(&contexts).clone());
-        let breaks = |few: &[Mechanism], context: &Context| {
-            let blocks = |outs: &[Mechanism]| {
-                matches!(rules.decide(&person(outs, consented), &action, context), Verdict::Block { .. })
-            };
-            blocks(few) && !blocks(&[few, std::slice::from_ref(&more)].concat())
-        };
-        if breaks(&few, &context) {
-            let few = smallest(few, |fewer| breaks(fewer, &context));
-            let context = smallest_context(&context, |context| breaks(&few, context));
-            let example = format!(
-                "{} is blocked from `{action}`{}, and `{more}` besides lets it through",
-                said(&few, consented),
-                circumstances(&context),
-            );
-            return vec![Finding { law: "more-opt-outs-never-allow-more", example }];
-        }
-    }
-    Vec::new()
-}
-
-/// A word that is left out is judged as the strictest one.
-pub(super) fn unsaid(rules: &Ruleset, seed: &mut Seed, samples: usize) -> Vec<Finding> {
-    let all = mechanisms(&[rules]);
-    let actions: Vec<&Action> = rules.actions().map(|action| &action.name).collect();
-    let contexts = contexts(rules);
-    for _ in 0..samples {
-        let outs: Vec<Mechanism> = (0..seed.below(3)).map(|_| seed.pick(&all).clone()).collect();
-        let consented = seed.coin();
-        let (action, context) = ((*seed.pick(&actions)).clone(), seed.pick(&contexts).clone());
-        let breaks = |outs: &[Mechanism], context: &Context| {
-            let allows = |context: &Context| {
-                rules.decide(&person(outs, consented), &action, context) == Verdict::Allow
-            };
-            !allows(context) && allows(&lenient_part(rules, context))
-        };
-        if breaks(&outs, &context) {
-            let outs = smallest(outs, |fewer| breaks(fewer, &context));
-            let context = smallest_context(&context, |context| breaks(&outs, context));
-            let example = format!(
-                "{} is blocked from `{action}`{}, but not where that is left unsaid; make the strictest word the default, \
-                 or say in `lenient_default` why not",
-                said(&outs, consented),
-                circumstances(&context),
-            );
-            return vec![Finding { law: "unsaid-is-strictest", example }];
-        }
-    }
-    Vec::new()
-}
-
-/// What of a context only the caller can know.
-fn lenient_part(rules: &Ruleset, context: &Context) -> Context {
-    let is_lenient = |name: &str| {
-        let mut attributes = rules.context_attributes().iter();
-        attributes.any(|attribute| &*attribute.name == name && attribute.lenient_default.is_some())
-    };
-    context.iter().filter(|(name, _)| is_lenient(name)).collect()
-}
-
-/// Takes away whatever is not needed for `breaks` to hold.
-fn smallest(mut set: Vec<Mechanism>, breaks: impl Fn(&[Mechanism]) -> bool) -> Vec<Mechanism> {
-    let mut at = 0;
-    while at < set.len() {
-        let mut fewer = set.clone();
-        fewer.remove(at);
-        if breaks(&fewer) { set = fewer } else { at += 1 }
-    }
-    set
-}
-
-fn smallest_context(context: &Context, breaks: impl Fn(&Context) -> bool) -> Context {
-    let mut context = context.clone();
-    for (name, _) in context.clone().iter() {
-        let fewer: Context = context.iter().filter(|(other, _)| *other != name).collect();
-        if breaks(&fewer) {
-            context = fewer;
-        }
-    }
-    context
 }
 
 /// `somebody of whom `email.list` is in force, with a consent`.

@@ -39,5 +39,7 @@ fn no_cases_are_no_pass() {
     let config = TrialConfig { seed: 1, coverage_min_percent: 0, threads: 1 };
     let rules = Arc::new(Ruleset::built_in().unwrap());
     let trial = Trial::of(&rules, &[], config);
-    assert!(trial.outcome.disagreements.is_empty() && trial.findings.is_empty() && !trial.is_passed());
+    assert!(
+        trial.outcome.disagreements.is_empty() && trial.synthetic.findings.is_empty() && !trial.is_passed()
+    );
 }
