@@ -20,7 +20,7 @@ pub(crate) const STRICTER: (&str, &str) = (
     "// Who is not to be contacted.",
     "@id(\"no-notices\") @reason(\"no notices to whoever wants no push messages\")\n\
      forbid (principal in Segment::\"do_not_contact.push\", action == Action::\"contact.push\", resource)\n\
-     when { context.purpose == Purpose::\"legal\" };\n// Who is not to be contacted.",
+     when { context.purpose == Purpose::\"legal\" && !(principal in Segment::\"deceased\") };\n// Who is not to be contacted.",
 );
 
 /// A store and a folder with the default ruleset.
@@ -224,7 +224,7 @@ fn without_a_solver_nothing_is_taken_for_proven() {
         assert!(tried.contains("Not proven by the solver: ") && tried.contains("by trying all"), "{tried}");
     }
     let like = (
-        "when { context.purpose == Purpose::\"legal\" };",
+        "when { context.purpose == Purpose::\"legal\" && !(principal in Segment::\"deceased\") };",
         "when { context has brand && context.brand like \"z*\" };",
     );
     edit(&world, "policies/contact.cedar", like);
