@@ -7,7 +7,10 @@ use std::{collections::HashMap, sync::Arc};
 use abide_journal::{AccessId, AccessText, AccessToken, Right, Store, StoreError};
 use abide_model::Time;
 use arc_swap::ArcSwap;
-use hyper::{HeaderMap, header::AUTHORIZATION};
+use hyper::{
+    HeaderMap,
+    header::{AUTHORIZATION, HeaderName},
+};
 
 use crate::{
     limits::Limits,
@@ -75,6 +78,17 @@ impl Caller {
     }
 }
 
+/// Above `Authorization`, which a gateway passes on from its own client.
+const ABIDE_TOKEN: HeaderName = HeaderName::from_static("abide-token");
+
+fn shown(headers: &HeaderMap) -> Option<&str> {
+    if let Some(token) = headers.get(ABIDE_TOKEN) {
+        return token.to_str().ok();
+    }
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
 /// The tokens of the store, as they were last read.
 #[derive(Debug)]
 pub(crate) struct Access {
@@ -139,10 +153,13 @@ impl Access {
             Known::Nothing => return Err(Problem::new(Kind::NotReady, "the tokens could not be read yet")),
             Known::Tokens(holders) => holders,
         };
-        let refused = || Problem::new(Kind::NoToken, "show a token that counts as `Authorization: Bearer …`");
-        let shown = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).ok_or_else(refused)?;
-        let text = shown.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        let text = text.and_then(|(_, text)| AccessText::parse(text.trim())).ok_or_else(refused)?;
+        let refused = || {
+            Problem::new(
+                Kind::NoToken,
+                "show a token that counts as `Authorization: Bearer …`, or as `Abide-Token`",
+            )
+        };
+        let text = shown(headers).and_then(AccessText::parse).ok_or_else(refused)?;
         let holder = holders.get(&text.id).filter(|holder| holder.token.is_of(&text)).ok_or_else(refused)?;
         if !holder.token.counts_at(now) {
             return Err(refused());

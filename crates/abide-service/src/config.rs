@@ -7,7 +7,10 @@ use std::{net::SocketAddr, path::PathBuf};
 use abide_model::OnCannotTell;
 use serde::{Deserialize, Serialize};
 
-use crate::limits::Limits;
+use crate::{
+    limits::Limits,
+    mapping::{AuthzRoute, Mapping},
+};
 
 pub use layers::{InvalidConfig, Layer, Layers};
 
@@ -34,6 +37,8 @@ pub struct Config {
     /// How long requests that were begun may take when the server is told to stop, in seconds.
     pub drain_s: u64,
     pub verdicts: Verdicts,
+    /// What gateways ask about.
+    pub authz: Vec<AuthzRoute>,
     pub limits: Limits,
 }
 
@@ -64,6 +69,7 @@ impl Default for Config {
             tokens_ms: 5_000,
             drain_s: 10,
             verdicts: Verdicts::default(),
+            authz: Vec::new(),
             limits: Limits::default(),
         }
     }
@@ -93,6 +99,7 @@ impl Config {
         if !matches!(self.verdicts.uncovered.as_str(), "accept" | "cannot-tell") {
             return Err("verdicts.uncovered is accept or cannot-tell".to_owned());
         }
+        Mapping::new(&self.authz)?;
         self.limits.fault().map_or(Ok(()), |fault| Err(format!("limits: {fault}")))
     }
 

@@ -68,7 +68,7 @@ impl Follow {
             }
         };
         let snapshot = replica.snapshot();
-        let published = self.list.publish(snapshot, replica.clock(), (self.now)());
+        let published = self.list.publish(&snapshot, replica.clock(), (self.now)());
         published.map_err(ReplicaError::List)?;
         self.metrics.followed();
         Ok(())

@@ -23,6 +23,7 @@ mod since;
 mod access;
 
 mod desk;
+mod mapping;
 mod wire;
 
 mod ask;
@@ -37,4 +38,5 @@ mod worker;
 
 pub use config::{Config, InvalidConfig, Layer, Layers, Verdicts};
 pub use limits::Limits;
+pub use mapping::AuthzRoute;
 pub use server::{Server, ServerError, Wiring};

@@ -59,7 +59,7 @@ impl List {
     }
 
     /// Takes over what the follower has read.
-    pub(crate) fn publish(&self, read: Arc<Snapshot>, clock: Time, now: Time) -> Result<(), IndexError> {
+    pub(crate) fn publish(&self, read: &Arc<Snapshot>, clock: Time, now: Time) -> Result<(), IndexError> {
         let mut making = self.making();
         let is_covered = |place: &Place| read.positions.of(&place.last.origin) >= place.last.position;
         making.ahead.retain(|ahead| !ahead.place.as_ref().is_some_and(is_covered));

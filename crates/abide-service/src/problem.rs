@@ -3,6 +3,7 @@
 
 use std::error::Error;
 
+use abide_index::IndexError;
 use abide_journal::ErrorKind;
 use bytes::Bytes;
 use http_body_util::Full;
@@ -27,6 +28,8 @@ pub(crate) enum Kind {
     NoToken,
     NoRight,
     TooMany,
+    /// What a gateway asks about may not pass.
+    Blocked,
     /// It comes from where it may not.
     Forbidden,
     /// No list yet.
@@ -65,6 +68,7 @@ impl Kind {
             Self::NoToken => (S::UNAUTHORIZED, "no-token", "A token is needed"),
             Self::NoRight => (S::FORBIDDEN, "no-right", "The token lacks a right"),
             Self::TooMany => (S::TOO_MANY_REQUESTS, "too-many", "Too much was asked for in a short time"),
+            Self::Blocked => (S::FORBIDDEN, "blocked", "The person objects, or it cannot be told"),
             Self::Forbidden => (S::FORBIDDEN, "forbidden", "This may not be asked from here"),
             Self::NotReady => (S::SERVICE_UNAVAILABLE, "not-ready", "The list is not complete yet"),
             Self::CannotTell => (S::UNPROCESSABLE_ENTITY, "cannot-tell", "It cannot be judged"),
@@ -109,6 +113,12 @@ impl Problem {
 
     pub(crate) fn invalid(detail: impl Into<String>) -> Self {
         Self::new(Kind::Invalid, detail)
+    }
+
+    /// Nothing of a list that is damaged is believed.
+    pub(crate) fn of_list(error: &IndexError) -> Self {
+        tracing::error!(error = chain(error), "could not read the list");
+        Self::new(Kind::Damaged, "the list on this node cannot be read")
     }
 
     /// The one place where what the state layer says becomes a status.

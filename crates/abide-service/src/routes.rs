@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::{
     access::Caller,
     ask::{Answer, Ask},
-    endpoints::{check, filter, health, in_force, openapi as openapi_endpoint, signals},
+    endpoints::{authz, check, filter, health, in_force, openapi as openapi_endpoint, signals},
     problem::{Kind, Problem, ProblemBody},
     worker::Worker,
 };
@@ -40,6 +40,9 @@ struct Described {
     request: Option<Value>,
     answers: Value,
 }
+
+/// Gateways ask with the method of the original, or with one of their own.
+const ANY: &str = "*";
 
 pub(crate) const ROUTES: &[Route] = &[
     Route {
@@ -109,6 +112,44 @@ pub(crate) const ROUTES: &[Route] = &[
         },
     },
     Route {
+        method: ANY,
+        path: "/v1/authz/nginx",
+        rights: &[Right::Check],
+        endpoint: authz::nginx,
+        summary: "May the request that nginx asks about pass? It is named by X-Original-Method and X-Original-URI.",
+        describe: |_| Described {
+            parameters: gateway_headers(["x-original-method", "x-original-uri"]),
+            answers: json!({ "200": plain("It may pass") }),
+            ..Described::default()
+        },
+    },
+    Route {
+        method: ANY,
+        path: "/v1/authz/forward",
+        rights: &[Right::Check],
+        endpoint: authz::forward,
+        summary: "May the request that Caddy or Traefik asks about pass? It is named by X-Forwarded-Method and X-Forwarded-Uri.",
+        describe: |_| Described {
+            parameters: gateway_headers(["x-forwarded-method", "x-forwarded-uri"]),
+            answers: json!({ "200": plain("It may pass") }),
+            ..Described::default()
+        },
+    },
+    Route {
+        method: ANY,
+        path: "/v1/authz/envoy/{path}",
+        rights: &[Right::Check],
+        endpoint: authz::envoy,
+        summary: "May the request that Envoy asks about pass? Method, path (of any depth) and body are those of the original.",
+        describe: |_| Described {
+            parameters: vec![
+                json!({ "name": "path", "in": "path", "required": true, "schema": { "type": "string" } }),
+            ],
+            answers: json!({ "200": plain("It may pass") }),
+            ..Described::default()
+        },
+    },
+    Route {
         method: "GET",
         path: "/healthz",
         rights: &[],
@@ -141,7 +182,7 @@ pub(crate) fn find(method: &Method, path: &str) -> Result<&'static Route, Proble
         return Err(Problem::new(Kind::NotFound, "see /openapi.json for what there is"));
     };
     of_path
-        .find(|route| route.method == method.as_str())
+        .find(|route| route.method == ANY || route.method == method.as_str())
         .ok_or_else(|| Problem::new(Kind::WrongMethod(first.method), format!("ask with {}", first.method)))
 }
 
@@ -163,6 +204,8 @@ impl Route {
     fn is_at(&self, path: &str) -> bool {
         match self.path.split_once('{') {
             None => self.path == path,
+            // What follows is somebody else's path.
+            Some((before, _)) if self.method == ANY => path.starts_with(before),
             Some((before, _)) => {
                 path.strip_prefix(before).is_some_and(|last| !last.is_empty() && !last.contains('/'))
             }
@@ -205,7 +248,10 @@ pub(crate) fn openapi() -> Value {
         if let Some(content) = request {
             operation["requestBody"] = json!({ "required": true, "content": content });
         }
-        paths[route.path][route.method.to_ascii_lowercase()] = operation;
+        let methods = if route.method == ANY { &["get", "post"] } else { &[route.method][..] };
+        for method in methods {
+            paths[route.path][method.to_ascii_lowercase()] = operation.clone();
+        }
     }
     let mut definitions = schemas.requests.take_definitions(true);
     definitions.extend(schemas.answers.take_definitions(true));
@@ -241,6 +287,12 @@ fn answer_of<T: JsonSchema>(schemas: &mut Schemas, description: &str) -> Value {
 
 fn plain(description: &str) -> Value {
     json!({ "description": description, "content": { "application/json": { "schema": { "type": "object" } } } })
+}
+
+fn gateway_headers(names: [&str; 2]) -> Vec<Value> {
+    let header =
+        |name| json!({ "name": name, "in": "header", "required": true, "schema": { "type": "string" } });
+    names.map(header).to_vec()
 }
 
 fn filter_parameters() -> Vec<Value> {

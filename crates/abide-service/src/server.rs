@@ -26,6 +26,7 @@ use crate::{
     follow::Follow,
     intake::{Intake, Keeper, Once},
     list::List,
+    mapping::Mapping,
     metrics::Metrics,
     problem::{Kind, Problem},
     worker::{self, Connection},
@@ -74,6 +75,7 @@ pub(crate) struct Shared {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) once: Once,
     pub(crate) access: Access,
+    pub(crate) mapping: Mapping,
     intake: OnceLock<Intake>,
     store: Store,
     nodes: Mutex<Option<(Time, Arc<Heartbeats>)>>,
@@ -157,6 +159,7 @@ impl Server {
             now: wiring.now,
             once: Once::new(config.limits.idempotency_keys),
             access,
+            mapping: Mapping::new(&config.authz).expect("it was checked"),
             intake: OnceLock::from(intake),
             store: wiring.store,
             nodes: Mutex::default(),
@@ -174,7 +177,7 @@ impl Server {
             let (hand, connections) = mpsc::unbounded_channel();
             let (shared, stopping) = (shared.clone(), stopping.clone());
             let named = thread::Builder::new().name(format!("worker-{number}"));
-            let thread = named.spawn(move || worker::run(shared, connections, stopping));
+            let thread = named.spawn(move || worker::run(shared, connections, &stopping));
             workers.push(thread.map_err(ServerError::Thread)?);
             hands.push(hand);
         }

@@ -59,7 +59,13 @@ pub(crate) struct Subject<'a> {
     pub(crate) is_undecodable: bool,
 }
 
-impl Subject<'_> {
+impl<'a> Subject<'a> {
+    pub(crate) fn of(written: Vec<Written<'a>>) -> Self {
+        let mut subject = Self { written, is_undecodable: false };
+        subject.order();
+        subject
+    }
+
     /// By kind and form, so that subjects alike have the same shape whatever their order. Sorting is stable.
     fn order(&mut self) {
         self.written.sort_by_key(|written| written.kind);
@@ -67,7 +73,7 @@ impl Subject<'_> {
 }
 
 /// `email`, `email:hashed`, `email:md5`, `phone:last10.sha256`.
-fn kind_and_form(name: &str) -> Option<(IdentifierKind, Option<HashedAs>)> {
+pub(crate) fn kind_and_form(name: &str) -> Option<(IdentifierKind, Option<HashedAs>)> {
     let (kind, form) = match name.split_once(':') {
         None => (name, None),
         Some((kind, "hashed")) => (kind, Some(HashedAs(None))),

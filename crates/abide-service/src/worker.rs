@@ -8,7 +8,6 @@ use std::{
     time::Duration,
 };
 
-use abide_index::IndexError;
 use abide_model::Time;
 use bytes::Bytes;
 use http_body_util::Full;
@@ -71,12 +70,6 @@ impl Worker {
         self.shared.list.current().ok_or_else(not_yet)
     }
 
-    pub(crate) fn damaged(&self, error: &IndexError) -> Problem {
-        let causes = crate::problem::chain(error);
-        tracing::error!(error = causes, "could not read the list");
-        Problem::new(Kind::Damaged, "the list on this node cannot be read; it is being fetched anew")
-    }
-
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let began = Instant::now();
         let (head, body) = request.into_parts();
@@ -129,7 +122,7 @@ fn refuse_other_names(head: &Parts) -> Result<(), Problem> {
 pub(crate) fn run(
     shared: Arc<Shared>,
     mut connections: mpsc::UnboundedReceiver<Connection>,
-    stop: watch::Receiver<bool>,
+    stop: &watch::Receiver<bool>,
 ) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a thread can wait for sockets");

@@ -6,6 +6,7 @@ use abide_model::Time;
 
 /// Remembers one moment: when everything that was spent will have come back. (Known as the generic cell rate algorithm.)
 #[derive(Debug)]
+#[expect(clippy::struct_field_names, reason = "the unit")]
 pub(crate) struct Rate {
     /// Of one, in nanoseconds; 0 for no bound.
     each_ns: i64,

@@ -52,7 +52,7 @@ impl Layers {
     pub fn file(&mut self, table: Table) -> Result<(), InvalidConfig> {
         // Alone first, so that what is wrong with it is said of the file.
         read::<Config>(&table, "abide.toml, [serve]")?;
-        self.put(table, Layer::File);
+        self.put(&table, Layer::File);
         Ok(())
     }
 
@@ -103,8 +103,8 @@ impl Layers {
         Ok(text)
     }
 
-    fn put(&mut self, table: Table, layer: Layer) {
-        for (path, value) in flatten(&table) {
+    fn put(&mut self, table: &Table, layer: Layer) {
+        for (path, value) in flatten(table) {
             self.set(&path, value, layer);
         }
     }

@@ -101,7 +101,7 @@ fn judge(worker: &Worker, published: &Arc<Published>, request: CheckRequest<'_>)
     let mut found = None;
     let judged =
         worker.desk().judge(published, &shape, std::iter::once(&all), &question, |one| found = Some(one));
-    judged.map_err(|error| worker.damaged(&error))?;
+    judged.map_err(|error| Problem::of_list(&error))?;
     let found = found.expect("one person was asked about");
     worker.shared().metrics.verdict(POINT, &action, &found.judgement);
 

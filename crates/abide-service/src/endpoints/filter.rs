@@ -189,7 +189,7 @@ async fn judge(
             let judged = worker.desk().judge(published, &shape, people, &question, |one| {
                 answers[*places.next().expect("one answer a person")] = Some(one);
             });
-            judged.map_err(|error| worker.damaged(&error))?;
+            judged.map_err(|error| Problem::of_list(&error))?;
         }
         found.extend(answers.into_iter().map(|answer| answer.unwrap_or_else(undecodable)));
     }

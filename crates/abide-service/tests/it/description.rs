@@ -16,7 +16,7 @@ fn the_description_is_that_of_the_routes() {
     assert_eq!(described["openapi"], "3.1.0");
     for (path, operations) in described["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
-            let asked = path.replace("{token}", "main:1");
+            let asked = path.replace("{token}", "main:1").replace("{path}", "send");
             let answer = client.ask(
                 &method.to_ascii_uppercase(),
                 &asked,

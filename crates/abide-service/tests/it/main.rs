@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test: what it cannot read is a failure")]
 
 mod access;
+mod authz;
 mod cases;
 mod client;
 mod cut_off;
