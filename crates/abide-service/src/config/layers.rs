@@ -49,10 +49,10 @@ const VARIABLES: &str = "ABIDE_SERVE_";
 
 impl Layers {
     /// The table `[serve]` of a file.
-    pub fn file(&mut self, table: Table) -> Result<(), InvalidConfig> {
+    pub fn file(&mut self, table: &Table) -> Result<(), InvalidConfig> {
         // Alone first, so that what is wrong with it is said of the file.
-        read::<Config>(&table, "abide.toml, [serve]")?;
-        self.put(&table, Layer::File);
+        read::<Config>(table, "abide.toml, [serve]")?;
+        self.put(table, Layer::File);
         Ok(())
     }
 
@@ -177,7 +177,7 @@ mod tests {
     fn later_layers_win() {
         let mut layers = Layers::default();
         let file = "poll_ms = 1\nworkers = 1\nheartbeat_s = 1\n[limits]\nidentifiers = 10\nsignals = 10";
-        layers.file(file.parse().unwrap()).unwrap();
+        layers.file(&file.parse().unwrap()).unwrap();
         let variables =
             [("ABIDE_SERVE_WORKERS", "2"), ("ABIDE_SERVE_LIMITS_IDENTIFIERS", "20"), ("PATH", "/")];
         layers
@@ -204,7 +204,7 @@ mod tests {
     fn what_makes_no_sense_is_refused() {
         let refused = |file: &str| {
             let mut layers = Layers::default();
-            layers.file(file.parse().unwrap()).and_then(|()| layers.config()).unwrap_err().to_string()
+            layers.file(&file.parse().unwrap()).and_then(|()| layers.config()).unwrap_err().to_string()
         };
         for (file, why) in [
             ("pol_ms = 1", "pol_ms"),
