@@ -1,11 +1,26 @@
 //! What gateways ask about, in the way of each; and real gateways in front of a real API.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{BufRead as _, BufReader, Write as _},
+    net::{TcpListener, TcpStream},
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
 
-use abide_service::{AuthzRoute, Config};
+use abide_service::{AuthzRoute, Config, Layers};
 use serde_json::json;
 
-use crate::world::{Running, World, config};
+use crate::{
+    client::Client,
+    world::{Running, World, config, wait_until},
+};
 
 fn route(path: &str, identifiers: &[&str]) -> AuthzRoute {
     AuthzRoute {
@@ -103,4 +118,143 @@ fn each_gateway_asks_in_its_way() {
     assert!(
         running.metrics().contains("verdict=\"block\",rule=\"email-opted-out\",enforcement_point=\"authz\"")
     );
+}
+
+/// The samples of `examples/gateways` as they stand there, but for the ports: what passes reaches the API, and nothing else.
+#[test]
+fn nginx_lets_through_what_may_pass() {
+    let gateway = |folder: &Path, ports: Ports| {
+        let sample = ports.put_into("nginx/nginx.conf");
+        let conf = folder.join("nginx.conf");
+        // Everything that it writes goes into the folder, also as root.
+        let global = format!(
+            "daemon off; master_process off; error_log stderr; pid {0}/pid;\nevents {{}}\nhttp {{ access_log off; \
+             client_body_temp_path {0}/a; proxy_temp_path {0}/b; fastcgi_temp_path {0}/c; uwsgi_temp_path {0}/d; scgi_temp_path {0}/e;",
+            folder.display()
+        );
+        fs::write(&conf, sample.replacen("events {}\n\nhttp {", &global, 1)).unwrap();
+        let mut command = Command::new("nginx");
+        command.arg("-p").arg(folder).arg("-c").arg(conf);
+        command
+    };
+    lets_through_what_may_pass(gateway);
+}
+
+#[test]
+fn caddy_lets_through_what_may_pass() {
+    let gateway = |folder: &Path, ports: Ports| {
+        let file = folder.join("Caddyfile");
+        fs::write(&file, ports.put_into("caddy/Caddyfile")).unwrap();
+        let mut command = Command::new("caddy");
+        command.args(["run", "--adapter", "caddyfile", "--config"]).arg(file);
+        command.env("HOME", folder).env("XDG_DATA_HOME", folder).env("XDG_CONFIG_HOME", folder);
+        command
+    };
+    lets_through_what_may_pass(gateway);
+}
+
+#[derive(Clone, Copy)]
+struct Ports {
+    gateway: u16,
+    abide: u16,
+    api: u16,
+}
+
+impl Ports {
+    fn put_into(self, sample: &str) -> String {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/gateways").join(sample);
+        let text = fs::read_to_string(path).unwrap();
+        let put = [("8080", self.gateway), ("7450", self.abide), ("9000", self.api)];
+        put.iter().fold(text, |text, (sample, port)| {
+            assert!(text.contains(sample));
+            text.replace(sample, &port.to_string())
+        })
+    }
+}
+
+fn lets_through_what_may_pass(gateway: impl FnOnce(&Path, Ports) -> Command) {
+    let world = World::new();
+    let sample =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/gateways/abide.toml"));
+    let table: toml::Table = sample.unwrap().parse().unwrap();
+    let mut layers = Layers::default();
+    layers.file(table["serve"].as_table().unwrap()).unwrap();
+    let config = Config { authz: layers.config().unwrap().authz, ..config() };
+    let running = Running::start(config, world.wiring("main", world.objects()));
+    let said = json!({ "subject": { "email": "quiet@example.com" }, "mechanism": "email.unsubscribe" });
+    running.ready().post("/v1/signals", &said).good();
+
+    let api = Api::start();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let ports = Ports { gateway: free.port(), abide: running.address().port(), api: api.port };
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = gateway(folder.path(), ports);
+    let _gateway = Started::start(&mut command);
+    wait_until(|| TcpStream::connect(free).is_ok());
+
+    let mut client = Client::new(free);
+    for (method, uri, headers, status) in [
+        ("POST", "/send?to=loud@example.com", vec![], 200),
+        ("POST", "/send?to=quiet@example.com", vec![], 403),
+        ("POST", "/send", vec![("x-recipient", "loud@example.com")], 200),
+        ("POST", "/send", vec![("x-recipient", "quiet@example.com")], 403),
+        ("POST", "/send", vec![], 403),
+        ("GET", "/send?to=loud@example.com", vec![], 403),
+        ("PUT", "/lists/7/members/loud%40example.com", vec![], 200),
+        ("PUT", "/lists/7/members/quiet%40example.com", vec![], 403),
+        // What a client says of itself counts for nothing.
+        ("POST", "/send?to=quiet@example.com", vec![("x-original-uri", "/send?to=loud@example.com")], 403),
+        ("POST", "/send?to=quiet@example.com", vec![("x-forwarded-uri", "/send?to=loud@example.com")], 403),
+        ("PUT", "/lists/7/members/../members/loud%40example.com", vec![], 403),
+    ] {
+        let answer = client.ask(method, uri, &headers, b"");
+        assert_eq!(answer.status, status, "{method} {uri} {headers:?}: {answer:?}");
+    }
+    assert_eq!(api.asked.load(Ordering::SeqCst), 3, "what did not pass reached the API");
+    // Without Abide nothing passes.
+    drop(running);
+    let answer = Client::new(free).ask("POST", "/send?to=loud@example.com", &[], b"");
+    assert!(answer.status >= 500, "{answer:?}");
+}
+
+/// A process that ends with the test.
+struct Started(Child);
+
+impl Started {
+    fn start(command: &mut Command) -> Self {
+        let started = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        Self(started.expect("nginx and Caddy are installed: `apt-get install nginx-light caddy`"))
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Somebody else's API: it says yes to all, and counts.
+struct Api {
+    port: u16,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Api {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (port, asked) = (listener.local_addr().unwrap().port(), Arc::new(AtomicUsize::new(0)));
+        let count = asked.clone();
+        // Ends with the process.
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let lines = BufReader::new(&stream).lines().map_while(Result::ok);
+                lines.take_while(|line| !line.is_empty()).for_each(drop);
+                count.fetch_add(1, Ordering::SeqCst);
+                let _ = (&stream)
+                    .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok");
+            }
+        });
+        Self { port, asked }
+    }
 }
