@@ -107,7 +107,7 @@ fn main() -> std::process::ExitCode {
 fn run(command: Command) -> anyhow::Result<Exit> {
     // A service has threads of its own.
     if let Command::Serve(args) = command {
-        return serve::run(args);
+        return serve::run(&args);
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {

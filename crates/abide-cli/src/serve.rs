@@ -80,7 +80,7 @@ struct StoreTable {
     origin: Option<String>,
 }
 
-pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
     let (store, mut layers) = read_file(args.config.as_deref())?;
     layers.environment(std::env::vars())?;
     if let Some(listen) = args.listen {
@@ -93,7 +93,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
         layers.flag("workers", i64::from(workers));
     }
     let config = layers.config()?;
-    let flags = store_flags(&args, store)?;
+    let flags = store_flags(args, store)?;
     if args.check {
         print!("{}{}", explain(&flags), layers.explain()?);
         return Ok(Exit::Clean);
