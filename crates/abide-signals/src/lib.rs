@@ -5,7 +5,8 @@
 //! things, a word that nobody knows, a date that has two readings) is an error that says what to
 //! do, never a guess.
 //!
-//! What people say in a browser and in their mailbox arrives through [`consent`] strings.
+//! What people say in a browser and in their mailbox arrives through [`consent`] strings and the
+//! [`hooks`] of vendors.
 //!
 //! In reading order: the [`words`] and [`dates`] of single cells, what whole [`columns`] hold, the
 //! [`flags`] that make statements of a row, and the [`exports`] of vendors that are known.
@@ -19,6 +20,7 @@ pub mod exports;
 pub mod flags;
 
 pub mod consent;
+pub mod hooks;
 
 pub use columns::{Ambiguous, ColumnGuess, ColumnRef, Columns, IdArg, IdColumn, IdRole, Role};
 pub use dates::{DateFault, DateOrder, DateReader, OrderEvidence, UnsettledOrder};
