@@ -48,7 +48,7 @@ mod table;
 mod twilio;
 mod verify;
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use abide_model::{
     Claimant, Identifier, IdentifierKind, InvalidIdentifier, Mechanism, Normaliser, Scope, Time,
@@ -57,7 +57,7 @@ use abide_model::{
 
 pub use table::{EVENTS, EventRow, Means};
 pub use twilio::{Keyword, keyword};
-pub use verify::{Refused, Secret, Verified};
+pub use verify::{Refused, Secret, Verified, verify_standard};
 
 /// A vendor whose webhooks are known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -319,7 +319,7 @@ impl Told {
             return vec![Event::Unknown { name: harmless(&self.key) }];
         };
         let name = || row.event.to_owned();
-        let statements = row.means.statements(source, account, &self);
+        let statements = row.means.statements(account, &self);
         if statements.is_empty() {
             return vec![Event::Silent { name: name() }];
         }
@@ -353,8 +353,4 @@ fn harmless(name: &str) -> String {
         return "?".to_owned();
     }
     name.chars().filter(|c| plain(*c)).take(CHARACTERS_MAX).collect()
-}
-
-fn recorded_by(account: &Account) -> Option<Arc<str>> {
-    Some(account.claimant.as_str().into())
 }

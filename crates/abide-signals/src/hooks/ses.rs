@@ -25,7 +25,7 @@ impl Envelope {
         let url = self.text("SigningCertURL").or_else(|| self.text("SigningCertUrl"));
         let url = url.ok_or(Refused::Unsigned)?;
         let path = amazons(url).ok_or(Refused::ForeignCertificate)?;
-        if path.ends_with(".pem") { Ok(url) } else { Err(Refused::ForeignCertificate) }
+        path.strip_suffix(".pem").map(|_| url).ok_or(Refused::ForeignCertificate)
     }
 
     /// Names and values of the signed fields, each with a line feed. An absent subject is left out.

@@ -2,7 +2,7 @@
 
 use abide_model::{Claimant, Direction, Mechanism, Proof, Scope, signal::Statement};
 
-use super::{Account, Source, StopFor, Told, recorded_by};
+use super::{Account, Source, StopFor, Told};
 use crate::flags::list_scope;
 
 /// One event of a vendor. A key with more parts is a row of its own or falls back to the one before
@@ -73,7 +73,7 @@ impl Means {
         }
     }
 
-    pub(super) fn statements(self, _source: Source, account: &Account, told: &Told) -> Vec<Statement> {
+    pub(super) fn statements(self, account: &Account, told: &Told) -> Vec<Statement> {
         use Direction::{In, Out};
 
         let say = |path: &str, direction, scope: Scope| Statement {
@@ -83,7 +83,7 @@ impl Means {
             direction,
             stated_at: told.at,
             proof: None,
-            recorded_by: recorded_by(account),
+            recorded_by: Some(account.claimant.as_str().into()),
         };
         let brand = || account.brand.clone();
         let list = || told.list.as_deref().map_or_else(brand, list_scope);

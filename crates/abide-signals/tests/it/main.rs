@@ -5,5 +5,6 @@
 mod consent;
 mod examples;
 mod fields;
+mod hooks;
 mod laws;
 mod samples;
