@@ -7,4 +7,5 @@ mod examples;
 mod fields;
 mod hooks;
 mod laws;
+mod mapping;
 mod samples;
