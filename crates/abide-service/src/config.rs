@@ -8,6 +8,7 @@ use abide_model::OnCannotTell;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    hooks::HookAccount,
     limits::Limits,
     mapping::{AuthzRoute, Mapping},
 };
@@ -39,6 +40,8 @@ pub struct Config {
     pub verdicts: Verdicts,
     /// What gateways ask about.
     pub authz: Vec<AuthzRoute>,
+    /// Accounts at vendors whose webhooks are taken.
+    pub hooks: Vec<HookAccount>,
     pub limits: Limits,
 }
 
@@ -70,6 +73,7 @@ impl Default for Config {
             drain_s: 10,
             verdicts: Verdicts::default(),
             authz: Vec::new(),
+            hooks: Vec::new(),
             limits: Limits::default(),
         }
     }
@@ -100,6 +104,7 @@ impl Config {
             return Err("verdicts.uncovered is accept or cannot-tell".to_owned());
         }
         Mapping::new(&self.authz)?;
+        self.hooks.iter().try_for_each(|account| account.check().map(|_| ()))?;
         self.limits.fault().map_or(Ok(()), |fault| Err(format!("limits: {fault}")))
     }
 

@@ -4,6 +4,7 @@ pub(crate) mod authz;
 pub(crate) mod check;
 pub(crate) mod filter;
 pub(crate) mod health;
+pub(crate) mod hooks;
 pub(crate) mod in_force;
 pub(crate) mod openapi;
 pub(crate) mod signals;

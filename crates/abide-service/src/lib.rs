@@ -23,6 +23,7 @@ mod since;
 mod access;
 
 mod desk;
+mod hooks;
 mod mapping;
 mod wire;
 
@@ -37,6 +38,7 @@ mod server;
 mod worker;
 
 pub use config::{Config, InvalidConfig, Layer, Layers, Verdicts};
+pub use hooks::HookAccount;
 pub use limits::Limits;
 pub use mapping::AuthzRoute;
 pub use server::{Server, ServerError, Wiring};

@@ -51,6 +51,12 @@ struct RouteLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct HookLabels {
+    name: String,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OriginLabels {
     origin: String,
 }
@@ -62,6 +68,7 @@ pub(crate) struct Metrics {
     verdicts: Family<VerdictLabels, Counter>,
     cannot_tell: Family<CauseLabels, Counter>,
     signals: Family<SourceLabels, Counter>,
+    hooks: Family<HookLabels, Counter>,
     durable: Histogram,
     spooled_total: Counter,
     spool_waiting: Gauge,
@@ -84,6 +91,7 @@ impl Metrics {
             verdicts: Family::default(),
             cannot_tell: Family::default(),
             signals: Family::default(),
+            hooks: Family::default(),
             durable: seconds(),
             spooled_total: Counter::default(),
             spool_waiting: Gauge::default(),
@@ -105,6 +113,7 @@ impl Metrics {
             metrics.cannot_tell.clone(),
         );
         registry.register("signals", "Signals made durable", metrics.signals.clone());
+        registry.register("hook_events", "Events of webhooks, by what became of them", metrics.hooks.clone());
         let help = "From taking signals together to their being durable";
         registry.register_with_unit("signals_durable", help, Unit::Seconds, metrics.durable.clone());
         registry.register("spooled", "Signals kept on this node's disk", metrics.spooled_total.clone());
@@ -160,6 +169,10 @@ impl Metrics {
             direction: signal.direction.as_str(),
         };
         self.signals.get_or_create(&labels).inc();
+    }
+
+    pub(crate) fn hook(&self, name: &str, outcome: &'static str) {
+        self.hooks.get_or_create(&HookLabels { name: name.to_owned(), outcome }).inc();
     }
 
     pub(crate) fn made_durable(&self, signals: usize, took: Duration, on_node: bool) {

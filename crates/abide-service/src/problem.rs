@@ -26,6 +26,7 @@ pub(crate) enum Kind {
     TooLarge,
     TooSlow,
     NoToken,
+    WrongSignature,
     NoRight,
     TooMany,
     /// What a gateway asks about may not pass.
@@ -66,6 +67,7 @@ impl Kind {
             Self::TooLarge => (S::PAYLOAD_TOO_LARGE, "too-large", "The request is too large"),
             Self::TooSlow => (S::REQUEST_TIMEOUT, "too-slow", "The body took too long to come"),
             Self::NoToken => (S::UNAUTHORIZED, "no-token", "A token is needed"),
+            Self::WrongSignature => (S::UNAUTHORIZED, "wrong-signature", "The vendor did not send this"),
             Self::NoRight => (S::FORBIDDEN, "no-right", "The token lacks a right"),
             Self::TooMany => (S::TOO_MANY_REQUESTS, "too-many", "Too much was asked for in a short time"),
             Self::Blocked => (S::FORBIDDEN, "blocked", "The person objects, or it cannot be told"),
@@ -166,7 +168,7 @@ impl Problem {
             Kind::WrongMethod(allowed) => {
                 headers.insert(ALLOW, HeaderValue::from_static(allowed));
             }
-            _ if status == StatusCode::UNAUTHORIZED => {
+            Kind::NoToken => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
             _ => {}

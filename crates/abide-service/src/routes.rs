@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::{
     access::Caller,
     ask::{Answer, Ask},
-    endpoints::{authz, check, filter, health, in_force, openapi as openapi_endpoint, signals},
+    endpoints::{authz, check, filter, health, hooks, in_force, openapi as openapi_endpoint, signals},
     problem::{Kind, Problem, ProblemBody},
     worker::Worker,
 };
@@ -146,6 +146,20 @@ pub(crate) const ROUTES: &[Route] = &[
                 json!({ "name": "path", "in": "path", "required": true, "schema": { "type": "string" } }),
             ],
             answers: json!({ "200": plain("It may pass") }),
+            ..Described::default()
+        },
+    },
+    Route {
+        method: ANY,
+        path: "/v1/hooks/{name}",
+        rights: &[],
+        endpoint: hooks::hooks,
+        summary: "What vendors post, signed in the way of each. The name is that of an account of [[serve.hooks]].",
+        describe: |schemas| Described {
+            parameters: vec![
+                json!({ "name": "name", "in": "path", "required": true, "schema": { "type": "string" } }),
+            ],
+            answers: json!({ "200": answer_of::<hooks::HookAnswer>(schemas, "It was taken in") }),
             ..Described::default()
         },
     },

@@ -24,6 +24,7 @@ use crate::{
     access::Access,
     config::Config,
     follow::Follow,
+    hooks::{Hook, HookAccount},
     intake::{Intake, Keeper, Once},
     list::List,
     mapping::Mapping,
@@ -61,6 +62,8 @@ pub enum ServerError {
     Open { address: SocketAddr },
     #[error("could not open the spool on this node's disk")]
     Spool(#[source] JournalError),
+    #[error("{0}")]
+    Hooks(String),
     #[error("could not start a thread")]
     Thread(#[source] io::Error),
 }
@@ -76,6 +79,7 @@ pub(crate) struct Shared {
     pub(crate) once: Once,
     pub(crate) access: Access,
     pub(crate) mapping: Mapping,
+    pub(crate) hooks: Vec<Hook>,
     intake: OnceLock<Intake>,
     store: Store,
     nodes: Mutex<Option<(Time, Arc<Heartbeats>)>>,
@@ -129,6 +133,8 @@ impl Server {
     /// Listens, and answers as soon as it does; verdicts once the list is complete. Runs its background tasks on the
     /// runtime that it is started on.
     pub async fn start(config: Config, wiring: Wiring) -> Result<Self, ServerError> {
+        let hooks = config.hooks.iter().map(HookAccount::open).collect::<Result<Vec<Hook>, String>>();
+        let hooks = hooks.map_err(ServerError::Hooks)?;
         let is_public = !config.listen.ip().is_loopback();
         let access = Access::new(&config.limits, is_public);
         // Not read in time, nobody may ask until they are.
@@ -159,6 +165,7 @@ impl Server {
             now: wiring.now,
             once: Once::new(config.limits.idempotency_keys),
             access,
+            hooks,
             mapping: Mapping::new(&config.authz).expect("it was checked"),
             intake: OnceLock::from(intake),
             store: wiring.store,

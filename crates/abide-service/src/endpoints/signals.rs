@@ -213,7 +213,7 @@ async fn take(
     Ok(serde_json::to_vec(&body).expect("strings and numbers become JSON").into())
 }
 
-fn refusal(refused: Refused) -> Problem {
+pub(crate) fn refusal(refused: Refused) -> Problem {
     match refused {
         Refused::Full | Refused::Stopping => Problem::new(Kind::Unavailable, refused.to_string()),
         Refused::Failed { kind, why } => Problem::of_kind(kind, why),

@@ -5,18 +5,22 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::world::World;
+use abide_service::Config;
+
+use crate::world::{Running, World, config};
 
 #[test]
 fn the_description_is_that_of_the_routes() {
     let world = World::new();
-    let running = world.start("main");
+    let hooks = vec![crate::hooks::account(world.directory.path(), "postmark")];
+    let running = Running::start(Config { hooks, ..config() }, world.wiring("main", world.objects()));
     let mut client = running.ready();
     let described = client.get("/openapi.json").good();
     assert_eq!(described["openapi"], "3.1.0");
     for (path, operations) in described["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
-            let asked = path.replace("{token}", "main:1").replace("{path}", "send");
+            let asked =
+                path.replace("{token}", "main:1").replace("{path}", "send").replace("{name}", "postmark");
             let answer = client.ask(
                 &method.to_ascii_uppercase(),
                 &asked,

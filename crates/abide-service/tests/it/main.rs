@@ -9,6 +9,7 @@ mod client;
 mod cut_off;
 mod description;
 mod filter;
+mod hooks;
 mod refused;
 mod signals;
 mod world;
