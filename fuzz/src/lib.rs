@@ -18,6 +18,7 @@ mod lists;
 mod mutation;
 mod people;
 mod rules;
+mod said;
 mod stores;
 mod tables;
 
@@ -41,6 +42,8 @@ pub const TARGETS: &[Target] = &[
     target("cells", cells::cells, cells::seeds, 4_000),
     target("columns", tables::columns, tables::seeds, 1_000),
     target("exports", tables::exports, tables::seeds, 1_000),
+    target("consent", said::consent, said::consent_seeds, 4_000),
+    target("hooks", said::hooks, said::hooks_seeds, 2_000),
     target("text", files::text, files::text_seeds, 1_500),
     target("parquet", files::parquet, files::parquet_seeds, 600),
     target("arrow", files::arrow, files::arrow_seeds, 600),

@@ -29,7 +29,9 @@ mod retract;
 mod rules;
 mod scrub;
 mod segment;
+mod serve;
 mod status;
+mod token;
 mod validate;
 mod verify;
 
@@ -71,8 +73,10 @@ enum Command {
     Scrub(scrub::Args),
     Validate(validate::Args),
     Segment(segment::Args),
+    Serve(serve::Args),
     History(history::Args),
     Status(status::Args),
+    Token(token::Args),
     Compact(compact::Args),
     Verify(verify::Args),
     Doctor(doctor::Args),
@@ -101,6 +105,10 @@ fn main() -> std::process::ExitCode {
 }
 
 fn run(command: Command) -> anyhow::Result<Exit> {
+    // A service has threads of its own.
+    if let Command::Serve(args) = command {
+        return serve::run(&args);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         match command {
@@ -115,8 +123,10 @@ fn run(command: Command) -> anyhow::Result<Exit> {
             Command::Scrub(args) => scrub::run(args).await,
             Command::Validate(args) => validate::run(args).await,
             Command::Segment(args) => segment::run(args).await,
+            Command::Serve(_) => unreachable!("it is run above"),
             Command::History(args) => history::run(args).await,
             Command::Status(args) => Box::pin(status::run(args)).await,
+            Command::Token(args) => token::run(args).await,
             Command::Compact(args) => Box::pin(compact::run(args)).await,
             Command::Verify(args) => verify::run(args).await,
             Command::Doctor(args) => doctor::run(args).await,

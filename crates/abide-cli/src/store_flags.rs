@@ -192,6 +192,12 @@ pub(crate) fn write_secret(path: &Path, secret: &Secret) -> anyhow::Result<()> {
     written().with_context(|| format!("could not write the secret to `{}`", path.display()))
 }
 
+/// What this machine keeps between two runs and must not lose: signals that wait for the store.
+pub(crate) fn state_dir(id: StoreId, origin: &Origin) -> anyhow::Result<PathBuf> {
+    let below = home("XDG_STATE_HOME", ".local/state")?.join("abide");
+    Ok(below.join(id.to_string()).join(origin.as_str()))
+}
+
 fn home(variable: &str, below_home: &str) -> anyhow::Result<PathBuf> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     set(variable).or_else(|| set("HOME").map(|home| home.join(below_home))).with_context(|| {

@@ -5,7 +5,7 @@ use abide_model::{
 };
 
 /// One of the identifiers that each person of a run comes with: a flag of the command line, a column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Part {
     pub kind: IdentifierKind,
     /// Named as the destination among several of its kind.
@@ -13,7 +13,7 @@ pub struct Part {
 }
 
 /// The identifiers that each person of a run comes with.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Panel(pub Vec<Part>);
 
 impl Panel {

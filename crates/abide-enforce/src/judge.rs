@@ -63,6 +63,15 @@ pub fn decide(
 pub struct Judge<'s> {
     snapshot: &'s Snapshot,
     options: Options,
+    notes: Notes,
+}
+
+/// What a judge works with and remembers. Between requests it outlives the judge, so that the next one does not have
+/// to ask the rules again.
+#[derive(Default)]
+pub struct Notes {
+    /// What they were made for, if it was a snapshot that they may outlive their judge with.
+    made_for: Option<(Arc<Snapshot>, Options)>,
     keys: Vec<Key>,
     scratch: Scratch,
     verdicts: HashMap<Case, Arc<Judgement>>,
@@ -73,6 +82,28 @@ pub struct Judge<'s> {
     case: Case,
     /// Whose cases are remembered: what a part's number means depends on it.
     panel: Panel,
+}
+
+/// How long notes hold while time goes by: only the age of a source, counted in days, depends on it.
+const NOTES_HOLD_MICROS: i64 = 1_000_000;
+
+const NO_ACTION: u16 = u16::MAX;
+const UNKNOWN_ACTION: u16 = u16::MAX - 1;
+
+impl Notes {
+    /// Whether a verdict remembered here is the one that would be found now.
+    fn hold_for(&self, snapshot: &Arc<Snapshot>, options: &Options) -> bool {
+        self.made_for.as_ref().is_some_and(|(made_for, then)| {
+            Arc::ptr_eq(made_for, snapshot)
+                && (0..NOTES_HOLD_MICROS).contains(&options.now.micros_since(then.now))
+                && Options { now: then.now, ..*options } == *then
+        })
+    }
+
+    fn forget(&mut self) {
+        self.verdicts.clear();
+        self.segments.clear();
+    }
 }
 
 /// What was found for a batch of people, by person.
@@ -98,18 +129,23 @@ const CASES_MAX: usize = 1 << 16;
 
 impl<'s> Judge<'s> {
     pub fn new(snapshot: &'s Snapshot, options: Options) -> Self {
-        Self {
-            snapshot,
-            options,
-            keys: Vec::new(),
-            scratch: Scratch::default(),
-            verdicts: HashMap::new(),
-            segments: HashMap::new(),
-            actions: Vec::new(),
-            contexts: HashMap::new(),
-            case: Case::default(),
-            panel: Panel(Vec::new()),
+        Self { snapshot, options, notes: Notes::default() }
+    }
+
+    /// Goes on with the notes of an earlier judge, as far as they hold.
+    pub fn resume(snapshot: &'s Arc<Snapshot>, options: Options, mut notes: Notes) -> Self {
+        if !notes.hold_for(snapshot, &options) {
+            notes.forget();
+            // Under other rules another action may be unknown.
+            notes.actions.clear();
+            notes.made_for = Some((snapshot.clone(), options));
         }
+        Self { snapshot, options, notes }
+    }
+
+    /// For whoever is asked next.
+    pub fn into_notes(self) -> Notes {
+        self.notes
     }
 
     pub fn snapshot(&self) -> &'s Snapshot {
@@ -119,8 +155,9 @@ impl<'s> Judge<'s> {
     /// Looks everybody's keys up.
     pub fn look_up(&mut self, asked: &Asked) -> Result<Known<'s>, IndexError> {
         let mut found = Vec::new();
-        asked.seal_into(&mut self.keys);
-        self.snapshot.find_many(&self.keys, &mut self.scratch, |at, facts| {
+        let Notes { keys, scratch, .. } = &mut self.notes;
+        asked.seal_into(keys);
+        self.snapshot.find_many(keys, scratch, |at, facts| {
             if !facts.is_empty() {
                 let (person, part) = asked.owners[at];
                 found.push((person, part, facts));
@@ -149,15 +186,34 @@ impl<'s> Judge<'s> {
         action: &Action,
         context: &Context,
     ) -> Arc<Judgement> {
+        let judgement = self.remembered(asked, known, person, action, context);
+        // Not remembered, since the list ages from one question to the next.
+        match self.stale_list().filter(|_| judgement.verdict == Verdict::Allow) {
+            Some(why) => {
+                let partly = judgement.partly;
+                Arc::new(Judgement { verdict: Verdict::CannotTell { why }, partly })
+            }
+            None => judgement,
+        }
+    }
+
+    fn remembered(
+        &mut self,
+        asked: &Asked,
+        known: &Known<'s>,
+        person: usize,
+        action: &Action,
+        context: &Context,
+    ) -> Arc<Judgement> {
         self.note_case(asked, known, person, Some(action), context);
-        if let Some(judgement) = self.verdicts.get(&self.case) {
+        if let Some(judgement) = self.notes.verdicts.get(&self.notes.case) {
             return judgement.clone();
         }
         let judgement = Arc::new(self.judge(asked, known, person, action, context));
-        if self.verdicts.len() >= CASES_MAX {
-            self.verdicts.clear();
+        if self.notes.verdicts.len() >= CASES_MAX {
+            self.notes.verdicts.clear();
         }
-        self.verdicts.insert(self.case.clone(), judgement.clone());
+        self.notes.verdicts.insert(self.notes.case.clone(), judgement.clone());
         judgement
     }
 
@@ -183,7 +239,7 @@ impl<'s> Judge<'s> {
         context: &Context,
     ) -> Segments {
         self.note_case(asked, known, person, None, context);
-        if let Some(segments) = self.segments.get(&self.case) {
+        if let Some(segments) = self.notes.segments.get(&self.notes.case) {
             return segments.clone();
         }
         let found = known.of(person).iter().map(|(_, part, facts)| {
@@ -193,10 +249,10 @@ impl<'s> Judge<'s> {
         let anywhere = Destination { kind: None, channels: abide_model::Channels::NONE };
         let effective = Effective::of(found, anywhere, context);
         let segments: Segments = self.snapshot.rules.segments_of(&effective.outs).into_iter().collect();
-        if self.segments.len() >= CASES_MAX {
-            self.segments.clear();
+        if self.notes.segments.len() >= CASES_MAX {
+            self.notes.segments.clear();
         }
-        self.segments.insert(self.case.clone(), segments.clone());
+        self.notes.segments.insert(self.notes.case.clone(), segments.clone());
         segments
     }
 
@@ -208,41 +264,45 @@ impl<'s> Judge<'s> {
         action: Option<&Action>,
         context: &Context,
     ) {
-        if self.panel != asked.panel {
-            self.panel.clone_from(&asked.panel);
-            self.verdicts.clear();
-            self.segments.clear();
+        if self.notes.panel != asked.panel {
+            self.notes.panel.clone_from(&asked.panel);
+            self.notes.forget();
         }
-        self.case.action = action.map_or(u16::MAX, |action| self.number_of_action(action));
-        self.case.context = self.number_of_context(context);
-        self.case.legibility.clear();
-        self.case.legibility.extend_from_slice(asked.legibility_of(person));
-        self.case.sets.clear();
-        self.case.sets.extend(
+        self.notes.case.action = action.map_or(NO_ACTION, |action| self.number_of_action(action));
+        self.notes.case.context = self.number_of_context(context);
+        self.notes.case.legibility.clear();
+        self.notes.case.legibility.extend_from_slice(asked.legibility_of(person));
+        self.notes.case.sets.clear();
+        self.notes.case.sets.extend(
             known.of(person).iter().map(|(_, part, facts)| (*part, ptr::from_ref::<FactSet>(facts).addr())),
         );
     }
 
     fn number_of_action(&mut self, action: &Action) -> u16 {
-        let at = self.actions.iter().position(|known| known == action).unwrap_or_else(|| {
-            self.actions.push(action.clone());
-            self.actions.len() - 1
-        });
-        u16::try_from(at).expect("a run asks for few actions")
+        let actions = &mut self.notes.actions;
+        let at = match actions.iter().position(|known| known == action) {
+            Some(at) => at,
+            // Whoever asks may make up names without end.
+            None if self.snapshot.rules.action(action).is_none() => return UNKNOWN_ACTION,
+            None => {
+                actions.push(action.clone());
+                actions.len() - 1
+            }
+        };
+        u16::try_from(at).expect("a ruleset has few actions")
     }
 
     fn number_of_context(&mut self, context: &Context) -> u32 {
-        if let Some(number) = self.contexts.get(context) {
+        if let Some(number) = self.notes.contexts.get(context) {
             return *number;
         }
-        if self.contexts.len() >= CASES_MAX {
+        if self.notes.contexts.len() >= CASES_MAX {
             // The numbers are given anew, so what was remembered under the old ones goes too.
-            self.contexts.clear();
-            self.verdicts.clear();
-            self.segments.clear();
+            self.notes.contexts.clear();
+            self.notes.forget();
         }
-        let number = u32::try_from(self.contexts.len()).expect("bounded above");
-        self.contexts.insert(context.clone(), number);
+        let number = u32::try_from(self.notes.contexts.len()).expect("bounded above");
+        self.notes.contexts.insert(context.clone(), number);
         number
     }
 
@@ -315,7 +375,7 @@ impl<'s> Judge<'s> {
                 _ => {}
             }
         }
-        self.stale_source(action, context).or_else(|| self.stale_list())
+        self.stale_source(action, context)
     }
 
     fn stale_source(&self, action: &Action, context: &Context) -> Option<Uncertain> {
@@ -369,6 +429,12 @@ impl Asked {
     fn legibility_of(&self, person: usize) -> &[Legibility] {
         let parts = self.panel.0.len();
         &self.legibility[person * parts..(person + 1) * parts]
+    }
+}
+
+impl std::fmt::Debug for Notes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Notes").field("verdicts", &self.verdicts.len()).finish_non_exhaustive()
     }
 }
 

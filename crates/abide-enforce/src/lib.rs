@@ -18,6 +18,6 @@ mod snapshot;
 pub use asked::{Asked, Legibility, Panel, Part};
 pub use effect::{Change, Effect};
 pub use guard::{Comparison, Figures, GUARD_SAMPLE_MIN, Guard, GuardRule, InvalidGuard, Metric};
-pub use judge::{Judge, Judgement, Known, Options, Segments, Uncovered, decide};
+pub use judge::{Judge, Judgement, Known, Notes, Options, Segments, Uncovered, decide};
 pub use overlay::{Entry, Overlay};
 pub use snapshot::{Scratch, Snapshot, Sources};

@@ -68,6 +68,7 @@ pub(crate) struct ChainKey {
     manifests: [u8; 32],
     descriptions: [u8; 32],
     heartbeats: [u8; 32],
+    tokens: [u8; 32],
 }
 
 impl ChainKey {
@@ -80,6 +81,7 @@ impl ChainKey {
             manifests: blake3::derive_key("abide 2026 snapshot seal", &links),
             descriptions: blake3::derive_key("abide 2026 store seal", &links),
             heartbeats: blake3::derive_key("abide 2026 heartbeat seal", &links),
+            tokens: blake3::derive_key("abide 2026 token seal", &links),
         }
     }
 
@@ -124,6 +126,12 @@ impl ChainKey {
     /// The hash of a heartbeat's text.
     pub(crate) fn heartbeat_seal(&self, store: StoreId, text: &[u8]) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new_keyed(&self.heartbeats);
+        *hasher.update(&store.0).update(text).finalize().as_bytes()
+    }
+
+    /// The hash of an access token's text.
+    pub(crate) fn token_seal(&self, store: StoreId, text: &[u8]) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new_keyed(&self.tokens);
         *hasher.update(&store.0).update(text).finalize().as_bytes()
     }
 

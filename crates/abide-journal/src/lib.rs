@@ -10,7 +10,7 @@
 //! In reading order: a [`Store`] is the root; [`Record`]s are what a journal holds; each record has
 //! a [`Link`] of the chain; runs of them stand in [objects](JournalObject); a [`Writer`] appends,
 //! or a [`Spool`] while the store is out of reach, a [`Reader`] and its [`Follower`] read, [`roll_up`] gathers small objects into larger ones,
-//! [`sweep`] deletes what was gathered, [`Heartbeat`]s remember how far a journal led, [`verify`] checks everything. A [`Rekey`] makes a store again
+//! [`sweep`] deletes what was gathered, [`Heartbeat`]s remember how far a journal led, [`AccessToken`]s who may ask a service, [`verify`] checks everything. A [`Rekey`] makes a store again
 //! under another secret.
 
 mod error;
@@ -37,11 +37,13 @@ mod staged;
 mod sweep;
 mod waiting;
 
+mod access;
 mod heartbeat;
 mod verify;
 
 mod rekey;
 
+pub use access::{AccessId, AccessText, AccessToken, AccessTokens, Right, access_tokens, revoke_access};
 pub use batch::BatchWriter;
 pub use chain::{Head, InvalidLink, Link};
 pub use clock::{CLOCK_OFF_MAX_US, Clock, ClockCheck};

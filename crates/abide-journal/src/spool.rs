@@ -16,7 +16,7 @@ use crate::{
     clock::ClockCheck,
     error::{ErrorKind, JournalError, StoreError},
     object::{Columns, ObjectName},
-    reader::Reader,
+    reader::{Follower, Reader},
     record::Record,
     store::Store,
     writer::{Appended, Writer, WriterConfig},
@@ -65,6 +65,26 @@ impl Spool {
         self.writer.head().position.saturating_sub(self.uploaded)
     }
 
+    /// What waits, for whoever puts it in force here before the store has it.
+    pub async fn records(&self) -> Result<Vec<Record>, JournalError> {
+        let mut records = Vec::new();
+        if self.waiting() > 0 {
+            let mut waiting = self.follow_waiting().await?;
+            while let Some(followed) = waiting.next().await? {
+                for record in followed.records() {
+                    records.push(record?.1);
+                }
+            }
+        }
+        Ok(records)
+    }
+
+    async fn follow_waiting(&self) -> Result<Follower, JournalError> {
+        let origin = self.writer.origin().clone();
+        let from: Positions = [(origin, self.uploaded)].into_iter().collect();
+        Reader::new(&self.disk).follow(&from).await
+    }
+
     /// Makes records durable on this node. Opt-ins are refused, with all that comes with them: whether
     /// this machine's clock is right can only be told by the store.
     pub async fn append(&mut self, records: &[Record], now: Time) -> Result<(), JournalError> {
@@ -102,9 +122,7 @@ impl Spool {
         if self.waiting() == 0 {
             return Ok(());
         }
-        let origin = self.writer.origin().clone();
-        let from: Positions = [(origin.clone(), self.uploaded)].into_iter().collect();
-        let mut waiting = Reader::new(&self.disk).follow(&from).await?;
+        let mut waiting = self.follow_waiting().await?;
         while let Some(followed) = waiting.next().await? {
             let mut columns = Columns::default();
             for record in followed.records() {

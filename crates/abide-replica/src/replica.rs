@@ -101,7 +101,9 @@ impl Replica {
     ) -> Result<Self, ReplicaError> {
         // Boxed, since whoever opens a replica would otherwise carry all that starting one needs.
         match Box::pin(Self::start(store, built_in.clone(), config.clone(), now)).await {
-            Err(error) if error.is_damaged_list() => Box::pin(Self::start(store, built_in, config, now)).await,
+            Err(error) if error.is_damaged_list() => {
+                Box::pin(Self::start(store, built_in, config, now)).await
+            }
             started => started,
         }
     }

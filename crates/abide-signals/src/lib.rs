@@ -5,6 +5,9 @@
 //! things, a word that nobody knows, a date that has two readings) is an error that says what to
 //! do, never a guess.
 //!
+//! What people say in a browser and in their mailbox arrives through [`consent`] strings and the
+//! [`hooks`] of vendors; a [`mapping`] file reads the events of everybody else.
+//!
 //! In reading order: the [`words`] and [`dates`] of single cells, what whole [`columns`] hold, the
 //! [`flags`] that make statements of a row, and the [`exports`] of vendors that are known.
 
@@ -15,6 +18,10 @@ pub mod columns;
 
 pub mod exports;
 pub mod flags;
+
+pub mod consent;
+pub mod hooks;
+pub mod mapping;
 
 pub use columns::{Ambiguous, ColumnGuess, ColumnRef, Columns, IdArg, IdColumn, IdRole, Role};
 pub use dates::{DateFault, DateOrder, DateReader, OrderEvidence, UnsettledOrder};

@@ -172,7 +172,9 @@ impl Terms {
         if let Some(reason) = &self.allow_weaker {
             ensure!(!reason.trim().is_empty(), "--allow-weaker says why, in words");
         }
-        let Some(is_weaker) = self.weighed(&name, &rules, versions, how).await else { return Ok(Exit::Found) };
+        let Some(is_weaker) = self.weighed(&name, &rules, versions, how).await else {
+            return Ok(Exit::Found);
+        };
         keep_replaced(opened, versions, now).await?;
         let mut writer = opened.writer(now).await?;
         let before = Versions::read(opened, now).await?;
@@ -219,13 +221,7 @@ impl Terms {
     }
 
     /// Whether somebody gets through, there or on the way back that a guard may take; nothing where that is refused.
-    async fn weighed(
-        &self,
-        name: &str,
-        rules: &Ruleset,
-        versions: &Versions,
-        how: How,
-    ) -> Option<bool> {
+    async fn weighed(&self, name: &str, rules: &Ruleset, versions: &Versions, how: How) -> Option<bool> {
         let active = versions.name_of(&versions.active_digest());
         let there = compare(&versions.active, rules).await;
         let back = match how.guard {

@@ -14,4 +14,5 @@ mod rekey;
 mod retract;
 mod robust;
 mod rules;
+mod serve;
 mod world;

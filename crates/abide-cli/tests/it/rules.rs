@@ -206,7 +206,9 @@ fn prove_finds_who_gets_through_and_proves_what_is_alike() {
 #[test]
 fn without_a_solver_nothing_is_taken_for_proven() {
     let world = world();
-    edit(&world, "policies/contact.cedar", STRICTER);
+    // Simple enough that everybody can be tried.
+    let simple = STRICTER.1.replace(" && !(principal in Segment::\"deceased\")", "");
+    edit(&world, "policies/contact.cedar", (STRICTER.0, &simple));
     let prove = |solver: &str, exit: i32, arguments: &[&str]| {
         let mut command = world.command();
         let ran = Ran::of(command.env("CVC5", solver).args(["rules", "prove", "rules"]).args(arguments));
@@ -224,7 +226,7 @@ fn without_a_solver_nothing_is_taken_for_proven() {
         assert!(tried.contains("Not proven by the solver: ") && tried.contains("by trying all"), "{tried}");
     }
     let like = (
-        "when { context.purpose == Purpose::\"legal\" && !(principal in Segment::\"deceased\") };",
+        "when { context.purpose == Purpose::\"legal\" };",
         "when { context has brand && context.brand like \"z*\" };",
     );
     edit(&world, "policies/contact.cedar", like);

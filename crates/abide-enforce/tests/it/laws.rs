@@ -6,7 +6,7 @@ use std::{
 };
 
 use abide_enforce::{
-    Asked, Effect, Judge, Options, Overlay, Panel, Part, Snapshot, Sources, Uncovered, decide,
+    Asked, Effect, Judge, Notes, Options, Overlay, Panel, Part, Snapshot, Sources, Uncovered, decide,
 };
 use abide_index::{
     BuildConfig,
@@ -185,7 +185,9 @@ proptest! {
             snapshot(rest, Some(half)),
         ];
         let mut verdicts = Vec::new();
+        let mut notes = Notes::default();
         for snapshot in &snapshots {
+            let shared = Arc::new(snapshot.clone());
             let mut judge = Judge::new(snapshot, options);
             let mut found = Vec::new();
             for question in questions.iter().chain(&questions) {
@@ -198,6 +200,15 @@ proptest! {
                 let mut fresh = Judge::new(snapshot, options);
                 let known = fresh.look_up(&asked).unwrap();
                 prop_assert_eq!(&segments, &fresh.segments(&asked, &known, 0, &context));
+
+                // Notes hold from one judge to the next, and no longer than they should.
+                let now = options.now.plus_micros(400_000 * i64::try_from(found.len()).unwrap());
+                let later = Options { now, ..options };
+                let mut next = Judge::resume(&shared, later, notes);
+                let known = next.look_up(&asked).unwrap();
+                let resumed = next.verdict(&asked, &known, 0, &action, &context);
+                prop_assert_eq!(&resumed, &decide(snapshot, &asked, &action, &context, later).unwrap());
+                notes = next.into_notes();
                 found.push((judgement, segments));
             }
             verdicts.push(found);

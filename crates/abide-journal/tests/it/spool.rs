@@ -50,6 +50,7 @@ async fn what_was_spooled_is_uploaded_in_order() {
     drop(spool);
     let mut spool = node.spool().await;
     assert_eq!(spool.waiting(), 4);
+    assert_eq!(spool.records().await.unwrap(), signals(2..6));
     let mut opt_in = signal(9);
     (opt_in.direction, opt_in.proof) = (Direction::In, Some(Proof::Login));
     let refused = spool.append_through(&mut node.writer, &[Record::Signal(opt_in)], NOW).await.unwrap_err();

@@ -267,7 +267,7 @@ fn a_very_deep_condition_is_refused() {
         format!("{}true", "if principal.consented then true else ".repeat(n)),
         format!("{}1{} == []", "[".repeat(n), "]".repeat(n)),
     ] {
-        let rule = RULE.replace(";", &format!(" unless {{ {condition} }};"));
+        let rule = RULE.replace(';', &format!(" unless {{ {condition} }};"));
         let table = SEGMENTS.to_owned() + &format!("blocks = [\"send\"]\nunless = '{condition}'\n");
         for (toml, rule) in [
             (format!("{SEGMENTS}{ACTION}{PURPOSE}"), rule.as_str()),
@@ -280,7 +280,7 @@ fn a_very_deep_condition_is_refused() {
     }
     // As deep as is allowed is read, and looked at from all sides, on an ordinary stack.
     let most = vec!["principal.consented"; 95].join(" || ");
-    let rule = RULE.replace(";", &format!(" unless {{ {most} }};"));
+    let rule = RULE.replace(';', &format!(" unless {{ {most} }};"));
     let sources = RulesetSources {
         toml: format!("{SEGMENTS}{ACTION}{PURPOSE}"),
         policies: vec![("rules.cedar".to_owned(), rule)],

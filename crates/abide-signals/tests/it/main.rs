@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod consent;
 mod examples;
 mod fields;
+mod hooks;
 mod laws;
+mod mapping;
 mod samples;

@@ -1,0 +1,205 @@
+//! `abide serve`: signals in, verdicts out, over HTTP.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use abide_journal::{WriterConfig, local_directory};
+use abide_model::Origin;
+use abide_replica::ReplicaConfig;
+use abide_service::{Config, Layers, Server, Wiring};
+use anyhow::{Context as _, bail};
+use tokio::signal::unix::{SignalKind, signal};
+use toml::{Table, Value};
+
+use crate::{
+    clock,
+    exit::Exit,
+    store_flags::{self, StoreFlags},
+};
+
+/// Answer over HTTP: take opt-outs in, make them durable and give verdicts.
+///
+/// Settings come from `abide.toml`, then from the environment (ABIDE_SERVE_…), then from flags. Without a token
+/// this machine alone may ask. SIGTERM lets requests that were begun end, and stops.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  abide serve --store ./abide-store
+  abide serve --config /etc/abide.toml --check
+  curl -s localhost:7450/v1/check -H 'Content-Type: application/json' \\
+    -d '{\"action\":\"contact.email\",\"subject\":{\"email\":\"jane@example.com\"}}'")]
+pub(crate) struct Args {
+    /// The settings [default: abide.toml, if there is one here].
+    #[arg(long, env = "ABIDE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Where clients ask; port 0 takes a free one [default: 127.0.0.1:7450].
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+
+    /// Where /metrics is answered; empty for nowhere [default: 127.0.0.1:7451].
+    #[arg(long, value_name = "ADDRESS")]
+    metrics: Option<String>,
+
+    /// Threads that answer; 0 for one a processor [default: 0].
+    #[arg(long, value_name = "NUMBER")]
+    workers: Option<u16>,
+
+    /// Print the effective settings and where each comes from, and stop. Secrets are not shown.
+    #[arg(long)]
+    check: bool,
+
+    /// A directory, or a bucket as s3://…, gs://… or az://… (credentials from the environment)
+    /// [default: ./abide-store].
+    #[arg(long, env = "ABIDE_STORE", value_name = "STORE", help_heading = "Store")]
+    store: Option<String>,
+
+    /// The file with the store's secret [default: where `abide init` put it]. The variable
+    /// ABIDE_SECRET may hold the secret itself instead.
+    #[arg(long, env = "ABIDE_SECRET_FILE", value_name = "FILE", help_heading = "Store")]
+    secret_file: Option<PathBuf>,
+
+    /// Where this machine keeps its copy of the list [default: ~/.cache/abide].
+    #[arg(long, env = "ABIDE_CACHE", value_name = "DIR", help_heading = "Store")]
+    cache: Option<PathBuf>,
+
+    /// Under which name this node writes; no other node may have it [default: main].
+    #[arg(long, env = "ABIDE_ORIGIN", value_name = "NAME", help_heading = "Store")]
+    origin: Option<Origin>,
+}
+
+/// What `[store]` of `abide.toml` may say.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct StoreTable {
+    at: Option<String>,
+    secret_file: Option<PathBuf>,
+    cache: Option<PathBuf>,
+    origin: Option<String>,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
+    let (store, mut layers) = read_file(args.config.as_deref())?;
+    layers.environment(std::env::vars())?;
+    if let Some(listen) = args.listen {
+        layers.flag("listen", listen.to_string());
+    }
+    if let Some(metrics) = &args.metrics {
+        layers.flag("metrics", metrics.clone());
+    }
+    if let Some(workers) = args.workers {
+        layers.flag("workers", i64::from(workers));
+    }
+    let config = layers.config()?;
+    let flags = store_flags(args, store)?;
+    if args.check {
+        print!("{}{}", explain(&flags), layers.explain()?);
+        return Ok(Exit::Clean);
+    }
+    log()?;
+    // Two threads for what is done beside answering: following the journal, making signals durable.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(serve(config, flags))
+}
+
+fn read_file(named: Option<&Path>) -> anyhow::Result<(StoreTable, Layers)> {
+    let mut layers = Layers::default();
+    let path = named.unwrap_or(Path::new("abide.toml"));
+    if named.is_none() && !path.exists() {
+        return Ok((StoreTable::default(), layers));
+    }
+    let text = fs::read_to_string(path).with_context(|| format!("could not read `{}`", path.display()))?;
+    let mut table: Table = text.parse().with_context(|| format!("`{}` is no TOML", path.display()))?;
+    let mut part = |name: &str| match table.remove(name) {
+        None => Ok(Table::new()),
+        Some(Value::Table(part)) => Ok(part),
+        Some(_) => bail!("`{}`: [{name}] is a table", path.display()),
+    };
+    let (store, serve) = (part("store")?, part("serve")?);
+    if let Some(unknown) = table.keys().next() {
+        bail!("`{}`: there is no `{unknown}`; there are [store] and [serve]", path.display());
+    }
+    layers.file(&serve)?;
+    let store = Value::Table(store).try_into().with_context(|| format!("`{}`, [store]", path.display()))?;
+    Ok((store, layers))
+}
+
+/// The file's word counts where neither the environment nor a flag has one.
+fn store_flags(args: &Args, file: StoreTable) -> anyhow::Result<StoreFlags> {
+    let origin = match (&args.origin, file.origin) {
+        (Some(origin), _) => origin.clone(),
+        (None, Some(origin)) => origin.parse().context("abide.toml, [store] origin")?,
+        (None, None) => "main".parse().expect("lower-case letters"),
+    };
+    Ok(StoreFlags {
+        store: args.store.clone().or(file.at).unwrap_or_else(|| "./abide-store".to_owned()),
+        secret_file: args.secret_file.clone().or(file.secret_file),
+        cache: args.cache.clone().or(file.cache),
+        origin,
+    })
+}
+
+fn explain(flags: &StoreFlags) -> String {
+    let path = |path: &Option<PathBuf>| match path {
+        Some(path) => format!("{:?}", path.display().to_string()),
+        None => "\"\"".to_owned(),
+    };
+    let secret = if flags.secret_file.is_none() && std::env::var_os("ABIDE_SECRET").is_some() {
+        "  # ABIDE_SECRET holds the secret, which is not shown"
+    } else {
+        ""
+    };
+    format!(
+        "[store]\nat = {:?}\nsecret_file = {}{secret}\ncache = {}\norigin = {:?}\n\n",
+        flags.store,
+        path(&flags.secret_file),
+        path(&flags.cache),
+        flags.origin.as_str(),
+    )
+}
+
+/// One JSON object a line, on standard error. `ABIDE_LOG` says how much, e.g. `debug`.
+fn log() -> anyhow::Result<()> {
+    let filter = std::env::var("ABIDE_LOG").unwrap_or_else(|_| "info".to_owned());
+    let filter = tracing_subscriber::EnvFilter::try_new(filter).context("could not use ABIDE_LOG")?;
+    tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
+    Ok(())
+}
+
+async fn serve(config: Config, flags: StoreFlags) -> anyhow::Result<Exit> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let opened = flags.open().await?;
+    let spool = if config.spool.as_os_str().is_empty() {
+        store_flags::state_dir(opened.store.id(), &flags.origin)?.join("spool")
+    } else {
+        config.spool.clone()
+    };
+    let wiring = Wiring {
+        spool: local_directory(&spool, true).with_context(|| {
+            format!("could not use `{}` for signals that wait for the store", spool.display())
+        })?,
+        replica: ReplicaConfig::new(&opened.cache_dir()?),
+        writer: WriterConfig::new(clock::random_number()?),
+        seen: opened.memory()?.heads().to_vec(),
+        origin: flags.origin.clone(),
+        built_in: opened.built_in.clone(),
+        keyring: opened.keyring.clone(),
+        normaliser: opened.normaliser,
+        store: opened.store.clone(),
+        now: clock::now,
+    };
+    let server = Server::start(config, wiring).await?;
+    println!("Listening on http://{}", server.address());
+    if let Some(metrics) = server.metrics_address() {
+        println!("Metrics on http://{metrics}/metrics");
+    }
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    server.stop().await;
+    Ok(Exit::Clean)
+}

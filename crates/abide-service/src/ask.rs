@@ -1,0 +1,141 @@
+//! A request on its way through an endpoint: its body within bounds, its media type, its query.
+
+use std::{borrow::Cow, pin::pin, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt as _, Full};
+use hyper::{
+    Response,
+    body::{Body as _, Incoming},
+    header::{CONTENT_TYPE, HeaderValue},
+    http::request::Parts,
+};
+use tokio::time::timeout;
+
+use crate::{
+    access::Caller,
+    limits::Limits,
+    problem::{Kind, Problem},
+};
+
+pub(crate) type Answer = Response<Full<Bytes>>;
+
+/// A request that has found its endpoint.
+#[derive(Debug)]
+pub(crate) struct Ask {
+    pub(crate) caller: Caller,
+    pub(crate) head: Parts,
+    pub(crate) body: Incoming,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MediaType {
+    Json,
+    /// One JSON value a line.
+    Ndjson,
+}
+
+impl MediaType {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Ndjson => "application/x-ndjson",
+        }
+    }
+}
+
+impl Ask {
+    /// What the body is; a browser's form or plain text is none of it, so that no page can make one ask.
+    pub(crate) fn media_type(&self) -> Result<MediaType, Problem> {
+        let named =
+            self.head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let essence = named.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match essence.as_str() {
+            "application/json" => Ok(MediaType::Json),
+            "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Ok(MediaType::Ndjson),
+            _ => Err(Problem::new(
+                Kind::WrongType,
+                "name the body's type: application/json, or application/x-ndjson where there may be many",
+            )),
+        }
+    }
+
+    pub(crate) fn json_only(&self) -> Result<(), Problem> {
+        match self.media_type()? {
+            MediaType::Json => Ok(()),
+            MediaType::Ndjson => Err(Problem::new(Kind::WrongType, "this takes application/json")),
+        }
+    }
+
+    /// The path's last part, for a route that ends in a parameter.
+    pub(crate) fn last_of_path(&self) -> &str {
+        self.head.uri.path().rsplit('/').next().unwrap_or_default()
+    }
+
+    pub(crate) fn query(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+        form_urlencoded::parse(self.head.uri.query().unwrap_or_default().as_bytes())
+    }
+
+    /// The whole body, if it is no larger than `bytes_max` and comes in time.
+    pub(crate) async fn read_body(&mut self, bytes_max: usize, limits: &Limits) -> Result<Bytes, Problem> {
+        let too_large = || Problem::new(Kind::TooLarge, format!("the body has more than {bytes_max} bytes"));
+        if self.body.size_hint().lower() > bytes_max as u64 {
+            return Err(too_large());
+        }
+        // Most often all of it is there already, and no clock is needed.
+        let mut reading = pin!(collect(&mut self.body, bytes_max));
+        let read = match futures::poll!(&mut reading) {
+            std::task::Poll::Ready(read) => read,
+            std::task::Poll::Pending => in_time(limits.body(), reading).await?,
+        };
+        match read {
+            Ok(Some(body)) => Ok(body),
+            Ok(None) => Err(too_large()),
+            Err(_) => Err(Problem::invalid("the body ended too early")),
+        }
+    }
+}
+
+async fn in_time<T>(time: Duration, reading: impl Future<Output = T>) -> Result<T, Problem> {
+    timeout(time, reading)
+        .await
+        .map_err(|_| Problem::new(Kind::TooSlow, format!("the body took more than {} s", time.as_secs())))
+}
+
+/// `None` when there is more of it than there may be.
+async fn collect(body: &mut Incoming, bytes_max: usize) -> Result<Option<Bytes>, hyper::Error> {
+    let mut first: Option<Bytes> = None;
+    let mut rest = BytesMut::new();
+    let mut length = 0;
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue };
+        length += data.len();
+        if length > bytes_max {
+            return Ok(None);
+        }
+        match &first {
+            None => first = Some(data),
+            Some(first) => {
+                if rest.is_empty() {
+                    rest.extend_from_slice(first);
+                }
+                rest.extend_from_slice(&data);
+            }
+        }
+        // A body in one piece is not copied, and its end is not waited for.
+        if body.is_end_stream() {
+            break;
+        }
+    }
+    Ok(Some(if rest.is_empty() { first.unwrap_or_default() } else { rest.freeze() }))
+}
+
+pub(crate) fn answer(media_type: MediaType, body: impl Into<Bytes>) -> Answer {
+    let mut answer = Response::new(Full::new(body.into()));
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type.as_str()));
+    answer
+}
+
+pub(crate) fn json(body: &impl serde::Serialize) -> Answer {
+    answer(MediaType::Json, serde_json::to_vec(body).expect("what is answered becomes JSON"))
+}

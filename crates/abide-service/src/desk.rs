@@ -1,0 +1,108 @@
+//! Verdicts from memory: one desk for each worker thread, so that nobody waits for a lock.
+
+use std::{collections::HashMap, mem, sync::Arc};
+
+use abide_enforce::{Asked, Judge, Judgement, Notes, Options, Panel, Part, Segments};
+use abide_index::IndexError;
+use abide_model::{Action, Context, Identifier, Keyring, Normaliser};
+
+use crate::{list::Published, wire::Subject};
+
+/// What is about to be done to everybody who is asked about.
+#[derive(Debug)]
+pub(crate) struct Question<'q> {
+    pub(crate) action: &'q Action,
+    pub(crate) context: &'q Context,
+    pub(crate) options: Options,
+    pub(crate) with_segments: bool,
+}
+
+/// What was found of one person.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) judgement: Arc<Judgement>,
+    pub(crate) segments: Option<Segments>,
+}
+
+pub(crate) struct Desk {
+    keyring: Keyring,
+    normaliser: Normaliser,
+    /// What the seats were made for.
+    published: Option<Arc<Published>>,
+    seats: HashMap<Vec<Part>, Seat>,
+    /// Used again and again.
+    identifier: Identifier,
+}
+
+/// All that is kept for people who come with the same kinds of identifiers.
+struct Seat {
+    asked: Asked,
+    notes: Notes,
+}
+
+/// Clients come with few combinations of identifiers; one that makes up many must not fill the memory.
+const SEATS_MAX: usize = 64;
+
+impl Desk {
+    pub(crate) fn new(keyring: Keyring, normaliser: Normaliser) -> Self {
+        Self { keyring, normaliser, published: None, seats: HashMap::new(), identifier: Identifier::blank() }
+    }
+
+    /// Judges people who all come with `parts`; one answer each, in their order.
+    pub(crate) fn judge<'a, 's: 'a>(
+        &mut self,
+        published: &Arc<Published>,
+        parts: &[Part],
+        subjects: impl Iterator<Item = &'a Subject<'s>>,
+        question: &Question<'_>,
+        mut found: impl FnMut(Found),
+    ) -> Result<(), IndexError> {
+        self.sit_down(published, parts);
+        let seat = self.seats.get_mut(parts).expect("it was just made");
+        seat.asked.clear();
+        for subject in subjects {
+            seat.asked.begin();
+            for (part, written) in subject.written.iter().enumerate() {
+                let read = written.read_into(&self.normaliser, &mut self.identifier);
+                seat.asked.note(part, read.as_ref().map(|()| &self.identifier));
+            }
+        }
+        let mut judge = Judge::resume(&published.snapshot, question.options, mem::take(&mut seat.notes));
+        let known = judge.look_up(&seat.asked)?;
+        for person in 0..seat.asked.len() {
+            let judgement = judge.verdict(&seat.asked, &known, person, question.action, question.context);
+            let segments =
+                question.with_segments.then(|| judge.segments(&seat.asked, &known, person, question.context));
+            found(Found { judgement, segments });
+        }
+        seat.notes = judge.into_notes();
+        Ok(())
+    }
+
+    fn sit_down(&mut self, published: &Arc<Published>, parts: &[Part]) {
+        let is_current = self.published.as_ref().is_some_and(|held| Arc::ptr_eq(held, published));
+        if !is_current || (self.seats.len() >= SEATS_MAX && !self.seats.contains_key(parts)) {
+            self.seats.clear();
+            self.published = Some(published.clone());
+        }
+        if !self.seats.contains_key(parts) {
+            let panel = Panel(parts.to_vec());
+            let asked = Asked::new(panel, published.snapshot.held(), self.keyring.clone(), true);
+            self.seats.insert(parts.to_vec(), Seat { asked, notes: Notes::default() });
+        }
+    }
+}
+
+/// What a person comes with; the first `to` are those that the action goes to.
+pub(crate) fn parts(subject: &Subject<'_>, is_to: impl Fn(usize) -> bool, into: &mut Vec<Part>) {
+    into.clear();
+    into.extend(
+        subject.written.iter().enumerate().map(|(at, written)| Part { kind: written.kind, to: is_to(at) }),
+    );
+}
+
+impl std::fmt::Debug for Desk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Desk").field("seats", &self.seats.len()).finish_non_exhaustive()
+    }
+}

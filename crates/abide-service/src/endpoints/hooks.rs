@@ -1,0 +1,165 @@
+//! `/v1/hooks/{name}`: what vendors post. A request that is the vendor's is answered with 200 whatever it says, so that
+//! nothing that is not known makes an endless loop; what could not be made durable is answered so that it comes again.
+
+use std::sync::Arc;
+
+use abide_model::Direction;
+use abide_signals::hooks::{Event, Request, Said as Told};
+use futures::future::LocalBoxFuture;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::signals::refusal;
+use crate::{
+    ask::{Answer, Ask, json},
+    hooks::Hook,
+    intake::{Said, Seen},
+    problem::{Kind, Problem},
+    worker::Worker,
+};
+
+pub(crate) const HOOKS: &str = "/v1/hooks/";
+
+/// What became of the events of a request.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub(crate) struct HookAnswer {
+    /// Statements that are durable now.
+    accepted: usize,
+    /// Seen before.
+    repeated: usize,
+    /// Known, and no statement of anybody.
+    silent: usize,
+    /// Not known, or about nobody that can be read.
+    unknown: usize,
+}
+
+pub(crate) fn hooks(worker: &Worker, mut ask: Ask) -> LocalBoxFuture<'_, Result<Answer, Problem>> {
+    Box::pin(async move {
+        let shared = worker.shared();
+        let name = ask.head.uri.path().strip_prefix(HOOKS).unwrap_or_default();
+        let hook = shared.hooks.iter().find(|hook| hook.name == name);
+        let hook =
+            hook.ok_or_else(|| Problem::new(Kind::NotFound, "no account of [[serve.hooks]] has this name"))?;
+        let body = ask.read_body(shared.config.limits.batch_bytes, &shared.config.limits).await?;
+        let path = ask.head.uri.path_and_query().map_or("/", |path| path.as_str());
+        let headers: Vec<(&str, &[u8])> =
+            ask.head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        let url = format!("{}{path}", hook.public);
+        let request = Request { method: ask.head.method.as_str(), url: &url, headers: &headers, body: &body };
+        let verified = hook.source.verify(&request, &hook.secret, worker.now()).map_err(|refused| {
+            shared.metrics.hook(&hook.name, "refused");
+            Problem::new(Kind::WrongSignature, refused.to_string())
+        })?;
+        let Some(replay) = verified.replay_key else { return take(worker, hook, &request).await };
+        let client: Arc<str> = format!("hook request {}", hook.name).into();
+        if begin(worker, &client, &replay)? {
+            let taken = take(worker, hook, &request).await;
+            end(worker, &client, &replay, taken.is_ok());
+            return taken;
+        }
+        shared.metrics.hook(&hook.name, "repeated");
+        Ok(json(&HookAnswer { repeated: 1, ..HookAnswer::default() }))
+    })
+}
+
+/// Whether it is new; an error while the first one is under way.
+fn begin(worker: &Worker, client: &Arc<str>, key: &str) -> Result<bool, Problem> {
+    match worker.shared().once.begin(client, key, 0) {
+        Seen::New => Ok(true),
+        Seen::UnderWay => Err(Problem::new(Kind::UnderWay, "send it again")),
+        Seen::Answered(_) | Seen::Another => Ok(false),
+    }
+}
+
+fn end(worker: &Worker, client: &Arc<str>, key: &str, is_done: bool) {
+    if is_done {
+        worker.shared().once.answered(client, key, bytes::Bytes::new());
+    } else {
+        worker.shared().once.failed(client, key);
+    }
+}
+
+async fn take(worker: &Worker, hook: &Hook, request: &Request<'_>) -> Result<Answer, Problem> {
+    let metrics = &worker.shared().metrics;
+    let mut answer = HookAnswer::default();
+    let events = hook.source.read(request, &hook.account).unwrap_or_else(|fault| {
+        tracing::warn!(
+            hook = hook.name,
+            fault = fault.to_string(),
+            "a request of the vendor's cannot be read"
+        );
+        vec![Event::Unknown { name: "?".to_owned() }]
+    });
+    let mut told = Vec::new();
+    for event in events {
+        match event {
+            Event::Said(said) => told.push(said),
+            Event::Silent { .. } => answer.silent += 1,
+            Event::Unknown { name } | Event::Nameless { name } => {
+                tracing::warn!(
+                    hook = hook.name,
+                    event = name,
+                    "an event that says nothing we know, or of nobody we know"
+                );
+                answer.unknown += 1;
+            }
+            Event::Confirm { .. } => answer.unknown += 1,
+        }
+    }
+    // Opt-ins may be refused, and no opt-out with them.
+    let (outs, ins): (Vec<Told>, Vec<Told>) =
+        told.into_iter().partition(|told| told.statement.direction == Direction::Out);
+    for told in [outs, ins] {
+        accept(worker, hook, told, &mut answer).await?;
+    }
+    for (outcome, count) in [
+        ("accepted", answer.accepted),
+        ("repeated", answer.repeated),
+        ("silent", answer.silent),
+        ("unknown", answer.unknown),
+    ] {
+        (0..count).for_each(|_| metrics.hook(&hook.name, outcome));
+    }
+    Ok(json(&answer))
+}
+
+async fn accept(
+    worker: &Worker,
+    hook: &Hook,
+    told: Vec<Told>,
+    answer: &mut HookAnswer,
+) -> Result<(), Problem> {
+    let shared = worker.shared();
+    let client: Arc<str> = format!("hook event {}", hook.name).into();
+    let (mut said, mut begun, mut busy) = (Vec::new(), Vec::new(), None);
+    for Told { identifier, statement, event_id, .. } in told {
+        let Ok(identifier) = identifier.normalised(&shared.normaliser) else {
+            answer.unknown += 1;
+            continue;
+        };
+        if let Some(id) = event_id {
+            match begin(worker, &client, &id) {
+                Ok(true) => begun.push(id),
+                Ok(false) => {
+                    answer.repeated += 1;
+                    continue;
+                }
+                Err(problem) => {
+                    busy = Some(problem);
+                    continue;
+                }
+            }
+        }
+        said.push(Said { keys: shared.keyring.signal_keys(&identifier), statement });
+    }
+    let count = said.len();
+    let statements: Vec<_> = said.iter().map(|said| said.statement.clone()).collect();
+    let accepted = if said.is_empty() { Ok(()) } else { shared.intake()?.accept(said).await.map(|_| ()) };
+    for id in begun {
+        end(worker, &client, &id, accepted.is_ok());
+    }
+    accepted.map_err(refusal)?;
+    statements.iter().for_each(|statement| shared.metrics.signal(statement));
+    answer.accepted += count;
+    busy.map_or(Ok(()), Err)
+}

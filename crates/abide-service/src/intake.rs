@@ -1,0 +1,322 @@
+//! Makes signals durable, many requests at a time, and puts them in force here before it answers.
+//!
+//! One task owns the writer. While it writes, requests gather; all that have gathered become one append. When the
+//! store cannot be reached in time, the node's own disk takes the signals, and they are uploaded later, in order.
+
+mod once;
+
+use std::{sync::Arc, time::Duration};
+
+use abide_journal::{Clock, Durable, ErrorKind, JournalError, Record, Spool, Store, Writer, WriterConfig};
+use abide_model::{
+    BatchId, Direction, Origin, Signal, SignalKeys, Time, Token,
+    signal::{InvalidStatement, Statement},
+};
+use object_store::ObjectStore;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, sleep, timeout},
+};
+
+use crate::{
+    list::{List, Place},
+    metrics::Metrics,
+};
+
+pub(crate) use once::{Once, Seen};
+
+/// One statement about one identifier.
+#[derive(Clone, Debug)]
+pub(crate) struct Said {
+    pub(crate) keys: SignalKeys,
+    pub(crate) statement: Statement,
+}
+
+/// What was accepted, and where it is durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Accepted {
+    /// In the store; in force on a node that has read up to the token.
+    Store(Token),
+    /// On this node's disk.
+    Node,
+}
+
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum Refused {
+    #[error("too many signals wait to be made durable; try again")]
+    Full,
+    #[error("the server stops; try again")]
+    Stopping,
+    /// Why in words that a client may read.
+    #[error("{why}")]
+    Failed { kind: ErrorKind, why: String },
+}
+
+struct Waiting {
+    said: Vec<Said>,
+    answer: oneshot::Sender<Result<Accepted, Refused>>,
+}
+
+/// Where requests hand in what was said.
+#[derive(Clone, Debug)]
+pub(crate) struct Intake {
+    waiting: mpsc::Sender<Waiting>,
+}
+
+/// So many signals go into one append at the most.
+const TOGETHER_MAX: usize = 20_000;
+
+/// After the store could not be reached, this node's disk is used for so long before it is tried again.
+const CUT_OFF: Duration = Duration::from_secs(2);
+
+impl Intake {
+    /// Answers when it is durable and in force here.
+    pub(crate) async fn accept(&self, said: Vec<Said>) -> Result<Accepted, Refused> {
+        let (answer, answered) = oneshot::channel();
+        let waiting = Waiting { said, answer };
+        self.waiting.try_send(waiting).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Refused::Full,
+            mpsc::error::TrySendError::Closed(_) => Refused::Stopping,
+        })?;
+        answered.await.unwrap_or(Err(Refused::Stopping))
+    }
+}
+
+impl std::fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Waiting").field("said", &self.said.len()).finish_non_exhaustive()
+    }
+}
+
+/// The one that writes.
+pub(crate) struct Keeper {
+    pub(crate) store: Store,
+    pub(crate) origin: Origin,
+    pub(crate) writer: WriterConfig,
+    /// The disk that signals are kept on while the store cannot be reached.
+    pub(crate) disk: Arc<dyn ObjectStore>,
+    pub(crate) spool_after: Duration,
+    /// Where the journal was seen to lead earlier, by this machine.
+    pub(crate) seen: Vec<abide_journal::Head>,
+    pub(crate) list: Arc<List>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) now: fn() -> Time,
+}
+
+struct Writing {
+    keeper: Keeper,
+    writer: Option<Writer>,
+    spool: Spool,
+    /// Dates what the source did not.
+    clock: Clock,
+    cut_off_until: Option<Instant>,
+}
+
+impl Keeper {
+    /// Opens the spool, puts in force what waits there, and begins to take signals in. The task ends when the last
+    /// `Intake` is gone and everything handed in was answered.
+    pub(crate) async fn start(
+        self,
+        waiting_max: usize,
+    ) -> Result<(Intake, tokio::task::JoinHandle<()>), JournalError> {
+        let now = (self.now)();
+        let spool =
+            Spool::open(&self.store, self.disk.clone(), self.origin.clone(), self.writer, now).await?;
+        let waiting: Vec<Signal> = spool
+            .records()
+            .await?
+            .into_iter()
+            .filter_map(|record| match record {
+                Record::Signal(signal) => Some(signal),
+                _ => None,
+            })
+            .collect();
+        let mut clock = Clock::default();
+        waiting.iter().for_each(|signal| clock.observe(signal.at));
+        if !waiting.is_empty() {
+            tracing::info!(signals = waiting.len(), "signals wait on this node's disk");
+            self.list.accept(waiting, None, now).expect("there is no list yet that could be damaged");
+        }
+        let (sender, receiver) = mpsc::channel(waiting_max);
+        let writing = Writing { keeper: self, writer: None, spool, clock, cut_off_until: None };
+        Ok((Intake { waiting: sender }, tokio::spawn(writing.run(receiver))))
+    }
+}
+
+impl Writing {
+    async fn run(mut self, mut waiting: mpsc::Receiver<Waiting>) {
+        loop {
+            let first = tokio::select! {
+                first = waiting.recv() => first,
+                () = sleep(CUT_OFF), if self.spool.waiting() > 0 => {
+                    self.upload().await;
+                    continue;
+                }
+            };
+            let Some(first) = first else { break };
+            let mut signals = first.said.len();
+            let mut together = vec![first];
+            while signals < TOGETHER_MAX
+                && let Ok(next) = waiting.try_recv()
+            {
+                signals += next.said.len();
+                together.push(next);
+            }
+            // Opt-ins may be refused, and nobody's opt-out with them.
+            let opts_in =
+                |one: &Waiting| one.said.iter().any(|said| said.statement.direction == Direction::In);
+            let (ins, outs): (Vec<_>, Vec<_>) = together.into_iter().partition(opts_in);
+            for group in [outs, ins].into_iter().filter(|group| !group.is_empty()) {
+                self.answer(group).await;
+            }
+        }
+        if self.spool.waiting() > 0 {
+            self.cut_off_until = None;
+            self.upload().await;
+        }
+    }
+
+    async fn answer(&mut self, group: Vec<Waiting>) {
+        let signals = self.signals(&group);
+        let accepted = match signals {
+            Ok(signals) => self.accept(signals).await,
+            Err(error) => Err(Refused::Failed { kind: ErrorKind::Invalid, why: error.to_string() }),
+        };
+        for waiting in group {
+            // Whoever asked may have gone; what was accepted stays.
+            let _ = waiting.answer.send(accepted.clone());
+        }
+    }
+
+    fn signals(&mut self, group: &[Waiting]) -> Result<Vec<Signal>, InvalidStatement> {
+        let now = (self.keeper.now)();
+        // Above every time in the journal, so also above every opt-in held for these keys.
+        if let Some(read) = self.keeper.list.clock() {
+            self.clock.observe(read);
+        }
+        let all = group.iter().flat_map(|waiting| &waiting.said);
+        all.map(|said| {
+            let clock = self.clock.next(now);
+            Signal::new(said.keys.clone(), said.statement.clone(), BatchId::live(now), now, clock)
+        })
+        .collect()
+    }
+
+    async fn accept(&mut self, signals: Vec<Signal>) -> Result<Accepted, Refused> {
+        let began = Instant::now();
+        let count = signals.len();
+        let records: Vec<Record> = signals.iter().cloned().map(Record::Signal).collect();
+        let durable = self.make_durable(&records).await.map_err(|error| {
+            let why = crate::problem::chain(&error);
+            tracing::error!(error = why, signals = count, "signals were refused");
+            Refused::Failed { kind: error.kind(), why }
+        })?;
+        let (accepted, place) = match durable {
+            Durable::Store(appended) => {
+                let place = Place { first: appended.first, last: appended.token.clone() };
+                (Accepted::Store(appended.token), Some(place))
+            }
+            Durable::Node => (Accepted::Node, None),
+        };
+        self.keeper.metrics.made_durable(count, began.elapsed(), matches!(accepted, Accepted::Node));
+        self.keeper.list.accept(signals, place, (self.keeper.now)()).map_err(|error| {
+            let why = crate::problem::chain(&error);
+            tracing::error!(error = why, "signals are durable and could not be put in force here");
+            Refused::Failed { kind: ErrorKind::Damaged, why }
+        })?;
+        Ok(accepted)
+    }
+
+    async fn make_durable(&mut self, records: &[Record]) -> Result<Durable, JournalError> {
+        if self.cut_off_until.is_some_and(|until| Instant::now() < until) {
+            return self.keep(records).await;
+        }
+        let through = timeout(self.keeper.spool_after, self.append(records)).await;
+        match through {
+            Ok(Ok(appended)) => {
+                self.reached();
+                Ok(Durable::Store(appended))
+            }
+            Ok(Err(error)) if !is_out_of_reach(&error) => Err(error),
+            // What was being written may stand in the store nevertheless; twice is as good as once.
+            Ok(Err(_)) | Err(_) => {
+                self.cut_off();
+                self.keep(records).await
+            }
+        }
+    }
+
+    /// Into the store, after all that waits on the disk.
+    async fn append(&mut self, records: &[Record]) -> Result<abide_journal::Appended, JournalError> {
+        let now = (self.keeper.now)();
+        self.open_writer(now).await?;
+        let writer = self.writer.as_mut().expect("it was just opened");
+        if self.spool.waiting() > 0 {
+            let first = writer.head().position + 1;
+            self.spool.upload(writer, now).await?;
+            let last = Token { origin: writer.origin().clone(), position: writer.head().position };
+            self.keeper.list.uploaded(&Place { first, last });
+        }
+        writer.append(records, now).await
+    }
+
+    async fn open_writer(&mut self, now: Time) -> Result<(), JournalError> {
+        if self.writer.is_none() {
+            let keeper = &self.keeper;
+            let mut writer = Writer::open(&keeper.store, keeper.origin.clone(), keeper.writer, now).await?;
+            writer.expect(&keeper.seen).await?;
+            self.clock.observe(writer.clock().last());
+            self.writer = Some(writer);
+        }
+        Ok(())
+    }
+
+    async fn keep(&mut self, records: &[Record]) -> Result<Durable, JournalError> {
+        self.spool.append(records, (self.keeper.now)()).await?;
+        self.keeper.metrics.spooled(self.spool.waiting());
+        Ok(Durable::Node)
+    }
+
+    async fn upload(&mut self) {
+        let now = (self.keeper.now)();
+        let in_time = self.keeper.spool_after;
+        let upload = async {
+            self.open_writer(now).await?;
+            let writer = self.writer.as_mut().expect("it was just opened");
+            let first = writer.head().position + 1;
+            self.spool.upload(writer, now).await?;
+            let last = Token { origin: writer.origin().clone(), position: writer.head().position };
+            Ok::<_, JournalError>(Place { first, last })
+        };
+        match timeout(in_time, upload).await {
+            Ok(Ok(place)) => {
+                self.keeper.list.uploaded(&place);
+                self.reached();
+            }
+            Ok(Err(error)) if !is_out_of_reach(&error) => {
+                tracing::error!(error = crate::problem::chain(&error), "could not upload what waits");
+            }
+            _ => self.cut_off(),
+        }
+        self.keeper.metrics.spooled(self.spool.waiting());
+    }
+
+    fn cut_off(&mut self) {
+        if self.cut_off_until.is_none() {
+            tracing::warn!("the store cannot be reached; signals are kept on this node's disk");
+        }
+        self.cut_off_until = Some(Instant::now() + CUT_OFF);
+    }
+
+    fn reached(&mut self) {
+        if self.cut_off_until.take().is_some() {
+            tracing::info!("the store can be reached again");
+        }
+    }
+}
+
+/// What waiting helps against. A clock that is off is none of it.
+fn is_out_of_reach(error: &JournalError) -> bool {
+    let JournalError::Store(store) = error else { return false };
+    store.kind() == ErrorKind::Unavailable
+}

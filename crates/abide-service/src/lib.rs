@@ -1,0 +1,44 @@
+//! The service: signals in, verdicts out, over HTTP.
+//!
+//! In go requests, out come answers; between them stand the same boundary as for every adapter
+//! ([`Judge`](abide_enforce::Judge)) and the same journal. Worker threads answer verdicts from memory and never wait
+//! for the store; a few background tasks follow the journal and make signals durable.
+//!
+//! What this crate never does: answer from a list that is not complete, acknowledge a signal that is not durable, or
+//! let an identifier reach a log, an error or a metric.
+//!
+//! In reading order: a [`Config`] and a [`Wiring`] start a [`Server`]. Its acceptor hands connections to workers; a
+//! worker finds the endpoint in the table of routes; `endpoints` has one file for each. What they ask stands in `list`
+//! (the list as it stands here) and `desk` (verdicts, fast); what they accept goes to `intake`.
+
+mod config;
+mod limits;
+
+mod list;
+
+mod follow;
+mod intake;
+mod since;
+
+mod access;
+
+mod desk;
+mod hooks;
+mod mapping;
+mod wire;
+
+mod ask;
+mod problem;
+
+mod endpoints;
+mod routes;
+
+mod metrics;
+mod server;
+mod worker;
+
+pub use config::{Config, InvalidConfig, Layer, Layers, Verdicts};
+pub use hooks::HookAccount;
+pub use limits::Limits;
+pub use mapping::AuthzRoute;
+pub use server::{Server, ServerError, Wiring};

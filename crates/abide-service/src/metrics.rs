@@ -1,0 +1,285 @@
+//! What is counted, under the naming conventions of Prometheus. No label holds what a client made up.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64},
+    },
+    time::Duration,
+};
+
+use abide_enforce::Judgement;
+use abide_model::{Action, Time, Uncertain, Verdict};
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::{Registry, Unit},
+};
+
+use crate::list::List;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct VerdictLabels {
+    action: Arc<str>,
+    verdict: &'static str,
+    /// The first rule that blocks, or the cause why nothing can be told.
+    rule: Arc<str>,
+    enforcement_point: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CauseLabels {
+    cause: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SourceLabels {
+    mechanism: Arc<str>,
+    claimant: Arc<str>,
+    direction: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    route: &'static str,
+    status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteLabels {
+    route: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct HookLabels {
+    name: String,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OriginLabels {
+    origin: String,
+}
+
+type Histograms = Family<RouteLabels, Histogram, fn() -> Histogram>;
+
+pub(crate) struct Metrics {
+    registry: Registry,
+    verdicts: Family<VerdictLabels, Counter>,
+    cannot_tell: Family<CauseLabels, Counter>,
+    signals: Family<SourceLabels, Counter>,
+    hooks: Family<HookLabels, Counter>,
+    durable: Histogram,
+    spooled_total: Counter,
+    spool_waiting: Gauge,
+    requests: Family<RequestLabels, Counter>,
+    latency: Histograms,
+    connections: Gauge,
+    followed: Counter,
+    follow_errors: Counter,
+    // Set when they are asked for.
+    list_age: Gauge<f64, AtomicU64>,
+    identities: Gauge,
+    ahead: Gauge<i64, AtomicI64>,
+    positions: Family<OriginLabels, Gauge>,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let mut registry = Registry::with_prefix("abide");
+        let mut metrics = Self {
+            verdicts: Family::default(),
+            cannot_tell: Family::default(),
+            signals: Family::default(),
+            hooks: Family::default(),
+            durable: seconds(),
+            spooled_total: Counter::default(),
+            spool_waiting: Gauge::default(),
+            requests: Family::default(),
+            latency: Family::new_with_constructor(seconds),
+            connections: Gauge::default(),
+            followed: Counter::default(),
+            follow_errors: Counter::default(),
+            list_age: Gauge::default(),
+            identities: Gauge::default(),
+            ahead: Gauge::default(),
+            positions: Family::default(),
+            registry: Registry::default(),
+        };
+        registry.register("verdicts", "Verdicts given", metrics.verdicts.clone());
+        registry.register(
+            "cannot_tell",
+            "Verdicts that could not be told, by cause",
+            metrics.cannot_tell.clone(),
+        );
+        registry.register("signals", "Signals made durable", metrics.signals.clone());
+        registry.register("hook_events", "Events of webhooks, by what became of them", metrics.hooks.clone());
+        let help = "From taking signals together to their being durable";
+        registry.register_with_unit("signals_durable", help, Unit::Seconds, metrics.durable.clone());
+        registry.register("spooled", "Signals kept on this node's disk", metrics.spooled_total.clone());
+        registry.register("spool_waiting", "Records on this node's disk only", metrics.spool_waiting.clone());
+        registry.register("http_requests", "Requests answered", metrics.requests.clone());
+        let help = "From a request's head to its answer";
+        registry.register_with_unit("http_request", help, Unit::Seconds, metrics.latency.clone());
+        registry.register("http_connections", "Open connections", metrics.connections.clone());
+        registry.register(
+            "journal_reads",
+            "Times that the journal was read to its end",
+            metrics.followed.clone(),
+        );
+        registry.register("journal_read_errors", "Times that it could not be", metrics.follow_errors.clone());
+        let help = "Since it was last made sure that there is nothing newer";
+        registry.register_with_unit("list_age", help, Unit::Seconds, metrics.list_age.clone());
+        registry.register("list_identities", "Identities that the list holds", metrics.identities.clone());
+        registry.register(
+            "signals_ahead",
+            "Signals in force here and not read back yet",
+            metrics.ahead.clone(),
+        );
+        registry.register("journal_position", "How far each origin was read", metrics.positions.clone());
+        metrics.registry = registry;
+        metrics
+    }
+
+    pub(crate) fn verdict(&self, enforcement_point: &'static str, action: &Action, judgement: &Judgement) {
+        let verdict = judgement.verdict.as_str();
+        let mut labels =
+            VerdictLabels { action: action.as_str().into(), verdict, rule: Arc::from(""), enforcement_point };
+        match &judgement.verdict {
+            Verdict::Allow => {}
+            Verdict::Block { reasons } => {
+                if let Some(first) = reasons.first() {
+                    labels.rule = first.rule.clone();
+                }
+            }
+            Verdict::CannotTell { why } => {
+                if *why == Uncertain::UnknownAction {
+                    labels.action = "unknown".into();
+                }
+                self.cannot_tell.get_or_create(&CauseLabels { cause: why.cause() }).inc();
+            }
+        }
+        self.verdicts.get_or_create(&labels).inc();
+    }
+
+    pub(crate) fn signal(&self, signal: &abide_model::signal::Statement) {
+        let labels = SourceLabels {
+            mechanism: signal.mechanism.as_str().into(),
+            claimant: signal.claimant.as_str().into(),
+            direction: signal.direction.as_str(),
+        };
+        self.signals.get_or_create(&labels).inc();
+    }
+
+    pub(crate) fn hook(&self, name: &str, outcome: &'static str) {
+        self.hooks.get_or_create(&HookLabels { name: name.to_owned(), outcome }).inc();
+    }
+
+    pub(crate) fn made_durable(&self, signals: usize, took: Duration, on_node: bool) {
+        self.durable.observe(took.as_secs_f64());
+        if on_node {
+            self.spooled_total.inc_by(signals as u64);
+        }
+    }
+
+    pub(crate) fn spooled(&self, waiting: u64) {
+        self.spool_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn answered(&self, route: &'static str, status: u16, took: Duration) {
+        self.requests.get_or_create(&RequestLabels { route, status }).inc();
+        self.latency.get_or_create(&RouteLabels { route }).observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn connected(&self) {
+        self.connections.inc();
+    }
+
+    pub(crate) fn disconnected(&self) {
+        self.connections.dec();
+    }
+
+    pub(crate) fn followed(&self) {
+        self.followed.inc();
+    }
+
+    pub(crate) fn follow_failed(&self) {
+        self.follow_errors.inc();
+    }
+
+    /// All of it as text, with how the list stands now.
+    pub(crate) fn text(&self, list: &List, now: Time) -> String {
+        if let Some(published) = list.current() {
+            let snapshot = &published.snapshot;
+            let age = Duration::from_micros(now.micros_since(snapshot.as_of).try_into().unwrap_or(0));
+            self.list_age.set(age.as_secs_f64());
+            self.identities.set(i64::try_from(snapshot.len_identities()).unwrap_or(i64::MAX));
+            for (origin, position) in snapshot.positions.iter() {
+                let labels = OriginLabels { origin: origin.to_string() };
+                self.positions.get_or_create(&labels).set(i64::try_from(position).unwrap_or(i64::MAX));
+            }
+        }
+        self.ahead.set(i64::try_from(list.len_ahead()).unwrap_or(i64::MAX));
+        let mut text = String::new();
+        encode(&mut text, &self.registry).expect("a string takes everything");
+        text
+    }
+}
+
+/// From 50 µs to 10 s.
+fn seconds() -> Histogram {
+    Histogram::new([
+        0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
+        2.5, 10.0,
+    ])
+}
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Metrics(…)")
+    }
+}
+
+/// Answers `/metrics` on a listener of its own, whoever asks; whoever may reach it is the operator's choice.
+pub(crate) async fn tell(
+    listener: tokio::net::TcpListener,
+    shared: Arc<crate::server::Shared>,
+    mut stop: tokio::sync::watch::Receiver<bool>,
+) {
+    let mut telling = tokio::task::JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            Some(_) = telling.join_next() => continue,
+            _ = stop.changed() => return,
+        };
+        let Ok((stream, _)) = accepted else { continue };
+        if telling.len() >= SCRAPERS_MAX {
+            continue;
+        }
+        let shared = shared.clone();
+        telling.spawn(async move {
+            let service = hyper::service::service_fn(|request: hyper::Request<hyper::body::Incoming>| {
+                let answer = scrape(&shared, request.uri().path());
+                async { Ok::<_, std::convert::Infallible>(answer) }
+            });
+            let mut http = hyper::server::conn::http1::Builder::new();
+            http.timer(hyper_util::rt::TokioTimer::new()).keep_alive(false);
+            let _ = http.serve_connection(hyper_util::rt::TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+const SCRAPERS_MAX: usize = 16;
+
+fn scrape(shared: &crate::server::Shared, path: &str) -> crate::ask::Answer {
+    use hyper::header::{CONTENT_TYPE, HeaderValue};
+    if path != "/metrics" {
+        return crate::problem::Problem::new(crate::problem::Kind::NotFound, "ask for /metrics").respond();
+    }
+    let text = shared.metrics.text(&shared.list, (shared.now)());
+    let mut answer = hyper::Response::new(http_body_util::Full::new(text.into()));
+    let open_metrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(open_metrics));
+    answer
+}

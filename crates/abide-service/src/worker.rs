@@ -1,0 +1,187 @@
+//! One thread that answers: it serves its connections, finds endpoints, and counts.
+
+use std::{
+    cell::{RefCell, RefMut},
+    convert::Infallible,
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+
+use abide_model::Time;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{
+    Request, Response, body::Incoming, header::HOST, http::request::Parts, server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::TcpStream,
+    sync::{OwnedSemaphorePermit, mpsc, watch},
+    task::{JoinSet, LocalSet},
+    time::{Instant, timeout},
+};
+
+use crate::{
+    access::Caller,
+    ask::Ask,
+    desk::Desk,
+    list::Published,
+    problem::{Kind, Problem},
+    routes::{self, Route},
+    server::Shared,
+};
+
+/// A connection that was accepted, and its place among those that there may be.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) stream: std::net::TcpStream,
+    pub(crate) place: OwnedSemaphorePermit,
+}
+
+pub(crate) struct Worker {
+    shared: Arc<Shared>,
+    desk: RefCell<Desk>,
+}
+
+impl Worker {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        let desk = RefCell::new(Desk::new(shared.keyring.clone(), shared.normaliser));
+        Self { shared, desk }
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    pub(crate) fn now(&self) -> Time {
+        (self.shared.now)()
+    }
+
+    /// Nobody else has it meanwhile: what holds it never waits.
+    pub(crate) fn desk(&self) -> RefMut<'_, Desk> {
+        self.desk.borrow_mut()
+    }
+
+    /// The list, once it is complete.
+    pub(crate) fn list(&self) -> Result<Arc<Published>, Problem> {
+        let not_yet = || Problem::new(Kind::NotReady, "this node is still reading the list; try again");
+        self.shared.list.current().ok_or_else(not_yet)
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let began = Instant::now();
+        let (head, body) = request.into_parts();
+        let (name, answered) = match routes::find(&head.method, head.uri.path()) {
+            Ok(route) => {
+                let answered = match self.admit(route, &head) {
+                    Ok(caller) => (route.endpoint)(self, Ask { caller, head, body }).await,
+                    Err(problem) => Err(problem),
+                };
+                (route.path, answered)
+            }
+            Err(problem) => ("none", Err(problem)),
+        };
+        let response = answered.unwrap_or_else(|problem| problem.respond());
+        self.shared.metrics.answered(name, response.status().as_u16(), began.elapsed());
+        response
+    }
+
+    fn admit(&self, route: &Route, head: &Parts) -> Result<Caller, Problem> {
+        if route.rights.is_empty() {
+            return Ok(Caller::Anyone);
+        }
+        let caller = self.shared.access.caller(&head.headers, self.now())?;
+        if matches!(caller, Caller::Anyone) {
+            refuse_other_names(head)?;
+        }
+        route.admit(&caller)?;
+        Ok(caller)
+    }
+}
+
+/// On a loopback address without tokens everybody on this machine may ask, but no web page that a browser shows
+/// there: those send a name of their own as the host.
+fn refuse_other_names(head: &Parts) -> Result<(), Problem> {
+    let named = head.headers.get(HOST).and_then(|host| host.to_str().ok());
+    let is_local = named.is_none_or(|host| {
+        let name = host.rsplit_once(':').map_or(host, |(name, port)| {
+            if port.bytes().all(|byte| byte.is_ascii_digit()) { name } else { host }
+        });
+        name == "localhost"
+            || name.trim_matches(['[', ']']).parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+    });
+    if is_local {
+        return Ok(());
+    }
+    Err(Problem::new(Kind::Forbidden, "without tokens this server answers its own machine only"))
+}
+
+/// Serves what it is handed until nothing more comes; then lets what was begun end, within bounds.
+pub(crate) fn run(
+    shared: Arc<Shared>,
+    mut connections: mpsc::UnboundedReceiver<Connection>,
+    stop: &watch::Receiver<bool>,
+) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("a thread can wait for sockets");
+    let drain = Duration::from_secs(shared.config.drain_s);
+    let worker = Rc::new(Worker::new(shared));
+    LocalSet::new().block_on(&runtime, async {
+        let mut serving = JoinSet::new();
+        loop {
+            tokio::select! {
+                connection = connections.recv() => match connection {
+                    Some(connection) => {
+                        serving.spawn_local(serve(worker.clone(), connection, stop.clone()));
+                    }
+                    None => break,
+                },
+                Some(_) = serving.join_next() => {}
+            }
+        }
+        let ended = timeout(drain, async { while serving.join_next().await.is_some() {} }).await;
+        if ended.is_err() {
+            tracing::warn!(connections = serving.len(), "closed connections whose requests did not end");
+        }
+    });
+}
+
+async fn serve(worker: Rc<Worker>, connection: Connection, mut stop: watch::Receiver<bool>) {
+    let Connection { stream, place } = connection;
+    let Ok(stream) = TcpStream::from_std(stream) else { return };
+    let limits = &worker.shared.config.limits;
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(limits.head()).max_header_size(limits.head_bytes);
+    worker.shared.metrics.connected();
+    let service = service_fn(|request| {
+        let worker = worker.clone();
+        async move { Ok::<_, Infallible>(worker.answer(request).await) }
+    });
+    let mut serving = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
+    // What a client does to its connection is its own affair.
+    let mut stopping = *stop.borrow();
+    if stopping {
+        serving.as_mut().graceful_shutdown();
+    }
+    loop {
+        tokio::select! {
+            biased;
+            _ = serving.as_mut() => break,
+            changed = stop.changed(), if !stopping => {
+                stopping = true;
+                let _ = changed;
+                serving.as_mut().graceful_shutdown();
+            }
+        }
+    }
+    drop(place);
+    worker.shared.metrics.disconnected();
+}
+
+impl std::fmt::Debug for Worker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Worker(…)")
+    }
+}

@@ -1,0 +1,102 @@
+//! A node that cannot reach the bucket takes opt-outs in, keeps them over a restart, and brings them in later.
+
+use std::sync::Arc;
+
+use abide_testkit::{Faults, FaultyStore};
+use serde_json::{Value, json};
+
+use crate::{
+    client::Client,
+    world::{Running, World, config, wait_until},
+};
+
+const CUT_OFF: Faults = Faults { write_refused: 1.0, read_failed: 1.0, list_failed: 1.0, ..Faults::NONE };
+
+fn signal(email: &str) -> Value {
+    json!({ "subject": { "email": email }, "mechanism": "email.unsubscribe" })
+}
+
+fn verdict(client: &mut Client, email: &str, wishes: &Value) -> Value {
+    let mut question = json!({ "action": "contact.email", "subject": { "email": email } });
+    question.as_object_mut().unwrap().extend(wishes.as_object().unwrap().clone());
+    client.post("/v1/check", &question).good()
+}
+
+#[test]
+fn opt_outs_are_taken_while_the_bucket_is_out_of_reach() {
+    let world = World::new();
+    let bucket = FaultyStore::new(world.objects(), 1, Faults::NONE);
+    let mut config = config();
+    config.spool_after_ms = 100;
+    let start = || Running::start(config.clone(), world.wiring("eu-1", Arc::new(bucket.clone())));
+    let running = start();
+    let mut client = running.ready();
+    client.post("/v1/signals", &signal("before@example.com")).good();
+
+    bucket.set_faults(CUT_OFF);
+    let kept = client.post("/v1/signals", &signal("during@example.com")).good();
+    assert_eq!((&kept["durable"], &kept["token"]), (&json!("node"), &Value::Null));
+    assert_eq!(verdict(&mut client, "during@example.com", &json!({}))["verdict"], "block");
+    // Whether this machine's clock is right can only be told by the store.
+    let mut back = signal("before@example.com");
+    back.as_object_mut().unwrap().extend([
+        ("direction".to_owned(), json!("in")),
+        ("proof".to_owned(), json!("login")),
+        ("recorded_by".to_owned(), json!("form")),
+    ]);
+    let refused = client.post("/v1/signals", &back);
+    assert_eq!((refused.status, refused.problem().as_str()), (503, "unavailable"), "{refused:?}");
+    // The list ages: whoever sets a bound is told.
+    let bound = json!({ "list_age_max_ms": 1 });
+    wait_until(|| verdict(&mut client, "anybody@example.com", &bound)["cause"] == "list_stale");
+    let known = verdict(&mut client, "before@example.com", &bound);
+    assert_eq!(known["verdict"], "block", "an objection that is known stands");
+    let passes = json!({ "list_age_max_ms": 1, "on_cannot_tell": "allow" });
+    assert_eq!(verdict(&mut client, "anybody@example.com", &passes)["effect"], "allow");
+    let fails = json!({
+        "action": "contact.email", "subject": { "email": "anybody@example.com" },
+        "list_age_max_ms": 1, "on_cannot_tell": "fail",
+    });
+    assert_eq!(client.post("/v1/check", &fails).problem(), "cannot-tell");
+
+    // It is stopped, and started while the bucket is back for reading but takes nothing.
+    drop((client, running));
+    bucket.set_faults(Faults { write_refused: 1.0, ..Faults::NONE });
+    let running = start();
+    let mut client = running.ready();
+    assert_eq!(verdict(&mut client, "during@example.com", &json!({}))["verdict"], "block");
+
+    bucket.heal();
+    let other = world.start("us-1");
+    let mut elsewhere = other.ready();
+    wait_until(|| verdict(&mut elsewhere, "during@example.com", &json!({}))["verdict"] == "block");
+    wait_until(|| running.metrics().contains("abide_spool_waiting 0"));
+    wait_until(|| running.metrics().contains("abide_signals_ahead 0"));
+    assert_eq!(verdict(&mut client, "during@example.com", &json!({}))["verdict"], "block");
+}
+
+/// Nothing is answered before the list is complete, and opt-outs are taken all the same.
+#[test]
+fn a_node_without_a_list_says_so() {
+    let world = World::new();
+    world.start("us-1").ready().post("/v1/signals", &signal("before@example.com")).good();
+    let bucket = FaultyStore::new(world.objects(), 1, Faults::NONE);
+    let wiring = world.wiring("eu-1", Arc::new(bucket.clone()));
+    // It can be listed, so that it is known that there are no tokens.
+    bucket.set_faults(Faults { list_failed: 0.0, ..CUT_OFF });
+    let mut config = config();
+    config.spool_after_ms = 100;
+    let running = Running::start(config, wiring);
+    let mut client = running.client();
+    assert_eq!(client.get("/healthz").status, 200);
+    let not_ready = client.get("/readyz");
+    assert_eq!((not_ready.status, not_ready.problem().as_str()), (503, "not-ready"));
+    assert_eq!(not_ready.header("retry-after"), Some("1"));
+    let question = json!({ "action": "contact.email", "subject": { "email": "early@example.com" } });
+    assert_eq!(client.post("/v1/check", &question).problem(), "not-ready");
+    let taken = client.post("/v1/signals", &signal("early@example.com")).good();
+    assert_eq!((&taken["durable"], &taken["in_force"]), (&json!("node"), &json!(false)));
+    bucket.heal();
+    let mut client = running.ready();
+    assert_eq!(verdict(&mut client, "early@example.com", &json!({}))["verdict"], "block");
+}

@@ -1,0 +1,15 @@
+//! The real server on a free port, with a real store in a temporary directory, spoken to over HTTP.
+
+#![expect(clippy::unwrap_used, reason = "a test: what it cannot read is a failure")]
+
+mod access;
+mod authz;
+mod cases;
+mod client;
+mod cut_off;
+mod description;
+mod filter;
+mod hooks;
+mod refused;
+mod signals;
+mod world;
