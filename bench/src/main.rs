@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: Abide side by side with what people would use instead.
 //!
-//! Every figure is made here: `people` invents the data, `scrub`, `import` and `index` measure, `contest` runs
+//! Every figure is made here: `people` invents the data, `scrub`, `import`, `rules` and `index` measure, `contest` runs
 //! processes, `structures` holds the maps that ours is compared with, `report` writes `docs/benchmarks.md`.
 
 #![expect(clippy::disallowed_methods, reason = "measuring time is what it is for")]
@@ -11,6 +11,7 @@ mod import;
 mod index;
 mod people;
 mod report;
+mod rules;
 mod scrub;
 mod store;
 mod structures;
@@ -50,6 +51,13 @@ enum Part {
         #[arg(long, default_value_t = 5)]
         rounds: usize,
     },
+    /// A change of rules on a store that holds a list, and a scrub with many rules.
+    Rules {
+        #[arg(long, default_value_t = ROWS)]
+        rows: u64,
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+    },
     /// The index beside ready structures.
     Index {
         #[arg(long, default_value_t = KEYS[1])]
@@ -71,6 +79,7 @@ fn main() -> Result<()> {
     let Some(part) = Arguments::parse().part else {
         run(&Part::Import { rows: ROWS, rounds: 3 })?;
         run(&Part::Scrub { rows: ROWS, rounds: 5 })?;
+        run(&Part::Rules { rows: ROWS, rounds: 5 })?;
         return KEYS.into_iter().try_for_each(|keys| run(&Part::Index { keys }));
     };
     run(&part)
@@ -96,6 +105,10 @@ fn run(part: &Part) -> Result<()> {
                 &bench_dir::PEERS.join(", ").replace("==", " "),
                 &found,
             )
+        }
+        Part::Rules { rows, rounds } => {
+            let found = rules::part(&bench, rows, rounds)?;
+            report::publish(&format!("rules --rows {rows}"), &format!(", {rounds} rounds"), "no peer", &found)
         }
         Part::Index { keys } => {
             let found = index::part(&bench, keys)?;

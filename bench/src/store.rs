@@ -40,6 +40,12 @@ impl Store {
         Ok(command)
     }
 
+    pub(crate) fn rules(&self) -> Result<Command> {
+        let mut command = self.command("main")?;
+        command.arg("rules");
+        Ok(command)
+    }
+
     pub(crate) fn status(&self) -> Result<serde_json::Value> {
         Ok(serde_json::from_str(&output(self.command("main")?.args(["status", "--json"]))?)?)
     }

@@ -283,7 +283,7 @@ async fn of_any_byte_of_a_manifest() {
     }
     let text = String::from_utf8(sound).unwrap();
     world
-        .put("snapshots/00000000000000000001.json", text.replace("\"format\": 1", "\"format\": 2").into())
+        .put("snapshots/00000000000000000001.json", text.replace("\"format\": 2", "\"format\": 3").into())
         .await;
     let error = open(&world.store, &world.config("cache")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
