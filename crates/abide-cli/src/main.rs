@@ -16,6 +16,7 @@ mod store_flags;
 mod check;
 mod compact;
 mod doctor;
+mod drop;
 mod export;
 mod history;
 mod import;
@@ -29,6 +30,7 @@ mod retract;
 mod rules;
 mod scrub;
 mod segment;
+mod signals;
 mod status;
 mod validate;
 mod verify;
@@ -71,6 +73,8 @@ enum Command {
     Scrub(scrub::Args),
     Validate(validate::Args),
     Segment(segment::Args),
+    Signals(signals::Args),
+    Drop(drop::Args),
     History(history::Args),
     Status(status::Args),
     Compact(compact::Args),
@@ -115,6 +119,8 @@ fn run(command: Command) -> anyhow::Result<Exit> {
             Command::Scrub(args) => scrub::run(args).await,
             Command::Validate(args) => validate::run(args).await,
             Command::Segment(args) => segment::run(args).await,
+            Command::Drop(args) => Box::pin(drop::run(args)).await,
+            Command::Signals(args) => signals::run(&args),
             Command::History(args) => history::run(args).await,
             Command::Status(args) => Box::pin(status::run(args)).await,
             Command::Compact(args) => Box::pin(compact::run(args)).await,
