@@ -93,6 +93,27 @@ pub(crate) struct Args {
     store: StoreFlags,
 }
 
+impl Args {
+    /// One file that tells itself what it is.
+    pub(crate) fn of_file(file: String, store: StoreFlags) -> Self {
+        Self {
+            files: vec![file],
+            mechanism: None,
+            scope: None,
+            source: None,
+            snapshot: false,
+            allow_vanish: 5.0,
+            recorded_by: None,
+            note: None,
+            unreadable: None,
+            dry_run: false,
+            json: false,
+            list: ListFlags::default(),
+            store,
+        }
+    }
+}
+
 /// How a list is to be read: for `import`, and for what `scrub --against` names.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Reading the list")]

@@ -16,6 +16,7 @@ mod store_flags;
 mod check;
 mod compact;
 mod doctor;
+mod drop;
 mod export;
 mod history;
 mod import;
@@ -30,6 +31,7 @@ mod rules;
 mod scrub;
 mod segment;
 mod serve;
+mod signals;
 mod status;
 mod token;
 mod validate;
@@ -74,6 +76,8 @@ enum Command {
     Validate(validate::Args),
     Segment(segment::Args),
     Serve(serve::Args),
+    Signals(signals::Args),
+    Drop(drop::Args),
     History(history::Args),
     Status(status::Args),
     Token(token::Args),
@@ -124,6 +128,8 @@ fn run(command: Command) -> anyhow::Result<Exit> {
             Command::Validate(args) => validate::run(args).await,
             Command::Segment(args) => segment::run(args).await,
             Command::Serve(_) => unreachable!("it is run above"),
+            Command::Drop(args) => Box::pin(drop::run(args)).await,
+            Command::Signals(args) => signals::run(&args),
             Command::History(args) => history::run(args).await,
             Command::Status(args) => Box::pin(status::run(args)).await,
             Command::Token(args) => token::run(args).await,

@@ -118,7 +118,7 @@ impl fmt::Display for ColumnGuess {
     }
 }
 
-pub(crate) fn described(role: IdRole) -> String {
+pub fn described(role: IdRole) -> String {
     let plural = match role.kind {
         IdentifierKind::Email => "e-mails",
         IdentifierKind::Phone => "phone numbers",

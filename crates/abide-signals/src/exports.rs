@@ -13,6 +13,7 @@ use std::fmt;
 
 use abide_model::{Claimant, Scope, Time, mechanism::MechanismSpec};
 
+pub(crate) use table::drop_role;
 pub use table::{Confidence, FLAGS, ListOf, Says, Vendor, VendorFlag};
 
 use crate::{

@@ -16,6 +16,7 @@ pub mod words;
 
 pub mod columns;
 
+pub mod drop;
 pub mod exports;
 pub mod flags;
 

@@ -21,7 +21,7 @@ pub(super) fn recognise(file_name: &str, header: &[&str]) -> Result<Option<Recog
         ["id", "hash", "listtype"] => {
             return refuse(
                 "DROP's list of withdrawn requests",
-                "it ends opt-outs, and an import never does; take the requests back one by one",
+                "it ends opt-outs, and an import never does; `abide drop import` takes it",
             );
         }
         ["id", "status"] => {
@@ -39,7 +39,7 @@ pub(super) fn recognise(file_name: &str, header: &[&str]) -> Result<Option<Recog
         Some(_) => {
             return refuse(
                 "DROP's list of withdrawn requests",
-                "it ends opt-outs, and an import never does; take the requests back one by one",
+                "it ends opt-outs, and an import never does; `abide drop import` takes it",
             );
         }
         None => {

@@ -322,7 +322,7 @@ pub(super) const IDS: &[VendorId] = &[
 pub(super) const DAY_FIRST: &[Vendor] = &[Brevo];
 
 /// The digests of California's lists.
-pub(super) const fn drop_role(kind: IdentifierKind) -> IdRole {
+pub(crate) const fn drop_role(kind: IdentifierKind) -> IdRole {
     let form = match kind {
         Phone => abide_model::Form::Last10Sha256,
         _ => abide_model::Form::Sha256,
