@@ -93,7 +93,7 @@ fn write(args: &Args, requests: &Requests, counts: &mut HashMap<u8, u64>) -> any
             status => status,
         };
         *counts.entry(status.code()).or_default() += 1;
-        text.push_str(&format!("{},{}\n", request.id, status.code()));
+        text.extend([request.id.as_str(), ",", &status.code().to_string(), "\n"]);
     }
     let whole = WholeFile::create(&args.out).with_context(failed)?;
     whole.file().write_all(text.as_bytes()).with_context(failed)?;
