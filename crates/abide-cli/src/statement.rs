@@ -118,11 +118,8 @@ impl StatementFlags {
     }
 }
 
-/// A whole domain cannot consent, and what was said about one address was not said of the domain.
 fn check_domain_mechanism(kind: IdentifierKind, mechanism: &Mechanism) -> anyhow::Result<()> {
-    if kind == IdentifierKind::EmailDomain
-        && !mechanism.spec().channels.includes(abide_model::Channels::EMAIL)
-    {
+    if !mechanism.can_be_said_of(kind) {
         bail!("{mechanism} says nothing about e-mail, so it cannot be said of an e-mail domain");
     }
     Ok(())

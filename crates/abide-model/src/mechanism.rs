@@ -7,6 +7,8 @@ use std::{fmt, hash::Hash, hash::Hasher, str::FromStr, sync::Arc};
 
 pub use catalogue::CATALOGUE;
 
+use crate::identifier::IdentifierKind;
+
 /// Whose act this is by nature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SaidBy {
@@ -98,6 +100,12 @@ pub struct Mechanism {
 impl Mechanism {
     pub fn as_str(&self) -> &str {
         &self.path
+    }
+
+    /// Whether it can be said of an identifier of this kind. A whole e-mail domain cannot consent, and what says
+    /// nothing about e-mail says nothing about one.
+    pub fn can_be_said_of(&self, kind: IdentifierKind) -> bool {
+        kind != IdentifierKind::EmailDomain || self.spec().channels.includes(Channels::EMAIL)
     }
 
     pub fn spec(&self) -> &'static MechanismSpec {

@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use abide_journal::Right;
 use abide_model::{
-    Channels, Claimant, Direction, IdentifierKind, Mechanism, Proof, SaidBy, Scope, Time, signal::Statement,
+    Claimant, Direction, IdentifierKind, Mechanism, Proof, SaidBy, Scope, Time, signal::Statement,
 };
 use bytes::Bytes;
 use futures::future::LocalBoxFuture;
@@ -311,9 +311,8 @@ fn statement(body: &SignalBody<'_>, now: Time) -> Result<Statement, String> {
     Ok(statement)
 }
 
-/// A whole domain cannot consent, and what was said about one address was not said of the domain.
 fn check_domain_mechanism(kind: IdentifierKind, mechanism: &Mechanism) -> Result<(), String> {
-    if kind == IdentifierKind::EmailDomain && !mechanism.spec().channels.includes(Channels::EMAIL) {
+    if !mechanism.can_be_said_of(kind) {
         return Err(
             "this mechanism says nothing about e-mail, so it cannot be said of an e-mail domain".to_owned()
         );
