@@ -16,7 +16,7 @@ use bytemuck::TransparentWrapper;
 use zeroize::Zeroizing;
 
 use crate::{
-    identifier::{Block, Digest, Form, Identifier, IdentifierKind, NORMALISER_VERSION},
+    identifier::{Block, Digest, Form, Identifier, IdentifierKind, NORMALISER_VERSION, first_16_of_pair},
     signal::SignalKeys,
 };
 
@@ -203,11 +203,17 @@ impl Keyring {
     }
 
     fn seal_signal_keys(&self, unsealed: &mut [UnsealedKeys]) {
-        // One hash after the other and nothing between them, so that the processor overlaps them.
-        for UnsealedKeys { keys, block } in &mut *unsealed {
-            if let Some(block) = block.take() {
-                keys.primary.key = Key(xor(block.first_16(), keys.primary.key.0));
-            }
+        let mut to_hash = unsealed.iter_mut().filter_map(|UnsealedKeys { keys, block }| {
+            block.take().map(|block| (block, &mut keys.primary.key))
+        });
+        while let Some((block, Key(key))) = to_hash.next() {
+            let Some((other_block, Key(other_key))) = to_hash.next() else {
+                *key = xor(block.first_16(), *key);
+                break;
+            };
+            let [hash, other_hash] = first_16_of_pair([&block, &other_block]);
+            *key = xor(hash, *key);
+            *other_key = xor(other_hash, *other_key);
         }
         let mut blocks: Vec<Key> = unsealed.iter().flat_map(|unsealed| each_key(&unsealed.keys)).collect();
         self.cipher.encrypt_blocks(Array::cast_slice_from_core_mut(Key::peel_slice_mut(&mut blocks)));
@@ -255,10 +261,18 @@ impl Keyring {
         let first = into.len();
         into.extend(unsealed.tagged.iter().copied().map(Key));
         let keys = &mut into[first..];
-        // One hash after the other and nothing between them, so that the processor overlaps them.
-        for (at, block) in &unsealed.texts {
-            let Key(tag) = keys[*at as usize];
-            keys[*at as usize] = Key(xor(block.first_16(), tag));
+        let mut finish = |at: u32, hash: [u8; 16]| {
+            let Key(tag) = &mut keys[at as usize];
+            *tag = xor(hash, *tag);
+        };
+        let (pairs, odd) = unsealed.texts.as_chunks();
+        for [(at, block), (other_at, other_block)] in pairs {
+            let [hash, other_hash] = first_16_of_pair([block, other_block]);
+            finish(*at, hash);
+            finish(*other_at, other_hash);
+        }
+        for (at, block) in odd {
+            finish(*at, block.first_16());
         }
         let blocks = Key::peel_slice_mut(keys);
         self.cipher.encrypt_blocks(Array::cast_slice_from_core_mut(blocks));

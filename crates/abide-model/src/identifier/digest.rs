@@ -13,7 +13,7 @@ use sha1::Sha1;
 use sha2::Digest as _;
 use thiserror::Error;
 
-pub(crate) use sha256::Block;
+pub(crate) use sha256::{Block, first_16_of_pair};
 
 use super::{IdentifierKind, InvalidIdentifier};
 
