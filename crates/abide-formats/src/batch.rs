@@ -10,6 +10,7 @@ use bytestring::ByteString;
 use crate::columnar::ColumnarBatch;
 use crate::layout::Layout;
 use crate::output::{Output, Piece};
+use crate::text::buffers::Buffers;
 use crate::text::split::{Span, lines_in};
 use crate::text::{delimited, json, splice};
 use crate::{Format, FormatError};
@@ -113,6 +114,7 @@ pub(crate) struct TextBatch {
     pub(crate) first_line: u64,
     pub(crate) cells: TextCells,
     pub(crate) faults: Faults,
+    pub(crate) buffers: Buffers,
 }
 
 pub(crate) enum TextCells {
@@ -213,7 +215,7 @@ impl Batch {
         match &self.body {
             Body::Text(batch) => {
                 let text = if select.added.is_empty() {
-                    splice::kept(&batch.bytes, &batch.rows, mask, select.gaps)
+                    splice::kept(&batch.bytes, &batch.rows, mask, select.gaps, &batch.buffers)
                 } else {
                     self.spliced(batch, mask, output, select.added)?
                 };

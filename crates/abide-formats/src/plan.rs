@@ -115,7 +115,15 @@ impl Plan {
             Wanted::Ndjson(_) => None,
             _ => ByteString::try_from(chunk.bytes.clone()).ok(),
         };
-        TextBatch { bytes: chunk.bytes, utf8, rows: chunk.rows, first_line: chunk.first_line, cells, faults }
+        TextBatch {
+            bytes: chunk.bytes,
+            utf8,
+            rows: chunk.rows,
+            first_line: chunk.first_line,
+            cells,
+            faults,
+            buffers: chunk.buffers,
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 //! rules for quotes and line ends are the same as that crate's, and a test holds us to it.
 
 pub(crate) mod block;
-mod buffers;
+pub(crate) mod buffers;
 pub(crate) mod compress;
 pub(crate) mod delimited;
 pub(crate) mod json;

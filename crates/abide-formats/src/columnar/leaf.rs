@@ -10,7 +10,9 @@ use arrow_array::types::{
     Int64Type, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
     TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
-use arrow_array::{Array as _, ArrayRef};
+use arrow_array::{
+    Array as _, ArrayRef, FixedSizeBinaryArray, LargeStringArray, StringArray, StringViewArray,
+};
 use arrow_schema::{DataType, Field, Fields, Schema, TimeUnit};
 
 use crate::batch::Cell;
@@ -132,10 +134,7 @@ impl Path {
 
 /// One wanted column of some rows.
 pub(crate) enum Leaf {
-    Values {
-        array: ArrayRef,
-        text: Text,
-    },
+    Values(Values),
     /// Keys into few values.
     Dictionary {
         array: ArrayRef,
@@ -154,14 +153,13 @@ pub(crate) enum Leaf {
     },
 }
 
-/// How to read a value.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Text {
-    Utf8,
-    LargeUtf8,
-    Utf8View,
-    Uuid,
-    Other,
+/// Arrays of text as what they are, since a look behind an [`ArrayRef`] costs more than the value that is there.
+pub(crate) enum Values {
+    Utf8(StringArray),
+    LargeUtf8(LargeStringArray),
+    Utf8View(StringViewArray),
+    Uuid(FixedSizeBinaryArray),
+    Other(ArrayRef),
 }
 
 impl Leaf {
@@ -200,29 +198,22 @@ impl Leaf {
                     if dictionary.values().is_empty() { Vec::new() } else { dictionary.normalized_keys() };
                 Self::Dictionary { array, keys, values }
             }
-            (data_type, _) => {
-                let text = match data_type {
-                    DataType::Utf8 => Text::Utf8,
-                    DataType::LargeUtf8 => Text::LargeUtf8,
-                    DataType::Utf8View => Text::Utf8View,
-                    DataType::FixedSizeBinary(16) if uuid => Text::Uuid,
-                    _ => Text::Other,
-                };
-                Self::Values { array, text }
-            }
+            (data_type, _) => Self::Values(match data_type {
+                DataType::Utf8 => Values::Utf8(array.as_string().clone()),
+                DataType::LargeUtf8 => Values::LargeUtf8(array.as_string().clone()),
+                DataType::Utf8View => Values::Utf8View(array.as_string_view().clone()),
+                DataType::FixedSizeBinary(16) if uuid => Values::Uuid(array.as_fixed_size_binary().clone()),
+                _ => Values::Other(array),
+            }),
         }
     }
 
     #[inline]
     pub(crate) fn cell(&self, row: usize) -> Cell<'_> {
         match self {
-            Self::Values { array, .. } | Self::Dictionary { array, .. } | Self::List { array, .. }
-                if array.is_null(row) =>
-            {
-                Cell::Absent
-            }
+            Self::Values(values) => values.cell(row),
+            Self::Dictionary { array, .. } | Self::List { array, .. } if array.is_null(row) => Cell::Absent,
             Self::Member { parent, .. } if parent.is_null(row) => Cell::Absent,
-            Self::Values { array, text } => text.cell(array, row),
             Self::Dictionary { keys, values, .. } => {
                 keys.get(row).map_or(Cell::Absent, |key| values.cell(*key))
             }
@@ -252,15 +243,16 @@ fn together<'a>(cells: impl Iterator<Item = Cell<'a>>) -> Cell<'a> {
     }
 }
 
-impl Text {
+impl Values {
     #[inline]
-    fn cell(self, array: &ArrayRef, row: usize) -> Cell<'_> {
+    fn cell(&self, row: usize) -> Cell<'_> {
         match self {
-            Self::Utf8 => borrowed(array.as_string::<i32>().value(row)),
-            Self::LargeUtf8 => borrowed(array.as_string::<i64>().value(row)),
-            Self::Utf8View => borrowed(array.as_string_view().value(row)),
-            Self::Uuid => owned(Some(uuid(array.as_fixed_size_binary().value(row)))),
-            Self::Other => other(array, row),
+            Self::Utf8(array) if array.is_valid(row) => borrowed(array.value(row)),
+            Self::LargeUtf8(array) if array.is_valid(row) => borrowed(array.value(row)),
+            Self::Utf8View(array) if array.is_valid(row) => borrowed(array.value(row)),
+            Self::Uuid(array) if array.is_valid(row) => owned(Some(uuid(array.value(row)))),
+            Self::Other(array) if array.is_valid(row) => other(array, row),
+            _ => Cell::Absent,
         }
     }
 }

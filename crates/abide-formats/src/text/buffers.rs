@@ -1,4 +1,5 @@
-//! Buffers that are read into again and again, so that their memory need neither be fetched nor blanked for every chunk.
+//! Buffers that are read into, and put together in, again and again, so that their memory need neither be fetched nor
+//! blanked for every chunk.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -6,13 +7,13 @@ use bytes::Bytes;
 
 /// Buffers that nobody has at the moment.
 #[derive(Clone, Debug)]
-pub(super) struct Buffers {
+pub(crate) struct Buffers {
     usual_len: usize,
     idle: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
-/// As many as there are chunks under way in a run with few threads; more come and go.
-const IDLE_MAX: usize = 8;
+/// As many as there are chunks under way in a run with few threads, coming in and going out; more come and go.
+const IDLE_MAX: usize = 16;
 
 impl Buffers {
     /// Of which most are so long. Longer ones are not kept.
@@ -29,7 +30,7 @@ impl Buffers {
         idle.unwrap_or_else(|| vec![0; self.usual_len])
     }
 
-    /// The first `len` bytes, which come back here when nobody needs them any more.
+    /// Its first `len` bytes, which come back here when nobody needs them any more.
     pub(super) fn lend(&self, buffer: Vec<u8>, len: usize) -> Bytes {
         Bytes::from_owner(Lent { buffer, len, home: self.clone() })
     }

@@ -20,6 +20,8 @@ pub(crate) struct TextChunk {
     pub(crate) quotes: bool,
     pub(crate) unclosed: bool,
     pub(crate) first_line: u64,
+    /// Where its bytes came from, for what is put together of them.
+    pub(crate) buffers: Buffers,
 }
 
 pub(crate) struct TextReader {
@@ -90,7 +92,14 @@ impl TextReader {
         let first_line = self.lines_before + 1;
         self.lines_before += cut.line_ends;
         self.records_before += cut.rows.len() as u64;
-        Ok(Some(TextChunk { bytes, rows: cut.rows, quotes: cut.quotes, unclosed: cut.unclosed, first_line }))
+        Ok(Some(TextChunk {
+            bytes,
+            rows: cut.rows,
+            quotes: cut.quotes,
+            unclosed: cut.unclosed,
+            first_line,
+            buffers: self.buffers.clone(),
+        }))
     }
 
     /// The mark of UTF-8 and the header: everything that is written before the first row, whatever is kept.

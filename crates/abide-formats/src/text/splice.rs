@@ -2,35 +2,41 @@
 
 use bytes::Bytes;
 
+use super::buffers::Buffers;
 use super::split::Span;
 use crate::FormatError;
 
 /// The rows where `mask` is true, byte for byte, and the gaps between rows if they are wanted.
-pub(crate) fn kept(bytes: &Bytes, rows: &[Span], mask: &[bool], gaps: bool) -> Bytes {
+pub(crate) fn kept(bytes: &Bytes, rows: &[Span], mask: &[bool], gaps: bool, buffers: &Buffers) -> Bytes {
     if gaps && mask.iter().all(|keep| *keep) {
         return bytes.clone();
     }
-    let mut out = Vec::with_capacity(bytes.len());
+    let mut out = buffers.take(bytes.len());
+    let mut filled = 0;
+    let mut append = |part: &[u8]| {
+        out[filled..filled + part.len()].copy_from_slice(part);
+        filled += part.len();
+    };
     let chosen = rows.iter().zip(mask);
     if gaps {
         let mut after = 0;
         for (row, _) in chosen.filter(|(_, keep)| !**keep) {
-            out.extend_from_slice(&bytes[after..row.start as usize]);
+            append(&bytes[after..row.start as usize]);
             after = row.end as usize;
         }
-        out.extend_from_slice(&bytes[after..]);
+        append(&bytes[after..]);
     } else {
         let mut run = 0..0;
         for (row, _) in chosen.filter(|(_, keep)| **keep) {
             if run.end != row.start as usize {
-                out.extend_from_slice(&bytes[run]);
+                append(&bytes[run]);
                 run = row.range();
             }
             run.end = row.end as usize;
         }
-        out.extend_from_slice(&bytes[run]);
+        append(&bytes[run]);
     }
-    Bytes::from(out)
+    buffers.lend(out, filled)
 }
 
 /// Like [`kept`] with gaps, each row rewritten by `row`, which is given its number and its bytes without the line end.

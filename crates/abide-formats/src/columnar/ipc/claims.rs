@@ -10,7 +10,8 @@ use std::os::unix::fs::FileExt as _;
 
 use arrow_ipc::{Block, CompressionType, Message, RecordBatch, root_as_message};
 
-/// More than one column of one batch holds: offsets of texts are 32 bits with a sign.
+/// Nothing longer is taken. Texts with offsets of 32 bits cannot be; those with 64 could, in batches that no
+/// writer we know makes.
 const BUFFER_BYTES_MAX: u64 = 1 << 31;
 
 /// The greatest lengths that compressed bytes can have uncompressed: a block of Zstandard is at most
@@ -106,7 +107,8 @@ impl<R: Read> Checked<R> {
                     Ok(from.and_then(|from| bytes.get(from..)?.first_chunk().copied()))
                 };
                 if !can_be_true(&message, at)? {
-                    let what = "a compressed column claims to be longer than it can be";
+                    let what =
+                        "a compressed column claims to be longer than it can be, or than 2 GiB in one batch";
                     return Err(io::Error::new(io::ErrorKind::InvalidData, what));
                 }
             }
