@@ -127,8 +127,7 @@ pub(crate) fn journal_seeds() -> Vec<Vec<u8>> {
             let config = WriterConfig { instance: 1, retry, clock_check: ClockCheck::Records };
             let records: Vec<Record> = (0..people).map(signal).collect();
             world.runtime.block_on(async {
-                let mut writer =
-                    Writer::open(&world.store, "eu-1".parse().unwrap(), config, NOW).await.unwrap();
+                let mut writer = Writer::open(&world.store, "eu-1".parse().unwrap(), config).await.unwrap();
                 writer.append(&records, NOW).await.unwrap();
             });
             world.get(OBJECT)

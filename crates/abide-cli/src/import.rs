@@ -174,7 +174,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
         ..args.list.hints()
     };
     let files = list_files(&args.files, &scratch)?;
-    let mut writer = if args.dry_run { None } else { Some(opened.writer(now).await?) };
+    let mut writer = if args.dry_run { None } else { Some(opened.writer().await?) };
     let config = ImportConfig {
         batch: abide_import::batch_id(now, u32::from_le_bytes(clock::random()?)),
         whole_list: args.snapshot.then_some(WholeList { vanish_percent_max: args.allow_vanish }),

@@ -81,11 +81,11 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     };
     let rekey = Rekey::begin(&opened.store, objects, &prefix, config, now).await?;
     let bar = progress::bar("copying", Unit::Bytes, Some(bytes_of(&opened.store).await?));
-    let records = rekey.copy(now, &mut |bytes| bar.inc(bytes)).await?;
+    let records = rekey.copy(&mut |bytes| bar.inc(bytes)).await?;
     bar.finish_and_clear();
     // While the old one is still in use, since it may take long.
     args.publish(&rekey, &opened.built_in, now).await?;
-    let store = rekey.fence(&args.shown_place()?, now).await?.complete(now).await?;
+    let store = rekey.fence(&args.shown_place()?, now).await?.complete().await?;
     if args.json {
         let secret_file = path.display().to_string();
         println!(

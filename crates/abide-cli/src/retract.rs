@@ -107,7 +107,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
         // Whoever did not ask for a preview has not got what they asked for.
         return Ok(if args.dry_run { Exit::Clean } else { Exit::Failed });
     }
-    let mut writer = opened.writer(now).await?;
+    let mut writer = opened.writer().await?;
     writer.clock().observe(replica.clock());
     hidden::say_again(&kept, &mut writer, args.recorder(), clock::random()?, now).await?;
     let token = take_back(&args, &target, &mut writer, now).await?;

@@ -78,7 +78,7 @@ impl StatementFlags {
         }
         let opened = self.store.open().await?;
         let identifiers = self.identifiers.read_all(&opened.normaliser)?;
-        let mut writer = opened.writer(now).await?;
+        let mut writer = opened.writer().await?;
         let mut records = Vec::new();
         for identifier in &identifiers {
             check_domain_mechanism(identifier.kind(), &self.mechanism)?;

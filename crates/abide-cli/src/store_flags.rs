@@ -125,9 +125,9 @@ impl Opened {
         self.flags.cache_of(&self.store)
     }
 
-    pub(crate) async fn writer(&self, now: Time) -> anyhow::Result<Writer> {
+    pub(crate) async fn writer(&self) -> anyhow::Result<Writer> {
         let config = WriterConfig::new(clock::random_number()?);
-        let writer = Writer::open(&self.store, self.flags.origin.clone(), config, now).await?;
+        let writer = Writer::open(&self.store, self.flags.origin.clone(), config).await?;
         writer.expect(self.memory()?.heads()).await?;
         Ok(writer)
     }

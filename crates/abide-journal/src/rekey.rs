@@ -87,11 +87,11 @@ impl Rekey {
 
     /// Copies what there is and is not copied yet; `progress` is told the bytes of each object read.
     /// Returns how many records it copied.
-    pub async fn copy(&self, now: Time, progress: &mut dyn FnMut(u64)) -> Result<u64, JournalError> {
+    pub async fn copy(&self, progress: &mut dyn FnMut(u64)) -> Result<u64, JournalError> {
         self.copy_rulesets().await?;
         let mut writers: BTreeMap<Origin, Writer> = BTreeMap::new();
         for origin in Reader::new(&self.new).origins().await? {
-            let writer = Writer::open(&self.new, origin.clone(), self.writer, now).await?;
+            let writer = Writer::open(&self.new, origin.clone(), self.writer).await?;
             writers.insert(origin, writer);
         }
         let copied: Positions =
@@ -105,7 +105,7 @@ impl Rekey {
             }
             let origin = &followed.object.name().origin;
             if !writers.contains_key(origin) {
-                let writer = Writer::open(&self.new, origin.clone(), self.writer, now).await?;
+                let writer = Writer::open(&self.new, origin.clone(), self.writer).await?;
                 writers.insert(origin.clone(), writer);
             }
             let writer = writers.get_mut(origin).expect("it was just put there");
@@ -204,9 +204,9 @@ impl Rekey {
 
 impl Fenced {
     /// Copies what came in before the fence stood, and makes the new place a store.
-    pub async fn complete(self, now: Time) -> Result<Store, JournalError> {
+    pub async fn complete(self) -> Result<Store, JournalError> {
         let Self(rekey) = self;
-        rekey.copy(now, &mut |_| ()).await?;
+        rekey.copy(&mut |_| ()).await?;
         rekey.new.complete_rekey(rekey.writer.retry).await?;
         Ok(rekey.new)
     }

@@ -50,12 +50,11 @@ impl Spool {
         disk: Arc<dyn ObjectStore>,
         origin: Origin,
         config: WriterConfig,
-        now: Time,
     ) -> Result<Self, JournalError> {
         let disk = store.on(disk);
         // A disk's own clock is the node's and tells nothing.
         let config = WriterConfig { clock_check: ClockCheck::Records, ..config };
-        let writer = Writer::open(&disk, origin, config, now).await?;
+        let writer = Writer::open(&disk, origin, config).await?;
         let uploaded = uploaded(&disk).await?;
         Ok(Self { disk, writer, uploaded })
     }

@@ -17,13 +17,13 @@ pub struct RolledWait {
 
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error(
-    "objects that were rolled up have to stay for at least {} days: a writer trusts its place in the journal for one day, and a follower may be cut off for a weekend",
+    "objects that were rolled up have to stay for at least {} days: a follower may be cut off for a weekend",
     RolledWait::LEAST_US / DAY_US
 )]
 pub struct WaitTooShort;
 
 impl RolledWait {
-    /// A day for which writers trust their place, and as much again.
+    /// A weekend.
     const LEAST_US: i64 = 2 * DAY_US;
 
     pub fn from_days(days: u32) -> Result<Self, WaitTooShort> {

@@ -29,10 +29,6 @@ use crate::{
 
 const HOUR_US: i64 = 3_600_000_000;
 
-/// After this long a writer looks where the head is before it appends: by then its own next name
-/// may have been used, rolled up and deleted.
-const HEAD_TRUSTED_US: i64 = 24 * HOUR_US;
-
 /// How often in a row others may be first before an append gives up.
 const RIVALS_MAX: u32 = 64;
 
@@ -103,18 +99,12 @@ pub struct Writer {
     /// The object that ends at the head; `None` while there is none.
     last_object: Option<LastObject>,
     clock: Clock,
-    head_confirmed_at: Time,
     clock_checked_at: Option<Time>,
 }
 
 impl Writer {
-    /// Finds the head by listing. `now` is the wall clock, here and everywhere below.
-    pub async fn open(
-        store: &Store,
-        origin: Origin,
-        config: WriterConfig,
-        now: Time,
-    ) -> Result<Self, JournalError> {
+    /// Finds the head by listing.
+    pub async fn open(store: &Store, origin: Origin, config: WriterConfig) -> Result<Self, JournalError> {
         store.refuse_moved().await?;
         let link = store.chain().genesis(store.id(), &origin);
         let mut writer = Self {
@@ -123,10 +113,9 @@ impl Writer {
             head: Head { origin, position: 0, link },
             last_object: None,
             clock: Clock::default(),
-            head_confirmed_at: now,
             clock_checked_at: None,
         };
-        writer.confirm_head(now).await?;
+        writer.jump_ahead().await?;
         Ok(writer)
     }
 
@@ -162,7 +151,7 @@ impl Writer {
     /// Makes records durable, in this order and all of them, and only then answers. On an error
     /// some of them may be stored nevertheless; appending them again does no harm.
     ///
-    /// Opt-ins are refused, with all that comes with them, while this machine's clock is off.
+    /// Opt-ins are refused, with all that comes with them, while this machine's clock is off: `now` is the wall clock.
     pub async fn append(&mut self, records: &[Record], now: Time) -> Result<Appended, JournalError> {
         let mut columns = Columns::default();
         for record in records {
@@ -180,16 +169,11 @@ impl Writer {
         if columns.opt_ins() > 0 {
             self.check_clock(now).await?;
         }
-        // An earlier `now` than the last one tells nothing about how much time has passed.
-        if !(0..HEAD_TRUSTED_US).contains(&now.micros_since(self.head_confirmed_at)) {
-            self.confirm_head(now).await?;
-        }
         let count = columns.len() as u64;
         let (objects, heads) = self.write(columns, RIVALS_MAX).await?;
         // Acknowledged only if this is still the store: a rekey copies what was written before it
         // said so, and no later writer gets by here.
         self.store.refuse_moved().await?;
-        self.head_confirmed_at = now;
         let first = objects.first().map_or(self.head.position + 1 - count, |object| object.first);
         let token = Token { origin: self.head.origin.clone(), position: self.head.position };
         Ok(Appended { first, token, objects, heads })
@@ -227,15 +211,6 @@ impl Writer {
             }
         }
         Ok((objects, heads))
-    }
-
-    /// Looks where the head is.
-    pub async fn confirm_head(&mut self, now: Time) -> Result<(), JournalError> {
-        if !self.jump_ahead().await? {
-            self.check_own_end().await?;
-        }
-        self.head_confirmed_at = now;
-        Ok(())
     }
 
     /// Moves to the newest object, if that is ahead.

@@ -120,8 +120,7 @@ impl Keeper {
         waiting_max: usize,
     ) -> Result<(Intake, tokio::task::JoinHandle<()>), JournalError> {
         let now = (self.now)();
-        let spool =
-            Spool::open(&self.store, self.disk.clone(), self.origin.clone(), self.writer, now).await?;
+        let spool = Spool::open(&self.store, self.disk.clone(), self.origin.clone(), self.writer).await?;
         let waiting: Vec<Signal> = spool
             .records()
             .await?
@@ -249,7 +248,7 @@ impl Writing {
     /// Into the store, after all that waits on the disk.
     async fn append(&mut self, records: &[Record]) -> Result<abide_journal::Appended, JournalError> {
         let now = (self.keeper.now)();
-        self.open_writer(now).await?;
+        self.open_writer().await?;
         let writer = self.writer.as_mut().expect("it was just opened");
         if self.spool.waiting() > 0 {
             let first = writer.head().position + 1;
@@ -260,10 +259,10 @@ impl Writing {
         writer.append(records, now).await
     }
 
-    async fn open_writer(&mut self, now: Time) -> Result<(), JournalError> {
+    async fn open_writer(&mut self) -> Result<(), JournalError> {
         if self.writer.is_none() {
             let keeper = &self.keeper;
-            let mut writer = Writer::open(&keeper.store, keeper.origin.clone(), keeper.writer, now).await?;
+            let mut writer = Writer::open(&keeper.store, keeper.origin.clone(), keeper.writer).await?;
             writer.expect(&keeper.seen).await?;
             self.clock.observe(writer.clock().last());
             self.writer = Some(writer);
@@ -281,7 +280,7 @@ impl Writing {
         let now = (self.keeper.now)();
         let in_time = self.keeper.spool_after;
         let upload = async {
-            self.open_writer(now).await?;
+            self.open_writer().await?;
             let writer = self.writer.as_mut().expect("it was just opened");
             let first = writer.head().position + 1;
             self.spool.upload(writer, now).await?;

@@ -68,7 +68,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
 async fn withdraw(path: &Path, store: &StoreFlags) -> anyhow::Result<()> {
     let now = clock::now();
     let opened = store.open().await?;
-    let mut writer = opened.writer(now).await?;
+    let mut writer = opened.writer().await?;
     let (mut records, mut withdrawn, mut unread, mut other) = (Vec::new(), 0_u64, 0_u64, 0_u64);
     for row in table::open_as(path, &REMOVED_HEADER, "a Removed list")?.records() {
         let row = row

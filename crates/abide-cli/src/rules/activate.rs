@@ -113,7 +113,7 @@ impl Terms {
         // What judges along takes nothing's place.
         let record =
             ActivationRecord { number: versions.next_activation, shadow: true, only_after: None, ..record };
-        let mut writer = opened.writer(now).await?;
+        let mut writer = opened.writer().await?;
         let appended = append(flags, opened, &mut writer, record, now).await?;
         let active = versions.name_of(&versions.active_digest());
         println!("v{} judges along from {}; {active} goes on answering.", target.number, appended.token);
@@ -176,7 +176,7 @@ impl Terms {
             return Ok(Exit::Found);
         };
         keep_replaced(opened, versions, now).await?;
-        let mut writer = opened.writer(now).await?;
+        let mut writer = opened.writer().await?;
         let before = Versions::read(opened, now).await?;
         ensure!(
             before.active_digest() == versions.active_digest(),

@@ -44,7 +44,7 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<Exit> {
         at: now,
         ..shadow.clone()
     };
-    let mut writer = opened.writer(now).await.context("nothing was changed")?;
+    let mut writer = opened.writer().await.context("nothing was changed")?;
     let appended = append(&args.store, &opened, &mut writer, record, now).await?;
     println!("{name} judges along no more, from {}.", appended.token);
     Ok(Exit::Clean)

@@ -59,7 +59,7 @@ impl Guarded {
             eprintln!("abide: {active} is in force by now, so nothing was rolled back");
             return Ok(());
         };
-        let mut writer = opened.writer(now).await?;
+        let mut writer = opened.writer().await?;
         let target = record.ruleset;
         let appended = rules::append(flags, &opened, &mut writer, record, now).await?;
         let after = Versions::read(&opened, now).await?;

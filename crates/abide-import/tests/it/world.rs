@@ -111,7 +111,7 @@ impl World {
             retry: Retry { attempts: 3, first_pause_ms: 0 },
             clock_check: ClockCheck::Records,
         };
-        Writer::open(&self.store, "main".parse().unwrap(), config, self.now()).await.unwrap()
+        Writer::open(&self.store, "main".parse().unwrap(), config).await.unwrap()
     }
 
     fn config(&self, whole_list: Option<f64>) -> ImportConfig {

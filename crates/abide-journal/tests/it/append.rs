@@ -19,7 +19,7 @@ const APPENDS: u64 = 25;
 async fn busy_writer(store: &Store, instance: u64) -> (Vec<(Vec<Record>, Appended)>, u32) {
     let mut failures = 0;
     let mut writer = loop {
-        match Writer::open(store, origin("eu-1"), writer_config(instance), NOW).await {
+        match Writer::open(store, origin("eu-1"), writer_config(instance)).await {
             Ok(writer) => break writer,
             Err(error) => assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}"),
         }
@@ -195,7 +195,7 @@ async fn a_clock_that_is_off_takes_opt_outs_only() {
 
         let config = WriterConfig { clock_check: check, ..writer_config(2) };
         let now = true_now.plus_micros(skew_us);
-        let mut skewed = Writer::open(&store, origin("eu-1"), config, now).await.unwrap();
+        let mut skewed = Writer::open(&store, origin("eu-1"), config).await.unwrap();
         let answer = skewed.append(&opt_in(now), now).await;
         match &answer {
             Ok(_) => assert!(taken, "{check:?} {skew_us}"),

@@ -41,12 +41,12 @@ async fn rekey(old: &Store, new: &Arc<InMemory>, id: u8, last: Step) -> Result<(
     };
     let rekey = Rekey::begin(old, new.clone(), &Path::default(), config, NOW).await?;
     if last > Step::Begun {
-        rekey.copy(NOW, &mut |_| ()).await?;
+        rekey.copy(&mut |_| ()).await?;
     }
     if last > Step::Copied {
         let fenced = rekey.fence("over there", NOW).await?;
         if last > Step::Fenced {
-            fenced.complete(NOW).await?;
+            fenced.complete().await?;
         }
     }
     Ok(())
@@ -217,7 +217,7 @@ async fn a_changed_moved_json_is_damage() {
 }
 
 async fn writer_or_error(store: &Store) -> Result<Writer, JournalError> {
-    Writer::open(store, origin("eu-1"), writer_config(4), NOW).await
+    Writer::open(store, origin("eu-1"), writer_config(4)).await
 }
 
 /// From one folder of a bucket to another, of a journal most of which was rolled up and deleted: every
@@ -253,16 +253,16 @@ async fn a_bucket_whose_journal_was_rolled_up() {
     };
     // Cut off once, and begun again.
     let rekey = Rekey::begin(&old, bucket.clone(), &new_place, config(1), NOW).await.unwrap();
-    rekey.copy(NOW, &mut |_| ()).await.unwrap();
+    rekey.copy(&mut |_| ()).await.unwrap();
     drop(rekey);
     let rekey = Rekey::begin(&old, bucket.clone(), &new_place, config(2), NOW).await.unwrap();
-    assert_eq!(rekey.copy(NOW, &mut |_| ()).await.unwrap(), 0, "all of it was there");
-    let new = rekey.fence("s3://over/there", NOW).await.unwrap().complete(NOW).await.unwrap();
+    assert_eq!(rekey.copy(&mut |_| ()).await.unwrap(), 0, "all of it was there");
+    let new = rekey.fence("s3://over/there", NOW).await.unwrap().complete().await.unwrap();
 
     let error = writer.append(&signals(20..21), NOW).await.unwrap_err();
     assert!(matches!(error, JournalError::Store(StoreError::Moved { .. })), "{error:?}");
     assert_eq!(back(&new).await, before);
     assert!(verify(&new, &[]).await.unwrap().is_sound());
-    let mut writer = Writer::open(&new, origin("eu-1"), writer_config(3), NOW).await.unwrap();
+    let mut writer = Writer::open(&new, origin("eu-1"), writer_config(3)).await.unwrap();
     assert_eq!(writer.append(&signals(30..31), NOW).await.unwrap().first, 11);
 }

@@ -1,19 +1,19 @@
 //! Rolling up and deleting: the journal stays what it was for whoever reads, writes or verifies it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use abide_journal::{
     Damage, DamageKind, Head, JournalError, ObjectName, Reader, RollUpConfig, RolledWait, Store, Writer,
     roll_up, superseded, sweep, verify,
 };
 use abide_model::{Position, Positions, Time};
-use abide_testkit::{DatedStore, S3Server, SimClock};
+use abide_testkit::{DatedStore, Faults, FaultyStore, Request, S3Server, SimClock, Stall};
 use bytes::Bytes;
 use futures::TryStreamExt as _;
 use object_store::{ObjectStore, ObjectStoreExt as _, memory::InMemory, path::Path};
 use proptest::prelude::*;
 
-use crate::world::{NOW, follow, init, origin, records, signals, writer, writer_config};
+use crate::world::{NOW, follow, init, origin, records, secret, signals, writer, writer_config};
 
 const HOUR_US: i64 = 3_600_000_000;
 const DAY_US: i64 = 24 * HOUR_US;
@@ -39,7 +39,7 @@ impl World {
     }
 
     async fn writer(&self, instance: u64) -> Writer {
-        Writer::open(&self.store, origin("eu-1"), writer_config(instance), self.now()).await.unwrap()
+        Writer::open(&self.store, origin("eu-1"), writer_config(instance)).await.unwrap()
     }
 
     /// Appends `objects` objects of two records each, of the people from `person` on.
@@ -104,6 +104,17 @@ impl World {
         assert_eq!(report.strays, []);
         assert_eq!(report.origins[0].signals, people);
     }
+}
+
+/// What a writer of the first so many objects' past would write after them: the same past in another bucket, where
+/// that continuation was written.
+async fn stray_after(objects: u64) -> Bytes {
+    let other = World::new().await;
+    let mut before = other.writer(1).await;
+    other.append(&mut before, 0, objects).await;
+    let mut sleeper = other.writer(2).await;
+    sleeper.append(&signals(100..103), other.now()).await.unwrap();
+    other.get(&appended(2 * objects + 1)).await
 }
 
 fn appended(first: Position) -> ObjectName {
@@ -243,21 +254,14 @@ async fn a_stray_object_is_nobodys() {
     let mut rival = world.writer(3).await;
     let asleep = world.now();
 
-    // The same past in another bucket, where the sleeper's own continuation was written.
-    let other = World::new().await;
-    let mut before = other.writer(1).await;
-    other.append(&mut before, 0, 4).await;
-    let mut sleeper = other.writer(2).await;
-    sleeper.append(&signals(100..103), asleep).await.unwrap();
-    let stray = other.get(&appended(9)).await;
-
+    let stray = stray_after(4).await;
     world.append(&mut writer, 8, 8).await;
     world.roll_up_and_delete().await;
     world.put(&appended(9), stray).await;
 
     let read = slow.next().await.unwrap().unwrap();
     assert_eq!(read.object.last(), 11, "the follower cannot know");
-    let overtaken = slow.confirm().await.unwrap_err();
+    let overtaken = slow.next_or_confirmed().await.unwrap_err();
     assert!(matches!(&overtaken, JournalError::Overtaken { after: 8, .. }), "{overtaken:?}");
     assert_eq!(follow(&world.store, &at_8).await.len(), 16, "one that begins finds the roll-up");
 
@@ -269,6 +273,41 @@ async fn a_stray_object_is_nobodys() {
     world.roll_up().await;
     world.sweep().await;
     world.assert_tells(37, &[]).await;
+}
+
+/// Suspended between listing and reading, while the place was used, rolled up, deleted and used again by a sleeper:
+/// who looks for a position, and who looks for the end, goes by the roll-up.
+#[tokio::test(start_paused = true)]
+async fn what_is_read_late_is_held_to_the_roll_ups() {
+    for looks_for_end in [false, true] {
+        let world = World::new().await;
+        let mut writer = world.writer(1).await;
+        world.append(&mut writer, 0, if looks_for_end { 5 } else { 4 }).await;
+        let line = FaultyStore::new(world.objects.clone(), 1, Faults::NONE);
+        let store = Store::open(Arc::new(line.clone()), &Path::default(), &secret()).await.unwrap();
+        line.stall_next(Stall {
+            on: Request::Read,
+            under: appended(9).to_string(),
+            before_s: 3_600,
+            after_s: 0,
+        });
+        let looked = async {
+            if looks_for_end {
+                Writer::open(&store, origin("eu-1"), writer_config(2)).await.unwrap().head().clone()
+            } else {
+                Reader::new(&store).holding(&origin("eu-1"), 9).await.unwrap().unwrap().head()
+            }
+        };
+        let (found, ()) = tokio::join!(looked, async {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            world.append(&mut writer, 10, 8).await;
+            world.roll_up_and_delete().await;
+            world.put(&appended(9), stray_after(4).await).await;
+        });
+        let roll_up = Reader::new(&world.store).read(&rolled_up(1, 22)).await.unwrap();
+        let true_head = if looks_for_end { writer.head().clone() } else { roll_up.unwrap().head() };
+        assert_eq!(found, true_head, "the end: {looks_for_end}");
+    }
 }
 
 /// An append whose answer was lost, and whose writer then slept, is found in the roll-up and not

@@ -30,7 +30,7 @@ impl Node {
     }
 
     async fn spool(&self) -> Spool {
-        Spool::open(&self.store, self.disk.clone(), origin("eu-1"), writer_config(5), NOW).await.unwrap()
+        Spool::open(&self.store, self.disk.clone(), origin("eu-1"), writer_config(5)).await.unwrap()
     }
 }
 

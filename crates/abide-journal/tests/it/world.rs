@@ -43,7 +43,7 @@ pub(crate) fn writer_config(instance: u64) -> WriterConfig {
 }
 
 pub(crate) async fn writer(store: &Store, name: &str) -> Writer {
-    Writer::open(store, origin(name), writer_config(1), NOW).await.unwrap()
+    Writer::open(store, origin(name), writer_config(1)).await.unwrap()
 }
 
 pub(crate) fn key(number: u64) -> Key {

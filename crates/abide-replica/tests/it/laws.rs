@@ -122,7 +122,7 @@ proptest! {
             }
             let mut gathered = replica.gather("import-own".parse().unwrap());
             let origin = world.writer.origin().clone();
-            let mut own = Writer::open(&world.store, origin, writer_config(2), NOW).await.unwrap();
+            let mut own = Writer::open(&world.store, origin, writer_config(2)).await.unwrap();
             let mut appended: Option<Appended> = None;
             for (number, (part, rival)) in parts.iter().zip(&between).enumerate() {
                 if !rival.is_empty() {

@@ -191,3 +191,36 @@ async fn who_knows_less_than_the_newest_writes_none() {
     assert_eq!(mended.number, 3);
     world.assert_tells(2, "mended").await;
 }
+
+/// A compactor is suspended before it uploads its parts, or before it commits them, until its number was used and
+/// deleted: the name is free, and yet the store does not go back to what that compactor knew.
+#[tokio::test(start_paused = true)]
+async fn who_comes_when_its_number_is_gone_writes_none() {
+    for stalled_at in ["snapshots/parts", "snapshots/0"] {
+        let mut world = World::new().await;
+        world.snapshot(0).await;
+        let line = FaultyStore::new(world.objects.clone(), 1, Faults::NONE);
+        let store = Store::open(Arc::new(line.clone()), &Path::default(), &secret()).await.unwrap();
+        let mut slow = open(&store, &ReplicaConfig::new(&world.dir.path().join("slow"))).await.unwrap();
+        let record = Record::Signal(opt_out(1, Spelling::Raw(0), NOW));
+        world.model.take(&record);
+        world.writer.append(&[record], NOW).await.unwrap();
+        line.stall_next(Stall { on: Request::Write, under: stalled_at.into(), before_s: 90_000, after_s: 0 });
+        let mut progress = |_| ();
+        let (compacted, newest) = tokio::join!(slow.compact(NOW, 7, &mut progress), async {
+            tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+            let mut newest = world.snapshot(2).await;
+            assert_eq!(newest.number, 2, "the number that the other one has in mind");
+            for person in 3..6 {
+                newest = world.snapshot(person).await;
+            }
+            world.clock.advance(24 * HOUR_US);
+            assert!(world.delete().await.contains(&Manifest::object_name(2)));
+            newest
+        });
+        assert!(matches!(compacted.unwrap(), Compacted::Overtaken), "{stalled_at}");
+        assert!(!world.names().await.contains(&Manifest::object_name(2)), "{stalled_at}");
+        assert_eq!(abide_replica::newest(&world.store).await.unwrap(), Some(newest), "{stalled_at}");
+        world.assert_tells(6, stalled_at.trim_start_matches("snapshots/")).await;
+    }
+}

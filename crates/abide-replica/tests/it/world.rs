@@ -44,7 +44,7 @@ pub(crate) fn writer_config(instance: u64) -> WriterConfig {
 }
 
 pub(crate) async fn writer(store: &Store, origin: &str) -> Writer {
-    Writer::open(store, origin.parse().unwrap(), writer_config(1), NOW).await.unwrap()
+    Writer::open(store, origin.parse().unwrap(), writer_config(1)).await.unwrap()
 }
 
 pub(crate) async fn open(store: &Store, config: &ReplicaConfig) -> Result<Replica, ReplicaError> {

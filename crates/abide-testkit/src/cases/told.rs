@@ -60,8 +60,7 @@ impl ToldCase {
             // The case has its own times, which the real clock has nothing to do with.
             let config = WriterConfig { clock_check: ClockCheck::Records, ..WriterConfig::new(7) };
             let origin = "main".parse().expect("it is an origin");
-            let mut writer =
-                Writer::open(&told.store, origin, config, now).await.expect("nobody else writes");
+            let mut writer = Writer::open(&told.store, origin, config).await.expect("nobody else writes");
             writer.append(&records, now).await.expect("the directory takes the case");
         }
         told

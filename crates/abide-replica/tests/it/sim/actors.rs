@@ -79,7 +79,7 @@ impl Writing {
             let config = writer_config(self.number as u64 * 1_000_000 + self.starts);
             let config = WriterConfig { clock_check: ClockCheck::Store, ..config };
             let origin = self.origin.parse().unwrap();
-            match Writer::open(&self.store, origin, config, now).await {
+            match Writer::open(&self.store, origin, config).await {
                 Ok(writer) => self.writer = Some(writer),
                 Err(JournalError::Store(StoreError::Moved { .. })) => return self.ledger.turn_away(),
                 Err(_) => return self.ledger.count(|events| &mut events.refused),

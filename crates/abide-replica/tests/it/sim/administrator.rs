@@ -62,14 +62,14 @@ impl Administrator {
         };
         let new: Arc<dyn ObjectStore> = Arc::new(self.new.clone());
         let rekey = Rekey::begin(&self.old, new, &ObjectPath::default(), config, now).await?;
-        rekey.copy(now, &mut |_| ()).await?;
+        rekey.copy(&mut |_| ()).await?;
         // Meanwhile others go on writing.
         tokio::time::sleep(copying).await;
         self.publish(rekey.new_store(), instance).await;
         self.ledger.begin_move();
         let fenced = rekey.fence("over there", now).await?;
         self.ledger.end_old_store();
-        fenced.complete(now).await?;
+        fenced.complete().await?;
         Ok(())
     }
 
@@ -193,7 +193,7 @@ fn assert_answers(snapshot: &Snapshot, model: &Model, transfer: &Transfer) {
 
 async fn go_on(store: &Store, replica: &mut Replica, journal: &Journal) {
     let origin = journal.keys().next().expect("somebody wrote").clone();
-    let mut writer = Writer::open(store, origin, writer_config(77), NOW).await.unwrap();
+    let mut writer = Writer::open(store, origin, writer_config(77)).await.unwrap();
     let at = writer.clock().next(NOW);
     let token = writer.append(&[Record::Signal(opt_out(PEOPLE, SPELLINGS[0], at))], NOW).await.unwrap().token;
     replica.refresh(NOW).await.unwrap();

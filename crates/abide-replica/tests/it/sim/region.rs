@@ -42,10 +42,10 @@ impl Region {
         self.starts += 1;
         let config =
             WriterConfig { clock_check: ClockCheck::Store, ..writer_config(9_000_000 + self.starts) };
-        let (origin, now) = ("ap-1".parse().unwrap(), self.clock.now());
-        let writer = Writer::open(&self.store, origin, config, now).await?;
+        let origin = "ap-1".parse().unwrap();
+        let writer = Writer::open(&self.store, origin, config).await?;
         let origin = writer.origin().clone();
-        let spool = Spool::open(&self.store, self.disk.clone(), origin, config, now).await?;
+        let spool = Spool::open(&self.store, self.disk.clone(), origin, config).await?;
         self.running = Some((writer, spool));
         Ok(())
     }

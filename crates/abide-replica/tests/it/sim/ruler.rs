@@ -120,7 +120,7 @@ impl Ruler {
         let now = self.clock.now();
         self.starts += 1;
         let config = writer_config(7_000_000 + self.number * 100_000 + self.starts);
-        let mut writer = Writer::open(&self.store, self.origin.parse().unwrap(), config, now).await?;
+        let mut writer = Writer::open(&self.store, self.origin.parse().unwrap(), config).await?;
         let records = vec![Record::Activation(record)];
         let appended = writer.append(&records, now).await?;
         self.ledger.acknowledge(&appended.token.origin, appended.first, records);

@@ -44,7 +44,7 @@ impl Sleepers {
         let now = self.clock.now();
         self.replica = None;
         let opened = tokio::join!(
-            Writer::open(&self.stores[0], ORIGIN.parse().unwrap(), config(self.starts), now),
+            Writer::open(&self.stores[0], ORIGIN.parse().unwrap(), config(self.starts)),
             Replica::open(&self.stores[1], RULES.clone(), self.config.clone(), now),
         );
         let (Ok(mut writer), Ok(mut replica)) = opened else {
