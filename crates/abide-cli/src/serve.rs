@@ -73,7 +73,7 @@ pub(crate) struct Args {
 /// What `[store]` of `abide.toml` may say.
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct StoreTable {
+pub(crate) struct StoreTable {
     at: Option<String>,
     secret_file: Option<PathBuf>,
     cache: Option<PathBuf>,
@@ -104,7 +104,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
     runtime.block_on(serve(config, flags))
 }
 
-fn read_file(named: Option<&Path>) -> anyhow::Result<(StoreTable, Layers)> {
+pub(crate) fn read_file(named: Option<&Path>) -> anyhow::Result<(StoreTable, Layers)> {
     let mut layers = Layers::default();
     let path = named.unwrap_or(Path::new("abide.toml"));
     if named.is_none() && !path.exists() {
@@ -190,6 +190,7 @@ async fn serve(config: Config, flags: StoreFlags) -> anyhow::Result<Exit> {
         normaliser: opened.normaliser,
         store: opened.store.clone(),
         now: clock::now,
+        random: || clock::random().map_err(std::io::Error::other),
     };
     let server = Server::start(config, wiring).await?;
     println!("Listening on http://{}", server.address());

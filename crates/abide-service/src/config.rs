@@ -11,6 +11,7 @@ use crate::{
     hooks::HookAccount,
     limits::Limits,
     mapping::{AuthzRoute, Mapping},
+    unsubscribe::Unsubscribe,
 };
 
 pub use layers::{InvalidConfig, Layer, Layers};
@@ -42,6 +43,8 @@ pub struct Config {
     pub authz: Vec<AuthzRoute>,
     /// Accounts at vendors whose webhooks are taken.
     pub hooks: Vec<HookAccount>,
+    /// Links in mails by which a person says no.
+    pub unsubscribe: Unsubscribe,
     pub limits: Limits,
 }
 
@@ -74,6 +77,7 @@ impl Default for Config {
             verdicts: Verdicts::default(),
             authz: Vec::new(),
             hooks: Vec::new(),
+            unsubscribe: Unsubscribe::default(),
             limits: Limits::default(),
         }
     }
@@ -105,6 +109,7 @@ impl Config {
         }
         Mapping::new(&self.authz)?;
         self.hooks.iter().try_for_each(|account| account.check().map(|_| ()))?;
+        self.unsubscribe.check()?;
         self.limits.fault().map_or(Ok(()), |fault| Err(format!("limits: {fault}")))
     }
 

@@ -25,9 +25,11 @@ mod access;
 mod desk;
 mod hooks;
 mod mapping;
+mod unsubscribe;
 mod wire;
 
 mod ask;
+mod page;
 mod problem;
 
 mod endpoints;
@@ -42,3 +44,4 @@ pub use hooks::HookAccount;
 pub use limits::Limits;
 pub use mapping::AuthzRoute;
 pub use server::{Server, ServerError, Wiring};
+pub use unsubscribe::{Choice, Links, Unsubscribe};

@@ -30,6 +30,7 @@ use crate::{
     mapping::Mapping,
     metrics::Metrics,
     problem::{Kind, Problem},
+    unsubscribe::Links,
     worker::{self, Connection},
 };
 
@@ -50,6 +51,8 @@ pub struct Wiring {
     /// Where this machine has seen the journals lead.
     pub seen: Vec<Head>,
     pub now: fn() -> Time,
+    /// Bytes that nobody can guess, for what is sealed.
+    pub random: fn() -> io::Result<[u8; 12]>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -62,8 +65,9 @@ pub enum ServerError {
     Open { address: SocketAddr },
     #[error("could not open the spool on this node's disk")]
     Spool(#[source] JournalError),
+    /// A secret of [`Config`] that cannot be had.
     #[error("{0}")]
-    Hooks(String),
+    Secrets(String),
     #[error("could not start a thread")]
     Thread(#[source] io::Error),
 }
@@ -74,12 +78,14 @@ pub(crate) struct Shared {
     pub(crate) keyring: Keyring,
     pub(crate) normaliser: Normaliser,
     pub(crate) now: fn() -> Time,
+    pub(crate) random: fn() -> io::Result<[u8; 12]>,
     pub(crate) list: Arc<List>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) once: Once,
     pub(crate) access: Access,
     pub(crate) mapping: Mapping,
     pub(crate) hooks: Vec<Hook>,
+    pub(crate) links: Option<Links>,
     intake: OnceLock<Intake>,
     store: Store,
     nodes: Mutex<Option<(Time, Arc<Heartbeats>)>>,
@@ -134,7 +140,8 @@ impl Server {
     /// runtime that it is started on.
     pub async fn start(config: Config, wiring: Wiring) -> Result<Self, ServerError> {
         let hooks = config.hooks.iter().map(HookAccount::open).collect::<Result<Vec<Hook>, String>>();
-        let hooks = hooks.map_err(ServerError::Hooks)?;
+        let hooks = hooks.map_err(ServerError::Secrets)?;
+        let links = config.unsubscribe.open().map_err(ServerError::Secrets)?;
         let is_public = !config.listen.ip().is_loopback();
         let access = Access::new(&config.limits, is_public);
         // Not read in time, nobody may ask until they are.
@@ -163,9 +170,11 @@ impl Server {
             keyring: wiring.keyring,
             normaliser: wiring.normaliser,
             now: wiring.now,
+            random: wiring.random,
             once: Once::new(config.limits.idempotency_keys),
             access,
             hooks,
+            links,
             mapping: Mapping::new(&config.authz).expect("it was checked"),
             intake: OnceLock::from(intake),
             store: wiring.store,

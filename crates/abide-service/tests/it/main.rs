@@ -4,6 +4,7 @@
 
 mod access;
 mod authz;
+mod browser;
 mod cases;
 mod client;
 mod cut_off;
@@ -12,4 +13,5 @@ mod filter;
 mod hooks;
 mod refused;
 mod signals;
+mod unsubscribe;
 mod world;
