@@ -12,6 +12,7 @@ mod description;
 mod filter;
 mod hooks;
 mod refused;
+mod schemathesis;
 mod signals;
 mod unsubscribe;
 mod world;
