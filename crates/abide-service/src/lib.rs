@@ -28,6 +28,8 @@ mod mapping;
 mod unsubscribe;
 mod wire;
 
+mod consent;
+
 mod ask;
 mod page;
 mod problem;

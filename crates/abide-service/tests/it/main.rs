@@ -7,6 +7,7 @@ mod authz;
 mod browser;
 mod cases;
 mod client;
+mod consent;
 mod cut_off;
 mod description;
 mod filter;
