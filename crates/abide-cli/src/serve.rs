@@ -171,6 +171,7 @@ fn log() -> anyhow::Result<()> {
 async fn serve(config: Config, flags: StoreFlags) -> anyhow::Result<Exit> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
     let opened = flags.open().await?;
     let spool = if config.spool.as_os_str().is_empty() {
         store_flags::state_dir(opened.store.id(), &flags.origin)?.join("spool")
@@ -193,13 +194,19 @@ async fn serve(config: Config, flags: StoreFlags) -> anyhow::Result<Exit> {
         random: || clock::random().map_err(std::io::Error::other),
     };
     let server = Server::start(config, wiring).await?;
-    println!("Listening on http://{}", server.address());
+    let scheme = if server.is_encrypted() { "https" } else { "http" };
+    println!("Listening on {scheme}://{}", server.address());
     if let Some(metrics) = server.metrics_address() {
         println!("Metrics on http://{metrics}/metrics");
     }
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hang_up.recv() => if let Err(error) = server.reload() {
+                tracing::error!(error = error.to_string(), "could not read the certificates anew; those before count");
+            },
+        }
     }
     server.stop().await;
     Ok(Exit::Clean)

@@ -13,6 +13,7 @@
 
 mod config;
 mod limits;
+mod tls;
 
 mod list;
 
@@ -46,4 +47,5 @@ pub use hooks::HookAccount;
 pub use limits::Limits;
 pub use mapping::AuthzRoute;
 pub use server::{Server, ServerError, Wiring};
+pub use tls::Tls;
 pub use unsubscribe::{Choice, Links, Unsubscribe};

@@ -27,6 +27,8 @@ pub(crate) enum Kind {
     TooLarge,
     TooSlow,
     NoToken,
+    /// Who asks by TLS has to show a certificate too.
+    NoCertificate,
     WrongSignature,
     NoRight,
     TooMany,
@@ -70,6 +72,7 @@ impl Kind {
             Self::TooLarge => (S::PAYLOAD_TOO_LARGE, "too-large", "The request is too large"),
             Self::TooSlow => (S::REQUEST_TIMEOUT, "too-slow", "The body took too long to come"),
             Self::NoToken => (S::UNAUTHORIZED, "no-token", "A token is needed"),
+            Self::NoCertificate => (S::FORBIDDEN, "no-certificate", "A certificate is needed"),
             Self::WrongSignature => (S::UNAUTHORIZED, "wrong-signature", "The vendor did not send this"),
             Self::NoRight => (S::FORBIDDEN, "no-right", "The token lacks a right"),
             Self::TooMany => (S::TOO_MANY_REQUESTS, "too-many", "Too much was asked for in a short time"),

@@ -30,6 +30,7 @@ use crate::{
     mapping::Mapping,
     metrics::Metrics,
     problem::{Kind, Problem},
+    tls::Encryption,
     unsubscribe::Links,
     worker::{self, Connection},
 };
@@ -86,6 +87,7 @@ pub(crate) struct Shared {
     pub(crate) mapping: Mapping,
     pub(crate) hooks: Vec<Hook>,
     pub(crate) links: Option<Links>,
+    pub(crate) encryption: Option<Encryption>,
     intake: OnceLock<Intake>,
     store: Store,
     nodes: Mutex<Option<(Time, Arc<Heartbeats>)>>,
@@ -133,6 +135,7 @@ pub struct Server {
     keeping: JoinHandle<()>,
     admitting: JoinHandle<()>,
     telling: Option<JoinHandle<()>>,
+    shared: Arc<Shared>,
 }
 
 impl Server {
@@ -142,6 +145,7 @@ impl Server {
         let hooks = config.hooks.iter().map(HookAccount::open).collect::<Result<Vec<Hook>, String>>();
         let hooks = hooks.map_err(ServerError::Secrets)?;
         let links = config.unsubscribe.open().map_err(ServerError::Secrets)?;
+        let encryption = config.tls.clone().open().map_err(ServerError::Secrets)?;
         let is_public = !config.listen.ip().is_loopback();
         let access = Access::new(&config.limits, is_public);
         // Not read in time, nobody may ask until they are.
@@ -175,6 +179,7 @@ impl Server {
             access,
             hooks,
             links,
+            encryption,
             mapping: Mapping::new(&config.authz).expect("it was checked"),
             intake: OnceLock::from(intake),
             store: wiring.store,
@@ -210,6 +215,7 @@ impl Server {
             keeping,
             admitting,
             telling,
+            shared,
         })
     }
 
@@ -220,6 +226,18 @@ impl Server {
 
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         self.metrics_address
+    }
+
+    pub fn is_encrypted(&self) -> bool {
+        self.shared.encryption.is_some()
+    }
+
+    /// Reads the certificates anew; connections that come from now on get them. An error leaves those that there were.
+    pub fn reload(&self) -> Result<(), ServerError> {
+        let Some(encryption) = &self.shared.encryption else { return Ok(()) };
+        encryption.reload().map_err(ServerError::Secrets)?;
+        tracing::info!("read the certificates anew");
+        Ok(())
     }
 
     /// Takes no more requests, lets those that were begun end, and makes durable what was handed in.
@@ -238,6 +256,7 @@ impl Server {
         }
         let _ = self.following.await;
         let _ = self.admitting.await;
+        drop(self.shared);
         // Its last hand went with the last worker.
         let _ = self.keeping.await;
         tracing::info!("stopped");

@@ -15,5 +15,6 @@ mod hooks;
 mod refused;
 mod schemathesis;
 mod signals;
+mod tls;
 mod unsubscribe;
 mod world;

@@ -51,6 +51,10 @@ impl Running {
         self.server.as_ref().unwrap().address()
     }
 
+    pub(crate) fn server(&self) -> &Server {
+        self.server.as_ref().unwrap()
+    }
+
     pub(crate) fn client(&self) -> Client {
         Client::new(self.address())
     }
