@@ -73,6 +73,17 @@ impl BenchDir {
         Ok(directory)
     }
 
+    /// A program built from a module of Go, unless this version is there.
+    pub(crate) fn go_program(&self, name: &str, module: &str) -> Result<PathBuf> {
+        let folder = self.root.join("go");
+        made_once(&folder.join(format!("{name}.stamp")), module, || {
+            println!("bench: building {module}; some minutes the first time");
+            fs::create_dir_all(&folder)?;
+            succeed(Command::new("go").args(["install", "-ldflags=-s -w", module]).env("GOBIN", &folder))
+        })?;
+        Ok(folder.join(name))
+    }
+
     fn generated(
         &self,
         rows: u64,

@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: Abide side by side with what people would use instead.
 //!
-//! Every figure is made here: `people` invents the data, `scrub`, `import`, `rules` and `index` measure, `contest` runs
+//! Every figure is made here: `people` invents the data, `scrub`, `import`, `rules`, `service` and `index` measure, `contest` runs
 //! processes, `structures` holds the maps that ours is compared with, `report` writes `docs/benchmarks.md`.
 
 #![expect(clippy::disallowed_methods, reason = "measuring time is what it is for")]
@@ -13,6 +13,7 @@ mod people;
 mod report;
 mod rules;
 mod scrub;
+mod service;
 mod store;
 mod structures;
 
@@ -58,6 +59,16 @@ enum Part {
         #[arg(long, default_value_t = 5)]
         rounds: usize,
     },
+    /// Verdicts and opt-outs over HTTP, beside nginx and Open Policy Agent.
+    Service {
+        #[arg(long, default_value_t = ROWS)]
+        rows: u64,
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+        /// Of each measurement.
+        #[arg(long, default_value_t = 8)]
+        seconds: u64,
+    },
     /// The index beside ready structures.
     Index {
         #[arg(long, default_value_t = KEYS[1])]
@@ -80,6 +91,7 @@ fn main() -> Result<()> {
         run(&Part::Import { rows: ROWS, rounds: 3 })?;
         run(&Part::Scrub { rows: ROWS, rounds: 5 })?;
         run(&Part::Rules { rows: ROWS, rounds: 5 })?;
+        run(&Part::Service { rows: ROWS, rounds: 3, seconds: 8 })?;
         return KEYS.into_iter().try_for_each(|keys| run(&Part::Index { keys }));
     };
     run(&part)
@@ -109,6 +121,15 @@ fn run(part: &Part) -> Result<()> {
         Part::Rules { rows, rounds } => {
             let found = rules::part(&bench, rows, rounds)?;
             report::publish(&format!("rules --rows {rows}"), &format!(", {rounds} rounds"), "no peer", &found)
+        }
+        Part::Service { rows, rounds, seconds } => {
+            let found = service::part(&bench, rows, rounds, seconds)?;
+            report::publish(
+                &format!("service --rows {rows}"),
+                &format!(", {rounds} rounds of {seconds} s"),
+                &service::peers()?,
+                &found,
+            )
         }
         Part::Index { keys } => {
             let found = index::part(&bench, keys)?;

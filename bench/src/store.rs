@@ -56,12 +56,31 @@ impl Store {
         Ok(command)
     }
 
+    /// On one core, if it is named.
+    pub(crate) fn serve(&self, machine: &str, core: Option<&str>) -> Result<Command> {
+        let mut command = match core {
+            None => Command::new(abide()?),
+            Some(core) => {
+                let mut command = Command::new("taskset");
+                command.args(["-c", core]).arg(abide()?);
+                command
+            }
+        };
+        self.lead(&mut command, machine);
+        command.env("XDG_STATE_HOME", self.directory.join("state")).arg("serve");
+        Ok(command)
+    }
+
     fn command(&self, machine: &str) -> Result<Command> {
         let mut command = Command::new(abide()?);
+        self.lead(&mut command, machine);
+        Ok(command)
+    }
+
+    fn lead(&self, command: &mut Command, machine: &str) {
         command
             .env("ABIDE_STORE", self.directory.join("store"))
             .env("ABIDE_SECRET_FILE", self.directory.join("secret"))
             .env("ABIDE_CACHE", self.directory.join("cache").join(machine));
-        Ok(command)
     }
 }

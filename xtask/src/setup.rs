@@ -1,5 +1,6 @@
 //! Installs what the tests need and cargo cannot bring: the S3 server (docs/decisions/0005-s3-test-server.md) and the
-//! solver (docs/decisions/0011-proof-by-solver.md).
+//! solver (docs/decisions/0011-proof-by-solver.md); and Debian's packages of the programs that stand before and behind
+//! the service in its tests.
 
 use std::env;
 use std::fs;
@@ -60,7 +61,7 @@ pub(crate) fn solver() -> Result<PathBuf> {
         "proofs need the solver cvc5, and there is no apt-get to install it with; put it on the path or name it in CVC5"
     );
     if is_root() || is_sudo_at_hand() {
-        install_solver()?;
+        install(&["cvc5"])?;
         ensure!(answers(&on_path), "apt-get installed cvc5, and it does not answer");
         return Ok(on_path);
     }
@@ -82,7 +83,31 @@ fn is_sudo_at_hand() -> bool {
     Command::new("sudo").args(["-n", "true"]).output().is_ok_and(|output| output.status.success())
 }
 
-fn install_solver() -> Result<()> {
+/// The programs that the service's tests start, each with the package of Debian that brings it: gateways in front of an
+/// API, and a browser that opens its pages.
+const PROGRAMS: [(&str, &str); 3] = [("nginx", "nginx-light"), ("caddy", "caddy"), ("chromium", "chromium")];
+
+/// Installs those of [`PROGRAMS`] that are not on the path.
+pub(crate) fn programs() -> Result<()> {
+    // Debian has servers in a folder that is on the path of its administrator only.
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<PathBuf> = env::split_paths(&path).chain(["/usr/sbin".into()]).collect();
+    let is_there = |program: &str| folders.iter().any(|folder| folder.join(program).is_file());
+    let missing = PROGRAMS.iter().filter(|(program, _)| !is_there(program)).map(|(_, package)| *package);
+    let missing: Vec<&str> = missing.collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    println!("xtask: installing {}", missing.join(", "));
+    ensure!(
+        is_root() || is_sudo_at_hand(),
+        "the service's tests need {}, and they may not be installed here: ask for `apt-get install {0}`",
+        missing.join(" ")
+    );
+    install(&missing)
+}
+
+fn install(packages: &[&str]) -> Result<()> {
     let apt = |arguments: &[&str]| {
         let mut command = Command::new(if is_root() { "apt-get" } else { "sudo" });
         if !is_root() {
@@ -91,7 +116,7 @@ fn install_solver() -> Result<()> {
         command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
         cargo::run(&mut command)
     };
-    let install = ["install", "-qq", "-y", "--no-install-recommends", "cvc5"];
+    let install = [&["install", "-qq", "-y", "--no-install-recommends"], packages].concat();
     // A bare machine has no lists of packages yet.
     apt(&install).or_else(|_| apt(&["update", "-qq"]).and_then(|()| apt(&install)))
 }
@@ -116,6 +141,23 @@ chmod +x run"#;
         let run = run.display();
         format!("could not unpack the solver; install the package cvc5 as root, or put a program at {run}")
     })
+}
+
+const SCHEMATHESIS: &str = "schemathesis==4.32.5";
+
+/// Installs the pinned version from PyPI into an environment of its own, unless it is there; returns its path.
+pub(crate) fn schemathesis() -> Result<PathBuf> {
+    let folder = cargo::workspace().join("target").join("tools").join("schemathesis");
+    let (program, stamp) = (folder.join("bin").join("st"), folder.join("version"));
+    if program.is_file() && fs::read_to_string(&stamp).is_ok_and(|found| found == SCHEMATHESIS) {
+        return Ok(program);
+    }
+    println!("xtask: installing {SCHEMATHESIS}, which asks the service what its description allows");
+    let made = cargo::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
+    made.context("install Python 3 with its module venv (Debian's package python3-venv)")?;
+    cargo::run(Command::new(folder.join("bin").join("pip")).args(["install", "--quiet", SCHEMATHESIS]))?;
+    fs::write(&stamp, SCHEMATHESIS).with_context(|| format!("could not write {}", stamp.display()))?;
+    Ok(program)
 }
 
 const FUZZER_VERSION: &str = "0.13.2";

@@ -40,8 +40,32 @@ pub(crate) struct Given {
     pub(crate) read: Result<Identifier, InvalidIdentifier>,
 }
 
+/// One identifier as it was written: raw, or a digest whose form was named or not.
+pub(crate) struct Written {
+    pub(crate) kind: IdentifierKind,
+    pub(crate) hashed: Option<Option<Form>>,
+    pub(crate) text: String,
+}
+
+impl Written {
+    pub(crate) fn read(&self, normaliser: &Normaliser) -> Result<Identifier, InvalidIdentifier> {
+        match self.hashed {
+            None => normaliser.raw(self.kind, &self.text),
+            Some(form) => Normaliser::hashed(self.kind, form, &self.text),
+        }
+    }
+}
+
 impl IdentifierFlags {
     pub(crate) fn read(&self, normaliser: &Normaliser) -> anyhow::Result<Vec<Given>> {
+        let written = self.written()?;
+        ensure!(!written.is_empty(), "no identifier was given; name one, e.g. --email jane@example.com");
+        let given = |one: Written| Given { kind: one.kind, read: one.read(normaliser) };
+        Ok(written.into_iter().map(given).collect())
+    }
+
+    /// None of them, too.
+    pub(crate) fn written(&self) -> anyhow::Result<Vec<Written>> {
         let raw = [
             (IdentifierKind::Email, &self.email),
             (IdentifierKind::Phone, &self.phone),
@@ -54,19 +78,17 @@ impl IdentifierFlags {
         ];
         let from_stdin = raw.iter().flat_map(|(_, texts)| *texts).filter(|text| *text == "-").count();
         ensure!(from_stdin <= 1, "only one identifier can be read from standard input");
-        let mut given = Vec::new();
+        let mut written = Vec::new();
         for (kind, texts) in raw {
             for text in texts {
-                let read =
-                    if text == "-" { normaliser.raw(kind, &one_line()?) } else { normaliser.raw(kind, text) };
-                given.push(Given { kind, read });
+                let text = if text == "-" { one_line()? } else { text.clone() };
+                written.push(Written { kind, hashed: None, text });
             }
         }
         for hashed in &self.hashed {
-            given.push(read_hashed(hashed)?);
+            written.push(read_hashed(hashed)?);
         }
-        ensure!(!given.is_empty(), "no identifier was given; name one, e.g. --email jane@example.com");
-        Ok(given)
+        Ok(written)
     }
 
     /// The same where each must be readable.
@@ -77,14 +99,14 @@ impl IdentifierFlags {
     }
 }
 
-fn read_hashed(text: &str) -> anyhow::Result<Given> {
+fn read_hashed(text: &str) -> anyhow::Result<Written> {
     let (what, digest) = text.split_once('=').context("--hashed is given as KIND[:FORM]=DIGEST")?;
     let (kind, form) = match what.split_once(':') {
         Some((kind, form)) => (kind, Some(form.parse::<Form>()?)),
         None => (what, None),
     };
     let kind: IdentifierKind = kind.parse()?;
-    Ok(Given { kind, read: Normaliser::hashed(kind, form, digest) })
+    Ok(Written { kind, hashed: Some(form), text: digest.to_owned() })
 }
 
 fn one_line() -> anyhow::Result<String> {

@@ -34,6 +34,7 @@ mod serve;
 mod signals;
 mod status;
 mod token;
+mod unsubscribe_link;
 mod validate;
 mod verify;
 
@@ -81,6 +82,7 @@ enum Command {
     History(history::Args),
     Status(status::Args),
     Token(token::Args),
+    UnsubscribeLink(unsubscribe_link::Args),
     Compact(compact::Args),
     Verify(verify::Args),
     Doctor(doctor::Args),
@@ -133,6 +135,7 @@ fn run(command: Command) -> anyhow::Result<Exit> {
             Command::History(args) => history::run(args).await,
             Command::Status(args) => Box::pin(status::run(args)).await,
             Command::Token(args) => token::run(args).await,
+            Command::UnsubscribeLink(args) => unsubscribe_link::run(args).await,
             Command::Compact(args) => Box::pin(compact::run(args)).await,
             Command::Verify(args) => verify::run(args).await,
             Command::Doctor(args) => doctor::run(args).await,

@@ -73,7 +73,7 @@ pub(crate) struct Args {
 /// What `[store]` of `abide.toml` may say.
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct StoreTable {
+pub(crate) struct StoreTable {
     at: Option<String>,
     secret_file: Option<PathBuf>,
     cache: Option<PathBuf>,
@@ -104,7 +104,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
     runtime.block_on(serve(config, flags))
 }
 
-fn read_file(named: Option<&Path>) -> anyhow::Result<(StoreTable, Layers)> {
+pub(crate) fn read_file(named: Option<&Path>) -> anyhow::Result<(StoreTable, Layers)> {
     let mut layers = Layers::default();
     let path = named.unwrap_or(Path::new("abide.toml"));
     if named.is_none() && !path.exists() {
@@ -171,6 +171,7 @@ fn log() -> anyhow::Result<()> {
 async fn serve(config: Config, flags: StoreFlags) -> anyhow::Result<Exit> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
     let opened = flags.open().await?;
     let spool = if config.spool.as_os_str().is_empty() {
         store_flags::state_dir(opened.store.id(), &flags.origin)?.join("spool")
@@ -190,15 +191,22 @@ async fn serve(config: Config, flags: StoreFlags) -> anyhow::Result<Exit> {
         normaliser: opened.normaliser,
         store: opened.store.clone(),
         now: clock::now,
+        random: || clock::random().map_err(std::io::Error::other),
     };
     let server = Server::start(config, wiring).await?;
-    println!("Listening on http://{}", server.address());
+    let scheme = if server.is_encrypted() { "https" } else { "http" };
+    println!("Listening on {scheme}://{}", server.address());
     if let Some(metrics) = server.metrics_address() {
         println!("Metrics on http://{metrics}/metrics");
     }
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hang_up.recv() => if let Err(error) = server.reload() {
+                tracing::error!(error = error.to_string(), "could not read the certificates anew; those before count");
+            },
+        }
     }
     server.stop().await;
     Ok(Exit::Clean)

@@ -25,6 +25,11 @@ use crate::{
 /// Holds the position up to which everything was uploaded.
 const UPLOADED: &str = "uploaded";
 
+/// So many records become one object of the store's journal: an hour's worth of single opt-outs is as many small objects
+/// on the disk, and must not take an hour to bring in. Few enough that a slow line carries them in the time that an
+/// append may take.
+const TOGETHER: usize = 4_096;
+
 /// Where what was said is durable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Durable {
@@ -122,18 +127,22 @@ impl Spool {
             return Ok(());
         }
         let mut waiting = self.follow_waiting().await?;
-        while let Some(followed) = waiting.next().await? {
-            let mut columns = Columns::default();
-            for record in followed.records() {
-                columns.push(&record?.1);
+        loop {
+            let (mut columns, mut newest) = (Columns::default(), None);
+            while columns.len() < TOGETHER
+                && let Some(followed) = waiting.next().await?
+            {
+                for record in followed.records() {
+                    columns.push(&record?.1);
+                }
+                newest = Some((followed.object.name().clone(), followed.object.last()));
             }
+            let Some((newest, last)) = newest else { return Ok(()) };
             writer.append_columns(columns, now).await?;
-            let last = followed.object.last();
             self.disk.overwrite(UPLOADED, format!("{last}\n").into()).await?;
             self.uploaded = last;
-            self.clear(followed.object.name()).await;
+            self.clear(&newest).await;
         }
-        Ok(())
     }
 
     /// The newest object stays, since the spool goes on after it. What cannot be deleted now only

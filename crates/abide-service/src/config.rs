@@ -11,6 +11,8 @@ use crate::{
     hooks::HookAccount,
     limits::Limits,
     mapping::{AuthzRoute, Mapping},
+    tls::Tls,
+    unsubscribe::Unsubscribe,
 };
 
 pub use layers::{InvalidConfig, Layer, Layers};
@@ -38,10 +40,14 @@ pub struct Config {
     /// How long requests that were begun may take when the server is told to stop, in seconds.
     pub drain_s: u64,
     pub verdicts: Verdicts,
+    /// Certificates for HTTPS; plain HTTP without.
+    pub tls: Tls,
     /// What gateways ask about.
     pub authz: Vec<AuthzRoute>,
     /// Accounts at vendors whose webhooks are taken.
     pub hooks: Vec<HookAccount>,
+    /// Links in mails by which a person says no.
+    pub unsubscribe: Unsubscribe,
     pub limits: Limits,
 }
 
@@ -72,8 +78,10 @@ impl Default for Config {
             tokens_ms: 5_000,
             drain_s: 10,
             verdicts: Verdicts::default(),
+            tls: Tls::default(),
             authz: Vec::new(),
             hooks: Vec::new(),
+            unsubscribe: Unsubscribe::default(),
             limits: Limits::default(),
         }
     }
@@ -105,6 +113,8 @@ impl Config {
         }
         Mapping::new(&self.authz)?;
         self.hooks.iter().try_for_each(|account| account.check().map(|_| ()))?;
+        self.unsubscribe.check()?;
+        self.tls.check()?;
         self.limits.fault().map_or(Ok(()), |fault| Err(format!("limits: {fault}")))
     }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, mem, sync::Arc};
 
-use abide_enforce::{Asked, Judge, Judgement, Notes, Options, Panel, Part, Segments};
+use abide_enforce::{Asked, Judge, Judgement, Notes, Options, Panel, Part, Segments, Snapshot};
 use abide_index::IndexError;
 use abide_model::{Action, Context, Identifier, Keyring, Normaliser};
 
@@ -77,6 +77,32 @@ impl Desk {
         }
         seat.notes = judge.into_notes();
         Ok(())
+    }
+
+    /// Judges one person by a list that is made for this answer, of which nothing is kept.
+    pub(crate) fn judge_apart(
+        &mut self,
+        snapshot: &Snapshot,
+        parts: &[Part],
+        subject: &Subject<'_>,
+        question: &Question<'_>,
+    ) -> Result<Found, IndexError> {
+        let panel = Panel(parts.to_vec());
+        let mut asked = Asked::new(panel, snapshot.held(), self.keyring.clone(), true);
+        self.note(&mut asked, subject);
+        let mut judge = Judge::new(snapshot, question.options);
+        let known = judge.look_up(&asked)?;
+        let judgement = judge.verdict(&asked, &known, 0, question.action, question.context);
+        let segments = question.with_segments.then(|| judge.segments(&asked, &known, 0, question.context));
+        Ok(Found { judgement, segments })
+    }
+
+    fn note(&mut self, asked: &mut Asked, subject: &Subject<'_>) {
+        asked.begin();
+        for (part, written) in subject.written.iter().enumerate() {
+            let read = written.read_into(&self.normaliser, &mut self.identifier);
+            asked.note(part, read.as_ref().map(|()| &self.identifier));
+        }
     }
 
     fn sit_down(&mut self, published: &Arc<Published>, parts: &[Part]) {

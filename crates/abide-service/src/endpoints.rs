@@ -6,8 +6,10 @@ pub(crate) mod filter;
 pub(crate) mod health;
 pub(crate) mod hooks;
 pub(crate) mod in_force;
+pub(crate) mod links;
 pub(crate) mod openapi;
 pub(crate) mod signals;
+pub(crate) mod unsubscribe;
 
 use abide_enforce::{Judgement, Options, Uncovered};
 use abide_model::{Action, Context, Verdict};

@@ -15,7 +15,7 @@ use abide_model::{
 use object_store::ObjectStore;
 use tokio::{
     sync::{mpsc, oneshot},
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 
 use crate::{
@@ -66,6 +66,9 @@ pub(crate) struct Intake {
 /// So many signals go into one append at the most.
 const TOGETHER_MAX: usize = 20_000;
 
+/// So long after an answer those who got it are waited for: less than it takes to flush a disk.
+const PATIENCE: Duration = Duration::from_millis(2);
+
 /// After the store could not be reached, this node's disk is used for so long before it is tried again.
 const CUT_OFF: Duration = Duration::from_secs(2);
 
@@ -110,6 +113,9 @@ struct Writing {
     /// Dates what the source did not.
     clock: Clock,
     cut_off_until: Option<Instant>,
+    /// How many requests became the last append, and when they were answered.
+    answered: usize,
+    answered_at: Instant,
 }
 
 impl Keeper {
@@ -137,7 +143,15 @@ impl Keeper {
             self.list.accept(waiting, None, now).expect("there is no list yet that could be damaged");
         }
         let (sender, receiver) = mpsc::channel(waiting_max);
-        let writing = Writing { keeper: self, writer: None, spool, clock, cut_off_until: None };
+        let writing = Writing {
+            keeper: self,
+            writer: None,
+            spool,
+            clock,
+            cut_off_until: None,
+            answered: 0,
+            answered_at: Instant::now(),
+        };
         Ok((Intake { waiting: sender }, tokio::spawn(writing.run(receiver))))
     }
 }
@@ -153,14 +167,7 @@ impl Writing {
                 }
             };
             let Some(first) = first else { break };
-            let mut signals = first.said.len();
-            let mut together = vec![first];
-            while signals < TOGETHER_MAX
-                && let Ok(next) = waiting.try_recv()
-            {
-                signals += next.said.len();
-                together.push(next);
-            }
+            let together = self.gather(first, &mut waiting).await;
             // Opt-ins may be refused, and nobody's opt-out with them.
             let opts_in =
                 |one: &Waiting| one.said.iter().any(|said| said.statement.direction == Direction::In);
@@ -175,6 +182,28 @@ impl Writing {
         }
     }
 
+    /// What becomes one append. Whoever was just answered often has more to say: without a moment's patience the first
+    /// of them is written alone, and the others wait for all of that.
+    async fn gather(&mut self, first: Waiting, waiting: &mut mpsc::Receiver<Waiting>) -> Vec<Waiting> {
+        let mut signals = first.said.len();
+        let mut together = vec![first];
+        let patient_until = self.answered_at + PATIENCE;
+        while signals < TOGETHER_MAX {
+            let next = match waiting.try_recv() {
+                Ok(next) => next,
+                Err(_) if together.len() >= self.answered => break,
+                Err(_) => match timeout_at(patient_until, waiting.recv()).await {
+                    Ok(Some(next)) => next,
+                    Ok(None) | Err(_) => break,
+                },
+            };
+            signals += next.said.len();
+            together.push(next);
+        }
+        self.answered = together.len();
+        together
+    }
+
     async fn answer(&mut self, group: Vec<Waiting>) {
         let signals = self.signals(&group);
         let accepted = match signals {
@@ -185,6 +214,7 @@ impl Writing {
             // Whoever asked may have gone; what was accepted stays.
             let _ = waiting.answer.send(accepted.clone());
         }
+        self.answered_at = Instant::now();
     }
 
     fn signals(&mut self, group: &[Waiting]) -> Result<Vec<Signal>, InvalidStatement> {

@@ -13,6 +13,7 @@
 
 mod config;
 mod limits;
+mod tls;
 
 mod list;
 
@@ -25,9 +26,13 @@ mod access;
 mod desk;
 mod hooks;
 mod mapping;
+mod unsubscribe;
 mod wire;
 
+mod consent;
+
 mod ask;
+mod page;
 mod problem;
 
 mod endpoints;
@@ -42,3 +47,5 @@ pub use hooks::HookAccount;
 pub use limits::Limits;
 pub use mapping::AuthzRoute;
 pub use server::{Server, ServerError, Wiring};
+pub use tls::Tls;
+pub use unsubscribe::{Choice, Links, Unsubscribe};

@@ -30,6 +30,8 @@ pub struct Limits {
     pub waiting_signals: usize,
     /// Idempotency keys that are remembered.
     pub idempotency_keys: usize,
+    /// Uses of one unsubscribe link in a minute; 0 for any number.
+    pub link_uses_per_min: u32,
     /// People that the holder of a token may ask about in a second; 0 for any number.
     pub checks_per_s: u32,
     /// And be told why, in a minute; 0 for any number.
@@ -50,6 +52,7 @@ impl Default for Limits {
             identifiers: 32,
             waiting_signals: 100_000,
             idempotency_keys: 100_000,
+            link_uses_per_min: 10,
             // At this rate, trying all phone numbers of a country takes weeks.
             checks_per_s: 1_000,
             explains_per_min: 60,

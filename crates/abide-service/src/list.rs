@@ -141,7 +141,7 @@ impl Published {
 
 /// The same list with these signals in it, and its position moved where their place goes on from it. Its age is still
 /// that of what was read.
-fn above(
+pub(crate) fn above(
     snapshot: &Snapshot,
     signals: &[Signal],
     place: Option<&Place>,

@@ -20,15 +20,20 @@ pub(crate) enum Kind {
     /// The body or a parameter is not what the endpoint takes.
     Invalid,
     NotFound,
-    WrongMethod(&'static str),
+    /// With the methods that there are.
+    WrongMethod(&'static str, Option<&'static str>),
     /// The body is of another media type.
     WrongType,
     TooLarge,
     TooSlow,
     NoToken,
+    /// Who asks by TLS has to show a certificate too.
+    NoCertificate,
     WrongSignature,
     NoRight,
     TooMany,
+    /// A link that is too old.
+    Expired,
     /// What a gateway asks about may not pass.
     Blocked,
     /// It comes from where it may not.
@@ -56,7 +61,7 @@ impl Kind {
         match self {
             Self::Invalid => (S::BAD_REQUEST, "invalid", "The request is not valid"),
             Self::NotFound => (S::NOT_FOUND, "not-found", "There is nothing here"),
-            Self::WrongMethod(_) => {
+            Self::WrongMethod(..) => {
                 (S::METHOD_NOT_ALLOWED, "wrong-method", "This is asked with another method")
             }
             Self::WrongType => (
@@ -67,9 +72,11 @@ impl Kind {
             Self::TooLarge => (S::PAYLOAD_TOO_LARGE, "too-large", "The request is too large"),
             Self::TooSlow => (S::REQUEST_TIMEOUT, "too-slow", "The body took too long to come"),
             Self::NoToken => (S::UNAUTHORIZED, "no-token", "A token is needed"),
+            Self::NoCertificate => (S::FORBIDDEN, "no-certificate", "A certificate is needed"),
             Self::WrongSignature => (S::UNAUTHORIZED, "wrong-signature", "The vendor did not send this"),
             Self::NoRight => (S::FORBIDDEN, "no-right", "The token lacks a right"),
             Self::TooMany => (S::TOO_MANY_REQUESTS, "too-many", "Too much was asked for in a short time"),
+            Self::Expired => (S::GONE, "expired", "The link is too old"),
             Self::Blocked => (S::FORBIDDEN, "blocked", "The person objects, or it cannot be told"),
             Self::Forbidden => (S::FORBIDDEN, "forbidden", "This may not be asked from here"),
             Self::NotReady => (S::SERVICE_UNAVAILABLE, "not-ready", "The list is not complete yet"),
@@ -165,8 +172,10 @@ impl Problem {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         match self.kind {
-            Kind::WrongMethod(allowed) => {
-                headers.insert(ALLOW, HeaderValue::from_static(allowed));
+            Kind::WrongMethod(one, other) => {
+                for allowed in [Some(one), other].into_iter().flatten() {
+                    headers.append(ALLOW, HeaderValue::from_static(allowed));
+                }
             }
             Kind::NoToken => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

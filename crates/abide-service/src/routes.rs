@@ -9,7 +9,10 @@ use serde_json::{Value, json};
 use crate::{
     access::Caller,
     ask::{Answer, Ask},
-    endpoints::{authz, check, filter, health, hooks, in_force, openapi as openapi_endpoint, signals},
+    endpoints::{
+        authz, check, filter, health, hooks, in_force, links, openapi as openapi_endpoint, signals,
+        unsubscribe,
+    },
     problem::{Kind, Problem, ProblemBody},
     worker::Worker,
 };
@@ -164,6 +167,42 @@ pub(crate) const ROUTES: &[Route] = &[
         },
     },
     Route {
+        method: "POST",
+        path: "/v1/unsubscribe-links",
+        rights: &[Right::SignalsOut],
+        endpoint: links::links,
+        summary: "Links for mails, by which whoever gets them unsubscribes (RFC 8058). One, or many.",
+        describe: |schemas| Described {
+            request: Some(request_of::<links::LinksRequest>(schemas)),
+            answers: json!({ "200": answer_of::<links::LinksAnswer>(schemas, "The links") }),
+            ..Described::default()
+        },
+    },
+    Route {
+        method: "GET",
+        path: "/u/{link}",
+        rights: &[],
+        endpoint: unsubscribe::look,
+        summary: "The page that a mail's link shows to a person. Looking changes nothing.",
+        describe: |_| Described {
+            parameters: vec![link_parameter()],
+            answers: json!({ "200": html("A form, without script") }),
+            ..Described::default()
+        },
+    },
+    Route {
+        method: "POST",
+        path: "/u/{link}",
+        rights: &[],
+        endpoint: unsubscribe::act,
+        summary: "Unsubscribes, from a mailbox (RFC 8058) or from the page's form. Answered when it is durable.",
+        describe: |_| Described {
+            parameters: vec![link_parameter()],
+            request: Some(unsubscribe_forms()),
+            answers: json!({ "200": html("It is recorded") }),
+        },
+    },
+    Route {
         method: "GET",
         path: "/healthz",
         rights: &[],
@@ -191,13 +230,17 @@ pub(crate) const ROUTES: &[Route] = &[
 
 /// The route of a request, or why there is none.
 pub(crate) fn find(method: &Method, path: &str) -> Result<&'static Route, Problem> {
-    let mut of_path = ROUTES.iter().filter(|route| route.is_at(path)).peekable();
-    let Some(first) = of_path.peek().copied() else {
+    let mut of_path = ROUTES.iter().filter(|route| route.is_at(path));
+    let Some(first) = of_path.next() else {
         return Err(Problem::new(Kind::NotFound, "see /openapi.json for what there is"));
     };
-    of_path
-        .find(|route| route.method == ANY || route.method == method.as_str())
-        .ok_or_else(|| Problem::new(Kind::WrongMethod(first.method), format!("ask with {}", first.method)))
+    // No path has more than two.
+    let second = of_path.next();
+    let is_asked = |route: &&Route| route.method == ANY || route.method == method.as_str();
+    [Some(first), second].into_iter().flatten().find(is_asked).ok_or_else(|| {
+        let kind = Kind::WrongMethod(first.method, second.map(|route| route.method));
+        Problem::new(kind, "ask with a method that the header Allow names")
+    })
 }
 
 impl Route {
@@ -249,6 +292,9 @@ pub(crate) fn openapi() -> Value {
             "description": "A problem (RFC 9457)",
             "content": { "application/problem+json": { "schema": problem } },
         });
+        if answers["200"]["content"]["text/html"].is_object() {
+            answers["default"]["content"]["text/html"] = json!({ "schema": { "type": "string" } });
+        }
         let mut operation = json!({ "summary": route.summary, "responses": answers });
         if !parameters.is_empty() {
             operation["parameters"] = parameters.into();
@@ -301,6 +347,33 @@ fn answer_of<T: JsonSchema>(schemas: &mut Schemas, description: &str) -> Value {
 
 fn plain(description: &str) -> Value {
     json!({ "description": description, "content": { "application/json": { "schema": { "type": "object" } } } })
+}
+
+fn html(description: &str) -> Value {
+    json!({ "description": description, "content": { "text/html": { "schema": { "type": "string" } } } })
+}
+
+fn link_parameter() -> Value {
+    json!({
+        "name": "link", "in": "path", "required": true,
+        "schema": { "type": "string", "pattern": "^[A-Za-z0-9_-]{1,8192}$" },
+    })
+}
+
+/// The one pair of RFC 8058, or what is ticked on the page.
+fn unsubscribe_forms() -> Value {
+    let schema = json!({
+        "type": "object",
+        "properties": {
+            "List-Unsubscribe": { "const": "One-Click" },
+            "page": { "const": "preferences" },
+            "stop": { "type": "array", "items": { "type": "string" } },
+        },
+    });
+    json!({
+        "multipart/form-data": { "schema": schema },
+        "application/x-www-form-urlencoded": { "schema": schema },
+    })
 }
 
 fn gateway_headers(names: [&str; 2]) -> Vec<Value> {

@@ -30,6 +30,8 @@ use crate::{
     mapping::Mapping,
     metrics::Metrics,
     problem::{Kind, Problem},
+    tls::Encryption,
+    unsubscribe::Links,
     worker::{self, Connection},
 };
 
@@ -50,6 +52,8 @@ pub struct Wiring {
     /// Where this machine has seen the journals lead.
     pub seen: Vec<Head>,
     pub now: fn() -> Time,
+    /// Bytes that nobody can guess, for what is sealed.
+    pub random: fn() -> io::Result<[u8; 12]>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -62,8 +66,9 @@ pub enum ServerError {
     Open { address: SocketAddr },
     #[error("could not open the spool on this node's disk")]
     Spool(#[source] JournalError),
+    /// A secret of [`Config`] that cannot be had.
     #[error("{0}")]
-    Hooks(String),
+    Secrets(String),
     #[error("could not start a thread")]
     Thread(#[source] io::Error),
 }
@@ -74,12 +79,15 @@ pub(crate) struct Shared {
     pub(crate) keyring: Keyring,
     pub(crate) normaliser: Normaliser,
     pub(crate) now: fn() -> Time,
+    pub(crate) random: fn() -> io::Result<[u8; 12]>,
     pub(crate) list: Arc<List>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) once: Once,
     pub(crate) access: Access,
     pub(crate) mapping: Mapping,
     pub(crate) hooks: Vec<Hook>,
+    pub(crate) links: Option<Links>,
+    pub(crate) encryption: Option<Encryption>,
     intake: OnceLock<Intake>,
     store: Store,
     nodes: Mutex<Option<(Time, Arc<Heartbeats>)>>,
@@ -127,6 +135,7 @@ pub struct Server {
     keeping: JoinHandle<()>,
     admitting: JoinHandle<()>,
     telling: Option<JoinHandle<()>>,
+    shared: Arc<Shared>,
 }
 
 impl Server {
@@ -134,7 +143,9 @@ impl Server {
     /// runtime that it is started on.
     pub async fn start(config: Config, wiring: Wiring) -> Result<Self, ServerError> {
         let hooks = config.hooks.iter().map(HookAccount::open).collect::<Result<Vec<Hook>, String>>();
-        let hooks = hooks.map_err(ServerError::Hooks)?;
+        let hooks = hooks.map_err(ServerError::Secrets)?;
+        let links = config.unsubscribe.open().map_err(ServerError::Secrets)?;
+        let encryption = config.tls.clone().open().map_err(ServerError::Secrets)?;
         let is_public = !config.listen.ip().is_loopback();
         let access = Access::new(&config.limits, is_public);
         // Not read in time, nobody may ask until they are.
@@ -163,9 +174,12 @@ impl Server {
             keyring: wiring.keyring,
             normaliser: wiring.normaliser,
             now: wiring.now,
+            random: wiring.random,
             once: Once::new(config.limits.idempotency_keys),
             access,
             hooks,
+            links,
+            encryption,
             mapping: Mapping::new(&config.authz).expect("it was checked"),
             intake: OnceLock::from(intake),
             store: wiring.store,
@@ -201,6 +215,7 @@ impl Server {
             keeping,
             admitting,
             telling,
+            shared,
         })
     }
 
@@ -211,6 +226,18 @@ impl Server {
 
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         self.metrics_address
+    }
+
+    pub fn is_encrypted(&self) -> bool {
+        self.shared.encryption.is_some()
+    }
+
+    /// Reads the certificates anew; connections that come from now on get them. An error leaves those that there were.
+    pub fn reload(&self) -> Result<(), ServerError> {
+        let Some(encryption) = &self.shared.encryption else { return Ok(()) };
+        encryption.reload().map_err(ServerError::Secrets)?;
+        tracing::info!("read the certificates anew");
+        Ok(())
     }
 
     /// Takes no more requests, lets those that were begun end, and makes durable what was handed in.
@@ -229,6 +256,7 @@ impl Server {
         }
         let _ = self.following.await;
         let _ = self.admitting.await;
+        drop(self.shared);
         // Its last hand went with the last worker.
         let _ = self.keeping.await;
         tracing::info!("stopped");

@@ -17,6 +17,7 @@ use hyper::{
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     sync::{OwnedSemaphorePermit, mpsc, watch},
     task::{JoinSet, LocalSet},
@@ -70,12 +71,12 @@ impl Worker {
         self.shared.list.current().ok_or_else(not_yet)
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn answer(&self, request: Request<Incoming>, is_certified: bool) -> Response<Full<Bytes>> {
         let began = Instant::now();
         let (head, body) = request.into_parts();
         let (name, answered) = match routes::find(&head.method, head.uri.path()) {
             Ok(route) => {
-                let answered = match self.admit(route, &head) {
+                let answered = match self.admit(route, &head, is_certified) {
                     Ok(caller) => (route.endpoint)(self, Ask { caller, head, body }).await,
                     Err(problem) => Err(problem),
                 };
@@ -88,9 +89,15 @@ impl Worker {
         response
     }
 
-    fn admit(&self, route: &Route, head: &Parts) -> Result<Caller, Problem> {
+    fn admit(&self, route: &Route, head: &Parts, is_certified: bool) -> Result<Caller, Problem> {
         if route.rights.is_empty() {
             return Ok(Caller::Anyone);
+        }
+        if !is_certified {
+            return Err(Problem::new(
+                Kind::NoCertificate,
+                "show a certificate of an authority that is known here",
+            ));
         }
         let caller = self.shared.access.caller(&head.headers, self.now())?;
         if matches!(caller, Caller::Anyone) {
@@ -148,16 +155,32 @@ pub(crate) fn run(
     });
 }
 
-async fn serve(worker: Rc<Worker>, connection: Connection, mut stop: watch::Receiver<bool>) {
-    let Connection { stream, place } = connection;
+async fn serve(worker: Rc<Worker>, connection: Connection, stop: watch::Receiver<bool>) {
+    let Connection { stream, place: _place } = connection;
     let Ok(stream) = TcpStream::from_std(stream) else { return };
+    let Some(encryption) = &worker.shared.encryption else {
+        return speak(&worker, stream, true, stop).await;
+    };
+    // Whoever does not speak TLS, or not in time, is no client.
+    let greeting = timeout(worker.shared.config.limits.head(), encryption.acceptor().accept(stream)).await;
+    let Ok(Ok(stream)) = greeting else { return };
+    let is_certified = !encryption.demands_certificates() || stream.get_ref().1.peer_certificates().is_some();
+    speak(&worker, stream, is_certified, stop).await;
+}
+
+async fn speak(
+    worker: &Rc<Worker>,
+    stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
+    is_certified: bool,
+    mut stop: watch::Receiver<bool>,
+) {
     let limits = &worker.shared.config.limits;
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits.head()).max_header_size(limits.head_bytes);
     worker.shared.metrics.connected();
     let service = service_fn(|request| {
         let worker = worker.clone();
-        async move { Ok::<_, Infallible>(worker.answer(request).await) }
+        async move { Ok::<_, Infallible>(worker.answer(request, is_certified).await) }
     });
     let mut serving = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
     // What a client does to its connection is its own affair.
@@ -176,7 +199,6 @@ async fn serve(worker: Rc<Worker>, connection: Connection, mut stop: watch::Rece
             }
         }
     }
-    drop(place);
     worker.shared.metrics.disconnected();
 }
 

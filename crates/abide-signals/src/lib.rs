@@ -6,7 +6,8 @@
 //! do, never a guess.
 //!
 //! What people say in a browser and in their mailbox arrives through [`consent`] strings and the
-//! [`hooks`] of vendors; a [`mapping`] file reads the events of everybody else.
+//! [`hooks`] of vendors; a [`mapping`] file reads the events of everybody else. By [`unsubscribe`] links
+//! they say it from a mail.
 //!
 //! In reading order: the [`words`] and [`dates`] of single cells, what whole [`columns`] hold, the
 //! [`flags`] that make statements of a row, and the [`exports`] of vendors that are known.
@@ -23,6 +24,7 @@ pub mod flags;
 pub mod consent;
 pub mod hooks;
 pub mod mapping;
+pub mod unsubscribe;
 
 pub use columns::{Ambiguous, ColumnGuess, ColumnRef, Columns, IdArg, IdColumn, IdRole, Role};
 pub use dates::{DateFault, DateOrder, DateReader, OrderEvidence, UnsettledOrder};

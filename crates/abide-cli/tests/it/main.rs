@@ -17,4 +17,5 @@ mod robust;
 mod rules;
 mod serve;
 mod signals;
+mod unsubscribe_link;
 mod world;

@@ -1,8 +1,9 @@
 //! Following: every record of every origin after some positions, once, in order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use abide_model::{Origin, Position, Positions};
+use futures::future::try_join_all;
 
 use super::{LOOKS_MAX, Listing, Reader};
 use crate::{
@@ -20,6 +21,8 @@ use crate::{
 /// [`Follower::confirm`] makes sure of both by listing: nothing that was handed out may be answered
 /// from before it has come back without an error, and it has to be called within each staleness
 /// bound. [`Reader::follow`] calls it first.
+///
+/// The next objects of several origins are read at once, since each writer writes about as quickly as one reader reads.
 #[derive(Debug)]
 pub struct Follower {
     reader: Reader,
@@ -27,7 +30,18 @@ pub struct Follower {
     /// The origin that was served last, so that a busy one does not hold up the others.
     served: Option<Origin>,
     confirmed: bool,
+    /// Read, and not handed out yet; at most one of an origin.
+    read: VecDeque<JournalObject>,
+    /// Objects handed out since all that a listing showed was.
+    beyond: u32,
 }
+
+/// So many origins are read at once.
+const AT_ONCE: usize = 8;
+
+/// So many objects that were written while others were read are handed out before the end is said to be reached: whoever
+/// waited for the end of a busy journal might wait for ever, and answer by an old list meanwhile.
+const BEYOND_MAX: u32 = 64;
 
 #[derive(Debug, Default)]
 struct Place {
@@ -40,6 +54,8 @@ struct Place {
     roll_ups: Vec<ObjectName>,
     /// Up to here a listing has shown that what was read is the journal.
     confirmed: Position,
+    /// A position in the newest object that the last listing showed: its first, or the last of a roll-up.
+    listed: Position,
     /// The ends of the objects that were handed out since.
     unconfirmed: Vec<(Position, Link)>,
     /// What somebody saw of the journal earlier, and the link that was read there, once it was.
@@ -83,7 +99,14 @@ impl Reader {
         places: impl Iterator<Item = (Origin, Place)>,
     ) -> Result<Follower, JournalError> {
         let origins = places.collect();
-        let mut follower = Follower { reader: self.clone(), origins, served: None, confirmed: false };
+        let mut follower = Follower {
+            reader: self.clone(),
+            origins,
+            served: None,
+            confirmed: false,
+            read: VecDeque::new(),
+            beyond: 0,
+        };
         follower.confirm().await?;
         Ok(follower)
     }
@@ -119,24 +142,60 @@ impl Follower {
         self.origins.iter().map(|(origin, place)| (origin.clone(), place.position)).collect()
     }
 
-    /// The next object of any origin, or `None` if none is to be seen. One object is in memory at a
-    /// time if the caller drops it before the next call.
+    /// The next object of any origin, or `None` if none is to be seen. A few objects are in memory at a
+    /// time if the caller drops each before the next call.
     pub async fn next(&mut self) -> Result<Option<Followed>, JournalError> {
-        for origin in self.turn() {
-            if let Some(followed) = self.next_of(&origin).await? {
-                self.served = Some(origin);
-                self.confirmed = false;
+        if let Some(followed) = self.hand_out().await? {
+            return Ok(Some(followed));
+        }
+        for origins in self.turn().chunks(AT_ONCE) {
+            let names = origins.iter().map(|origin| self.origins[origin].next_name(origin));
+            let reading = names.map(|name| {
+                let reader = &self.reader;
+                async move { reader.read(&name).await }
+            });
+            self.read = try_join_all(reading).await?.into_iter().flatten().collect();
+            if let Some(followed) = self.hand_out().await? {
                 return Ok(Some(followed));
             }
         }
         Ok(None)
     }
 
-    /// The next object, or `None` once a listing has shown that all that was handed out is the journal
-    /// and that there is no more of it.
+    async fn hand_out(&mut self) -> Result<Option<Followed>, JournalError> {
+        while let Some(object) = self.read.pop_front() {
+            let origin = object.name().origin.clone();
+            let place = self.origins.get_mut(&origin).expect("it is one of those followed");
+            // A listing may have shown meanwhile that something else is to be read.
+            if place.next_name(&origin) != *object.name() {
+                continue;
+            }
+            if !place.is_continued_by(&object)? {
+                // Unless it is what was read before that is none of the journal's.
+                place.confirm(&self.reader, &origin).await?;
+                return Err(Damage::new(object.name(), place.position + 1, DamageKind::Unchained).into());
+            }
+            place.compare(&object)?;
+            let after = place.position;
+            place.go_on_after(&object);
+            self.served = Some(origin);
+            self.confirmed = false;
+            return Ok(Some(Followed { object, after }));
+        }
+        Ok(None)
+    }
+
+    /// The next object, or `None` once a listing has shown that all that was handed out is the journal, and that there
+    /// is no more of it than what was written meanwhile.
     pub async fn next_or_confirmed(&mut self) -> Result<Option<Followed>, JournalError> {
         for _ in 0..LOOKS_MAX {
+            if self.is_far_enough() {
+                self.confirm().await?;
+                self.refuse_another_past()?;
+                return Ok(None);
+            }
             if let Some(followed) = self.next().await? {
+                self.beyond += u32::from(self.is_past_listing());
                 return Ok(Some(followed));
             }
             if self.confirmed {
@@ -147,6 +206,16 @@ impl Follower {
         }
         let (origin, place) = self.origins.first_key_value().expect("there is more of some origin");
         Err(Damage::new(&place.next_name(origin), None, DamageKind::Missing).into())
+    }
+
+    fn is_past_listing(&self) -> bool {
+        self.origins.values().all(|place| place.position >= place.listed)
+    }
+
+    /// Whether everything that the last listing showed was handed out, and much of what came since.
+    fn is_far_enough(&self) -> bool {
+        let is_awaited = |place: &Place| matches!(place.seen, Some((_, None)));
+        self.beyond >= BEYOND_MAX && self.is_past_listing() && !self.origins.values().any(is_awaited)
     }
 
     /// Only now, since what was read before may have been none of the journal's.
@@ -175,6 +244,7 @@ impl Follower {
             more |= place.confirm(&self.reader, origin).await?;
         }
         self.confirmed = !more;
+        self.beyond = 0;
         Ok(())
     }
 
@@ -183,21 +253,6 @@ impl Follower {
         let (before, after): (Vec<_>, Vec<_>) =
             self.origins.keys().cloned().partition(|origin| Some(origin) <= self.served.as_ref());
         after.into_iter().chain(before).collect()
-    }
-
-    async fn next_of(&mut self, origin: &Origin) -> Result<Option<Followed>, JournalError> {
-        let place = self.origins.get_mut(origin).expect("it is one of those followed");
-        let name = place.next_name(origin);
-        let Some(object) = self.reader.read(&name).await? else { return Ok(None) };
-        if !place.is_continued_by(&object)? {
-            // Unless it is what was read before that is none of the journal's.
-            place.confirm(&self.reader, origin).await?;
-            return Err(Damage::new(object.name(), place.position + 1, DamageKind::Unchained).into());
-        }
-        place.compare(&object)?;
-        let after = place.position;
-        place.go_on_after(&object);
-        Ok(Some(Followed { object, after }))
     }
 }
 
@@ -251,6 +306,8 @@ impl Place {
             if !self.is_journal(reader, origin, &listing).await? {
                 continue;
             }
+            self.listed =
+                listing.newest().map_or(0, |newest| newest.name.rolled_to.unwrap_or(newest.name.first));
             self.roll_ups = listing.roll_ups.iter().map(|entry| entry.name.clone()).collect();
             if listing.roll_up_of(next.first).is_some() {
                 self.within = None;

@@ -4,6 +4,7 @@
 
 mod append;
 mod batch;
+mod busy;
 mod damage;
 mod file;
 mod heartbeat;

@@ -3,7 +3,7 @@
 use std::{future::poll_fn, pin::Pin, sync::Arc, task::Poll};
 
 use abide_journal::{
-    Durable, ErrorKind, JournalError, Record, Spool, Store, Writer, local_directory, verify,
+    Durable, ErrorKind, JournalError, Reader, Record, Spool, Store, Writer, local_directory, verify,
 };
 use abide_model::{Direction, Proof};
 use abide_testkit::{Faults, FaultyStore};
@@ -61,6 +61,8 @@ async fn what_was_spooled_is_uploaded_in_order() {
     assert!(matches!(stored, Durable::Store(_)), "{stored:?}");
     assert_eq!((spool.waiting(), node.spool().await.waiting()), (0, 0));
     assert_eq!(records(&node.store).await, signals(0..7));
+    // What waited in four objects is one.
+    assert_eq!(Reader::new(&node.store).objects(&origin("eu-1")).await.unwrap().len(), 3);
 
     // What was uploaded is cleared away, but for the object that the spool goes on after.
     let left = std::fs::read_dir(folder.path().join("journal/eu-1")).unwrap().count();

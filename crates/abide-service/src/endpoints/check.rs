@@ -2,7 +2,10 @@
 
 use std::{borrow::Cow, sync::Arc};
 
+use abide_enforce::{Judgement, Part};
+use abide_index::IndexError;
 use abide_journal::Right;
+use abide_model::{BatchId, Signal, Uncertain, Verdict};
 use futures::future::LocalBoxFuture;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,8 +13,9 @@ use serde::{Deserialize, Serialize};
 use super::{action, check_context, effect, options, verdict_body};
 use crate::{
     ask::{Answer, Ask, MediaType, answer},
-    desk::{Question, parts},
-    list::Published,
+    consent::ConsentBody,
+    desk::{Found, Question, parts},
+    list::{self, Published},
     problem::Problem,
     wire::{OnDoubt, ReadBody, StampBody, Subject, UncoveredWish, VerdictBody, Wishes, WrittenContext},
     worker::Worker,
@@ -33,6 +37,10 @@ pub(crate) struct CheckRequest<'a> {
     to: Subject<'a>,
     #[serde(default)]
     context: WrittenContext,
+    /// What the person's browser or app sent with the request that this is about: an opt-out in it counts for this
+    /// answer, as if it had been said of each identifier just now. It is not kept; `/v1/signals` keeps it.
+    #[serde(borrow)]
+    consent: Option<ConsentBody<'a>>,
     on_cannot_tell: Option<OnDoubt>,
     /// How old the list may be, in milliseconds.
     list_age_max_ms: Option<u32>,
@@ -72,7 +80,9 @@ pub(crate) fn check(worker: &Worker, mut ask: Ask) -> LocalBoxFuture<'_, Result<
 }
 
 fn judge(worker: &Worker, published: &Arc<Published>, request: CheckRequest<'_>) -> Result<Answer, Problem> {
-    let CheckRequest { action: named, subject, to, context: WrittenContext(context), explain, .. } = request;
+    let CheckRequest {
+        action: named, subject, to, context: WrittenContext(context), consent, explain, ..
+    } = request;
     if subject.is_undecodable || to.is_undecodable {
         return Err(Problem::invalid(
             "an identifier is of a kind or form that does not exist, or is no text (see /openapi.json)",
@@ -99,8 +109,14 @@ fn judge(worker: &Worker, published: &Arc<Published>, request: CheckRequest<'_>)
     let mut shape = Vec::with_capacity(all.written.len());
     parts(&all, |at| at < goes_to, &mut shape);
     let mut found = None;
-    let judged =
-        worker.desk().judge(published, &shape, std::iter::once(&all), &question, |one| found = Some(one));
+    let judged = match consent {
+        None => {
+            worker.desk().judge(published, &shape, std::iter::once(&all), &question, |one| found = Some(one))
+        }
+        Some(consent) => {
+            judge_with(worker, published, &shape, &all, &consent, &question).map(|one| found = Some(one))
+        }
+    };
     judged.map_err(|error| Problem::of_list(&error))?;
     let found = found.expect("one person was asked about");
     worker.shared().metrics.verdict(POINT, &action, &found.judgement);
@@ -110,6 +126,40 @@ fn judge(worker: &Worker, published: &Arc<Published>, request: CheckRequest<'_>)
         body.identifiers = Some(all.written.iter().map(|written| read_body(worker, written)).collect());
     }
     Ok(answer(MediaType::Json, write(&action, published, &body)))
+}
+
+/// Judges one person by the list and by what a consent says of each of their identifiers. What of it cannot be understood
+/// might be an opt-out, so that an allow cannot be told.
+fn judge_with(
+    worker: &Worker,
+    published: &Published,
+    shape: &[Part],
+    subject: &Subject<'_>,
+    consent: &ConsentBody<'_>,
+    question: &Question<'_>,
+) -> Result<Found, IndexError> {
+    let said = consent.read();
+    let (shared, now) = (worker.shared(), worker.now());
+    // Later than all that the list holds.
+    let mut at = shared.list.clock().map_or(now, |clock| clock.max(now));
+    let mut signals = Vec::new();
+    for written in &subject.written {
+        // What cannot be read is said with the verdict.
+        let Ok(identifier) = written.read(&shared.normaliser) else { continue };
+        let keys = shared.keyring.signal_keys(&identifier);
+        for statement in &said.statements {
+            at = at.successor();
+            let signal = Signal::new(keys.clone(), statement.clone(), BatchId::live(now), now, at);
+            signals.push(signal.expect("consents are opt-outs, which contradict nothing"));
+        }
+    }
+    let snapshot = list::above(&published.snapshot, &signals, None)?;
+    let mut found = worker.desk().judge_apart(&snapshot, shape, subject, question)?;
+    if !said.faults.is_empty() && found.judgement.verdict == Verdict::Allow {
+        let verdict = Verdict::CannotTell { why: Uncertain::Undecodable };
+        found.judgement = Arc::new(Judgement { verdict, partly: found.judgement.partly });
+    }
+    Ok(found)
 }
 
 /// The action and the stamp, then the verdict.

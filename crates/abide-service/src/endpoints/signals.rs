@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     access::Caller,
     ask::{Answer, Ask, MediaType, answer},
+    consent::ConsentBody,
     intake::{Accepted, Refused, Said, Seen},
     problem::{Kind, Problem},
     wire::Subject,
@@ -33,7 +34,11 @@ pub(crate) struct SignalBody<'a> {
     subject: Subject<'a>,
     /// How it was said, e.g. `email.unsubscribe` (`abide mechanisms` lists them).
     #[serde(borrow)]
-    mechanism: Cow<'a, str>,
+    mechanism: Option<Cow<'a, str>>,
+    /// Instead of a mechanism: what the person's browser or app sent. Each opt-out in it is a statement; what it does not
+    /// refuse says nothing.
+    #[serde(borrow)]
+    consent: Option<ConsentBody<'a>>,
     /// For whom: `*`, `brand:NAME`, `list:NAME` or `sender:NUMBER`; `*` if it is left out.
     #[serde(borrow)]
     scope: Option<Cow<'a, str>>,
@@ -91,6 +96,9 @@ pub(crate) struct SignalsAnswer {
     /// Which of the statements say nothing that could be recorded, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     refused: Vec<RefusedBody>,
+    /// What of consents could not be understood, beside what was.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_understood: Vec<RefusedBody>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -180,15 +188,29 @@ async fn take(
     }
     let now = worker.now();
     let (mut said, mut refused) = (Vec::with_capacity(read.len()), Vec::new());
-    let mut accepted = 0;
+    let (mut accepted, mut silent, mut not_understood) = (0, 0, Vec::new());
     for (at, body) in read.into_iter().enumerate() {
         match body.and_then(|body| statements(worker, &body, now)) {
-            Ok(of_one) => {
-                accepted += 1;
+            Ok((of_one, faults)) => {
+                accepted += usize::from(!of_one.is_empty());
+                silent += usize::from(of_one.is_empty());
                 said.extend(of_one);
+                not_understood.extend(faults.into_iter().map(|why| RefusedBody { at, why }));
             }
             Err(why) => refused.push(RefusedBody { at, why }),
         }
+    }
+    if said.is_empty() && silent > 0 {
+        // Nobody refused anything, and nothing is to be made durable.
+        let body = SignalsAnswer {
+            accepted,
+            token: None,
+            durable: DurableWord::Store,
+            in_force: true,
+            refused,
+            not_understood,
+        };
+        return Ok(serde_json::to_vec(&body).expect("strings and numbers become JSON").into());
     }
     if said.is_empty() {
         let first = refused.into_iter().next().map(|refused| refused.why);
@@ -209,7 +231,7 @@ async fn take(
         Accepted::Node => (None, DurableWord::Node),
     };
     let in_force = worker.shared().list.current().is_some();
-    let body = SignalsAnswer { accepted, token, durable, in_force, refused };
+    let body = SignalsAnswer { accepted, token, durable, in_force, refused, not_understood };
     Ok(serde_json::to_vec(&body).expect("strings and numbers become JSON").into())
 }
 
@@ -243,7 +265,7 @@ fn read_one(text: &[u8]) -> Result<SignalBody<'_>, String> {
 }
 
 /// What is said of each identifier of a person. In the errors stands no word that the client sent.
-fn statements(worker: &Worker, body: &SignalBody<'_>, now: Time) -> Result<Vec<Said>, String> {
+fn statements(worker: &Worker, body: &SignalBody<'_>, now: Time) -> Result<(Vec<Said>, Vec<String>), String> {
     let shared = worker.shared();
     if body.subject.is_undecodable {
         return Err("an identifier is of a kind or form that does not exist, or is no text".to_owned());
@@ -251,18 +273,49 @@ fn statements(worker: &Worker, body: &SignalBody<'_>, now: Time) -> Result<Vec<S
     if body.subject.written.is_empty() || body.subject.written.len() > shared.config.limits.identifiers {
         return Err("a signal is about one person with at least one identifier, and not too many".to_owned());
     }
-    let statement = statement(body, now)?;
-    let said = body.subject.written.iter().map(|written| {
+    let (statements, faults) = match (&body.mechanism, &body.consent) {
+        (Some(mechanism), None) => {
+            let no_such = "there is no such mechanism; `abide mechanisms` lists them";
+            let mechanism = mechanism.parse().map_err(|_| no_such.to_owned())?;
+            (vec![statement(body, mechanism, now)?], Vec::new())
+        }
+        (None, Some(consent)) => consented(body, consent, now)?,
+        _ => return Err("a signal has a `mechanism`, or a `consent`".to_owned()),
+    };
+    let mut said = Vec::new();
+    for written in &body.subject.written {
         let identifier = written.read(&shared.normaliser).map_err(|error| error.to_string())?;
-        check_domain_mechanism(identifier.kind(), &statement.mechanism)?;
-        Ok(Said { keys: shared.keyring.signal_keys(&identifier), statement: statement.clone() })
-    });
-    said.collect()
+        for statement in &statements {
+            check_domain_mechanism(identifier.kind(), &statement.mechanism)?;
+            said.push(Said { keys: shared.keyring.signal_keys(&identifier), statement: statement.clone() });
+        }
+    }
+    Ok((said, faults))
 }
 
-fn statement(body: &SignalBody<'_>, now: Time) -> Result<Statement, String> {
-    let no_such = "there is no such mechanism; `abide mechanisms` lists them";
-    let mechanism: Mechanism = body.mechanism.parse().map_err(|_| no_such.to_owned())?;
+/// What a consent refuses, and what of it could not be understood; an error if that is all there is.
+fn consented(
+    body: &SignalBody<'_>,
+    consent: &ConsentBody<'_>,
+    now: Time,
+) -> Result<(Vec<Statement>, Vec<String>), String> {
+    if body.direction == DirectionWord::In || body.proof.is_some() || body.source.is_some() {
+        return Err(
+            "a consent gives opt-outs of the person only; leave direction, proof and source out".to_owned()
+        );
+    }
+    let found = consent.read();
+    let faults: Vec<String> = found.faults.iter().map(ToString::to_string).collect();
+    if found.statements.is_empty()
+        && let Some(first) = faults.first()
+    {
+        return Err(first.clone());
+    }
+    let dated = |said: Statement| statement(body, said.mechanism, now);
+    Ok((found.statements.into_iter().map(dated).collect::<Result<_, _>>()?, faults))
+}
+
+fn statement(body: &SignalBody<'_>, mechanism: Mechanism, now: Time) -> Result<Statement, String> {
     let claimant = match (&body.source, mechanism.spec().said_by) {
         (Some(source), _) => {
             source.parse().map_err(|error: abide_model::claimant::InvalidClaimant| error.to_string())?

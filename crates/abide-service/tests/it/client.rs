@@ -107,6 +107,12 @@ impl Client {
         answer
     }
 
+    /// What a server that expects something else answers to this, if anything.
+    pub(crate) fn send_plain(&mut self, request: &str) -> Option<String> {
+        self.write(request.as_bytes());
+        self.first_line().filter(|line| line.starts_with("HTTP"))
+    }
+
     /// What comes first, unless the connection was cut off.
     pub(crate) fn first_line(&mut self) -> Option<String> {
         let mut line = String::new();

@@ -7,20 +7,23 @@ use serde_json::{Value, json};
 
 use abide_service::Config;
 
-use crate::world::{Running, World, config};
+use crate::world::{Running, World};
 
 #[test]
 fn the_description_is_that_of_the_routes() {
     let world = World::new();
     let hooks = vec![crate::hooks::account(world.directory.path(), "postmark")];
-    let running = Running::start(Config { hooks, ..config() }, world.wiring("main", world.objects()));
+    let set_up = crate::unsubscribe::set_up(world.directory.path(), &[crate::unsubscribe::OLD]);
+    let running = Running::start(Config { hooks, ..set_up }, world.wiring("main", world.objects()));
     let mut client = running.ready();
+    let link = crate::unsubscribe::mint(&mut client, &crate::unsubscribe::email("reader"));
     let described = client.get("/openapi.json").good();
     assert_eq!(described["openapi"], "3.1.0");
     for (path, operations) in described["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
             let asked =
                 path.replace("{token}", "main:1").replace("{path}", "send").replace("{name}", "postmark");
+            let asked = asked.replace("/u/{link}", &link);
             let answer = client.ask(
                 &method.to_ascii_uppercase(),
                 &asked,

@@ -4,12 +4,17 @@
 
 mod access;
 mod authz;
+mod browser;
 mod cases;
 mod client;
+mod consent;
 mod cut_off;
 mod description;
 mod filter;
 mod hooks;
 mod refused;
+mod schemathesis;
 mod signals;
+mod tls;
+mod unsubscribe;
 mod world;

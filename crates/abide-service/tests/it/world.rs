@@ -27,6 +27,12 @@ pub(crate) fn now() -> Time {
     Time::from_micros(i64::try_from(since.as_micros()).unwrap())
 }
 
+pub(crate) fn random() -> std::io::Result<[u8; 12]> {
+    let mut bytes = [0; 12];
+    getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
+    Ok(bytes)
+}
+
 /// A server that is stopped when it is dropped.
 pub(crate) struct Running {
     server: Option<Server>,
@@ -43,6 +49,10 @@ impl Running {
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.server.as_ref().unwrap().address()
+    }
+
+    pub(crate) fn server(&self) -> &Server {
+        self.server.as_ref().unwrap()
     }
 
     pub(crate) fn client(&self) -> Client {
@@ -145,6 +155,7 @@ pub(crate) fn wiring(store: Store, secret: &Secret, origin: &str, own: &std::pat
         spool: local_directory(&own.join("spool"), true).unwrap(),
         seen: Vec::new(),
         now,
+        random,
         store,
     }
 }

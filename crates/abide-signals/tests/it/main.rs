@@ -9,3 +9,4 @@ mod hooks;
 mod laws;
 mod mapping;
 mod samples;
+mod unsubscribe;

@@ -1,0 +1,273 @@
+//! Part `service`: verdicts and opt-outs over HTTP, beside a web server that answers a constant and a policy engine
+//! that holds the same list.
+//!
+//! Whoever is measured has one core, and whoever asks has the other; only opt-outs, whose clients wait for the disk, are
+//! taken in with both.
+
+mod client;
+mod paced;
+mod peers;
+mod questions;
+mod running;
+mod wrk;
+
+use std::fs::File;
+use std::io::Write;
+use std::time::Instant;
+
+use anyhow::{Result, ensure};
+
+use crate::bench_dir::BenchDir;
+use crate::contest::Spread;
+use crate::report::{Bar, bars, mib, of_bar, ratio, table};
+use crate::store::Store;
+use peers::{Nginx, Opa};
+use questions::Questions;
+use running::Serving;
+use wrk::Wrk;
+
+const OPA_ROWS: u64 = 1_000_000;
+const BATCH: usize = 1_000;
+const CLIENTS: usize = 64;
+/// So many opt-outs in a request, as a vendor's webhook brings them.
+const TOGETHER: usize = 10;
+const OF_CONSTANT: f64 = 0.7;
+const OF_OPA_RATE: f64 = 5.0;
+const OF_OPA_MEMORY: f64 = 1.0 / 20.0;
+const P99_MS: f64 = 1.0;
+const IDENTIFIERS: f64 = 1e6;
+const SIGNALS: f64 = 20_000.0;
+
+/// Requests a second, and what the process held of memory at most.
+struct Answered {
+    name: String,
+    rate: Spread,
+    memory: Memory,
+}
+
+/// In bytes.
+#[derive(Clone, Copy, Default)]
+struct Memory {
+    /// All of it that was in use at its peak, mapped files included.
+    peak: u64,
+    /// Without mapped files, at the end.
+    own: u64,
+}
+
+/// Who takes part, with their versions.
+pub(crate) fn peers() -> Result<String> {
+    Ok(format!("{}, Open Policy Agent {}", Nginx::version()?, peers::OPA.rsplit('@').next().unwrap_or("?")))
+}
+
+pub(crate) fn part(bench: &BenchDir, rows: u64, rounds: usize, seconds: u64) -> Result<String> {
+    let wrk = Wrk::find(seconds)?;
+    let list = bench.list(rows)?;
+    let questions = Questions::write(bench, rows)?;
+    let store = Store::prepared(bench, &list)?;
+
+    let checks = against_a_constant(bench, &store, &questions, &wrk, rounds)?;
+    let paced = at_half(&store, &questions, checks[0].rate.median, seconds)?;
+    let filters = in_batches(&store, &questions, &wrk, rounds)?;
+    let taken = opt_outs(bench, &store, seconds)?;
+    drop(store);
+    let opa = against_opa(bench, &wrk, rounds)?;
+
+    let [ours, constant] = &checks;
+    let share = ours.rate.median / constant.rate.median;
+    let identifiers = filters.iter().map(|one| one.rate.median).fold(0.0, f64::max) * BATCH as f64;
+    let mut found = vec![
+        Bar {
+            what: format!("`POST /v1/check`, list of {rows}"),
+            asked: format!("≥ {OF_CONSTANT:.2} of nginx with a constant"),
+            figure: format!("{:.0} a second, nginx {:.0}", ours.rate.median, constant.rate.median),
+            ratio: format!("{share:.2} of nginx"),
+            met: share >= OF_CONSTANT,
+        },
+        Bar {
+            what: format!("p99 at half of that, {:.0} a second", paced.rate),
+            asked: format!("< {P99_MS} ms"),
+            figure: format!("{:.3} ms, median {:.3} ms", paced.p99_ms, paced.median_ms),
+            ratio: of_bar(paced.p99_ms / P99_MS),
+            met: paced.p99_ms < P99_MS,
+        },
+        Bar {
+            what: format!("`/v1/filter`, batches of {BATCH}"),
+            asked: "≥ 1,000,000 identifiers a second".to_owned(),
+            figure: format!("{identifiers:.0} a second"),
+            ratio: of_bar(identifiers / IDENTIFIERS),
+            met: identifiers >= IDENTIFIERS,
+        },
+        Bar {
+            what: format!(
+                "opt-outs accepted durably, {CLIENTS} clients, one in a request, killed at the end"
+            ),
+            asked: "≥ 20,000 a second, none lost".to_owned(),
+            figure: format!(
+                "{:.0} a second, {} of {} lost; flushing a new file and its folder takes {:.1} ms here",
+                taken.alone, taken.lost, taken.accepted, taken.flush_ms
+            ),
+            ratio: of_bar(taken.alone / SIGNALS),
+            met: taken.alone >= SIGNALS && taken.lost == 0,
+        },
+        Bar {
+            what: format!("the same, {TOGETHER} in a request"),
+            asked: "≥ 20,000 a second, none lost".to_owned(),
+            figure: format!("{:.0} a second", taken.together),
+            ratio: of_bar(taken.together / SIGNALS),
+            met: taken.together >= SIGNALS && taken.lost == 0,
+        },
+        Bar {
+            what: "a check right after an accepted opt-out sees it".to_owned(),
+            asked: "always".to_owned(),
+            figure: format!("{} of {} did not", taken.unseen, taken.seen + taken.unseen),
+            ratio: String::new(),
+            met: taken.unseen == 0 && taken.seen > 0,
+        },
+    ];
+    let mut measured = vec![ours, constant];
+    measured.extend(&filters);
+    if let Some([ours, theirs]) = &opa {
+        let (times, memory) =
+            (ours.rate.median / theirs.rate.median, ours.memory.peak as f64 / theirs.memory.peak as f64);
+        found.push(Bar {
+            what: format!("`POST /v1/check` beside Open Policy Agent, list of {OPA_ROWS}"),
+            asked: format!("≥ {} of its rate", ratio(OF_OPA_RATE)),
+            figure: format!("{:.0} a second, theirs {:.0}", ours.rate.median, theirs.rate.median),
+            ratio: ratio(times),
+            met: times >= OF_OPA_RATE,
+        });
+        found.push(Bar {
+            what: "the same, peak memory".to_owned(),
+            asked: "≤ 1/20 of its".to_owned(),
+            figure: format!("{}, theirs {}", mib(ours.memory.peak), mib(theirs.memory.peak)),
+            ratio: format!("1/{:.0} of theirs", 1.0 / memory),
+            met: memory <= OF_OPA_MEMORY,
+        });
+        measured.extend([ours, theirs]);
+    }
+    let head = ["Service", "requests a second", "least – most", "peak memory", "without mapped files"];
+    let rows: Vec<Vec<String>> = measured.iter().map(|one| row(one)).collect();
+    Ok([bars(&found), table(&head, &rows)].join("\n"))
+}
+
+fn row(one: &Answered) -> Vec<String> {
+    vec![
+        one.name.clone(),
+        format!("{:.0}", one.rate.median),
+        format!("{:.0} – {:.0}", one.rate.least, one.rate.most),
+        mib(one.memory.peak),
+        mib(one.memory.own),
+    ]
+}
+
+fn against_a_constant(
+    bench: &BenchDir,
+    store: &Store,
+    questions: &Questions,
+    wrk: &Wrk,
+    rounds: usize,
+) -> Result<[Answered; 2]> {
+    let ours = Serving::start(store, "check", &["--workers", "1"], true)?;
+    let answer = client::Client::new(ours.port)?.post("/v1/check", questions.first().as_bytes())?;
+    let nginx = Nginx::start(bench, &answer)?;
+    let (mut our_rates, mut their_rates) = (Vec::new(), Vec::new());
+    for round in 0..=rounds {
+        let (our, their) =
+            (wrk.rate(ours.port, &questions.checks())?, wrk.rate(nginx.port, &questions.checks())?);
+        // The first warms caches.
+        if round > 0 {
+            our_rates.push(our);
+            their_rates.push(their);
+        }
+    }
+    let (of_ours, of_nginx) = (ours.memory()?, nginx.memory()?);
+    Ok([
+        Answered { name: "`/v1/check`".to_owned(), rate: Spread::of(our_rates), memory: of_ours },
+        Answered { name: "nginx, a constant".to_owned(), rate: Spread::of(their_rates), memory: of_nginx },
+    ])
+}
+
+fn at_half(store: &Store, questions: &Questions, most: f64, seconds: u64) -> Result<paced::Paced> {
+    let ours = Serving::start(store, "check", &["--workers", "1"], true)?;
+    running::on_the_other_core(|| paced::run(ours.port, &questions.bodies()?, most / 2.0, seconds))
+}
+
+fn in_batches(store: &Store, questions: &Questions, wrk: &Wrk, rounds: usize) -> Result<Vec<Answered>> {
+    let ours = Serving::start(store, "check", &["--workers", "1"], true)?;
+    let mut answered = Vec::new();
+    for (name, batches) in questions.batches(BATCH) {
+        wrk.rate(ours.port, &batches)?;
+        let rates = (0..rounds).map(|_| wrk.rate(ours.port, &batches)).collect::<Result<Vec<f64>>>()?;
+        answered.push(Answered { name, rate: Spread::of(rates), memory: ours.memory()? });
+    }
+    Ok(answered)
+}
+
+/// What became of opt-outs.
+struct Taken {
+    /// A second, with one in a request and with several.
+    alone: f64,
+    together: f64,
+    flush_ms: f64,
+    accepted: usize,
+    lost: usize,
+    seen: usize,
+    unseen: usize,
+}
+
+fn opt_outs(bench: &BenchDir, store: &Store, seconds: u64) -> Result<Taken> {
+    let flush_ms = flush_ms(bench)?;
+    let serving = Serving::start(store, "signals", &[], false)?;
+    let (seen, unseen) = client::check_after_each(serving.port, CLIENTS, 2)?;
+    let (alone, mut accepted) = client::opt_out(serving.port, CLIENTS, 1, seconds)?;
+    let (together, others) = client::opt_out(serving.port, CLIENTS, TOGETHER, seconds)?;
+    accepted.extend(others);
+    // `kill -9`, by dropping it.
+    drop(serving);
+    let again = Serving::start(store, "signals", &[], false)?;
+    let lost = accepted.len() - client::blocked(again.port, &accepted)?;
+    ensure!(!accepted.is_empty(), "no opt-out was accepted");
+    Ok(Taken { alone, together, flush_ms, accepted: accepted.len(), lost, seen, unseen })
+}
+
+/// How long it takes at the median until a new file and its name are on the disk: what an append to a store in a
+/// directory waits for, whoever makes it.
+fn flush_ms(bench: &BenchDir) -> Result<f64> {
+    let folder = bench.empty("flush")?;
+    let mut took = Vec::new();
+    for number in 0..51 {
+        let began = Instant::now();
+        let mut file = File::create(folder.join(number.to_string()))?;
+        file.write_all(&[1; 8 << 10])?;
+        file.sync_all()?;
+        File::open(&folder)?.sync_all()?;
+        took.push(began.elapsed().as_secs_f64() * 1e3);
+    }
+    Ok(Spread::of(took).median)
+}
+
+fn against_opa(bench: &BenchDir, wrk: &Wrk, rounds: usize) -> Result<Option<[Answered; 2]>> {
+    let list = bench.list(OPA_ROWS)?;
+    let questions = Questions::write(bench, OPA_ROWS)?;
+    let Some(opa) = Opa::start(bench, &list)? else { return Ok(None) };
+    let store = Store::prepared(bench, &list)?;
+    let ours = Serving::start(&store, "check", &["--workers", "1"], true)?;
+    let (mut our_rates, mut their_rates) = (Vec::new(), Vec::new());
+    for round in 0..=rounds {
+        let our = wrk.rate(ours.port, &questions.checks())?;
+        let their = wrk.rate(opa.port, &questions.inputs())?;
+        if round > 0 {
+            our_rates.push(our);
+            their_rates.push(their);
+        }
+    }
+    let (of_ours, of_opa) = (ours.memory()?, opa.memory()?);
+    Ok(Some([
+        Answered {
+            name: format!("`/v1/check`, list of {OPA_ROWS}"),
+            rate: Spread::of(our_rates),
+            memory: of_ours,
+        },
+        Answered { name: format!("OPA, list of {OPA_ROWS}"), rate: Spread::of(their_rates), memory: of_opa },
+    ]))
+}

@@ -1,0 +1,123 @@
+//! Servers that are measured: started on a core of their own, killed when they are dropped.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::Memory;
+use super::client::Client;
+use crate::store::Store;
+
+/// Where whoever is measured runs, and whoever asks.
+pub(crate) const CORE: &str = "0";
+pub(crate) const OTHER_CORE: &str = "1";
+
+const START: Duration = Duration::from_secs(120);
+
+/// A process and its port.
+pub(crate) struct Running {
+    child: Child,
+    pub(crate) port: u16,
+}
+
+impl Running {
+    /// Ready when it answers a request for a path with success.
+    pub(crate) fn start(mut command: Command, port: u16, path: &str) -> Result<Self> {
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.spawn().with_context(|| format!("could not start {command:?}"))?;
+        let running = Self { child, port };
+        running.wait(path)?;
+        Ok(running)
+    }
+
+    fn wait(&self, path: &str) -> Result<()> {
+        let began = Instant::now();
+        while began.elapsed() < START {
+            if Client::new(self.port).and_then(|mut client| client.get(path)).is_ok() {
+                return Ok(());
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        bail!("the server on port {} is not ready after {} s", self.port, START.as_secs())
+    }
+
+    /// Of the process alone; nginx's worker is its only child.
+    pub(crate) fn memory(&self) -> Result<Memory> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let kib = |name: &str| -> Option<u64> {
+            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+            line.trim().trim_end_matches(" kB").parse().ok()
+        };
+        let peak = kib("VmHWM:").context("the kernel does not say how much memory was used")?;
+        Ok(Memory { peak: peak << 10, own: kib("RssAnon:").unwrap_or(0) << 10 })
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A port that was free a moment ago.
+pub(crate) fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+pub(crate) fn on_core(program: &str) -> Command {
+    let mut command = Command::new("taskset");
+    command.args(["-c", CORE, program]);
+    command
+}
+
+/// Does something on the core of whoever asks.
+pub(crate) fn on_the_other_core<T: Send>(run: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    thread::scope(|scope| {
+        let running = scope.spawn(|| {
+            let thread = fs::read_link("/proc/thread-self")?;
+            let id = thread.file_name().context("a thread has an id")?.to_string_lossy().into_owned();
+            let moved =
+                Command::new("taskset").args(["-cp", OTHER_CORE, &id]).stdout(Stdio::null()).status()?;
+            ensure!(moved.success(), "could not move to the other core");
+            run()
+        });
+        running.join().expect("it does not panic")
+    })
+}
+
+/// `abide serve`.
+pub(crate) struct Serving {
+    running: Running,
+}
+
+impl std::ops::Deref for Serving {
+    type Target = Running;
+
+    fn deref(&self) -> &Running {
+        &self.running
+    }
+}
+
+impl Serving {
+    /// On a machine of that name; `alone` gives it one core.
+    pub(crate) fn start(store: &Store, machine: &str, arguments: &[&str], alone: bool) -> Result<Self> {
+        let mut command = store.serve(machine, if alone { Some(CORE) } else { None })?;
+        command.args(["--listen", "127.0.0.1:0", "--metrics", ""]).args(arguments);
+        let said = File::create(std::env::temp_dir().join("abide-bench-serve.txt"))?;
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(said);
+        let mut child = command.spawn().with_context(|| format!("could not start {command:?}"))?;
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().context("it was piped")?).read_line(&mut line)?;
+        let port = line.trim().rsplit(':').next().and_then(|port| port.parse().ok());
+        let port = port.with_context(|| format!("abide serve said `{line}`"))?;
+        let running = Running { child, port };
+        running.wait("/readyz")?;
+        Ok(Self { running })
+    }
+}
