@@ -20,7 +20,7 @@ const LAST: [&str; 32] = [
     "umarov", "vargas", "weber", "yilmaz", "zhang", "bakker", "costa", "diaz", "eriksen", "fischer", "gupta",
 ];
 /// One in sixteen needs quotes, as an export would write it.
-const CITIES: [&str; 16] = [
+pub(crate) const CITIES: [&str; 16] = [
     "Lyon",
     "Porto",
     "Graz",

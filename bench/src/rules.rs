@@ -5,9 +5,11 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use serde::Deserialize as _;
 
 use crate::bench_dir::{BenchDir, output};
 use crate::contest::{Measured, Run, run};
+use crate::people::CITIES;
 use crate::report::{Bar, bars, mib, of_bar, ratio, seconds, table};
 use crate::store::Store;
 
@@ -18,12 +20,24 @@ const SCRUB_RATIO: f64 = 1.10;
 const BLOCKED: i32 = 1;
 const NOT_LISTED: &str = "nobody@example.org";
 
+/// A column of the customers whose texts say the brand: policies by brand have to be asked about each.
+const BRAND: &str = "brand=city";
+
 /// What was measured under one ruleset.
 struct Under {
     name: &'static str,
     bring_in: Vec<Run>,
     first_check: Vec<Run>,
     scrub: Vec<Run>,
+    decisions: Decisions,
+}
+
+/// How often Cedar was called in one scrub of all customers, as its report says, and how many different questions that
+/// were.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+struct Decisions {
+    calls: u64,
+    questions: u64,
 }
 
 pub(crate) fn part(bench: &BenchDir, rows: u64, rounds: usize) -> Result<String> {
@@ -49,6 +63,7 @@ pub(crate) fn part(bench: &BenchDir, rows: u64, rounds: usize) -> Result<String>
     output(store.rules()?.args(["activate", "v1", "--by", "bench"]))?;
     scrub(&store, &customers, &kept, &said)?;
     for round in 0..rounds {
+        let is_last = round + 1 == rounds;
         for (under, version) in [(&mut default, "v2"), (&mut many, "v1")] {
             let mut command = store.rules()?;
             match version {
@@ -64,6 +79,9 @@ pub(crate) fn part(bench: &BenchDir, rows: u64, rounds: usize) -> Result<String>
                 "round {round}: {version} should be in force: {active}"
             );
             under.scrub.push(scrub(&store, &customers, &kept, &said)?);
+            if is_last {
+                under.decisions = decisions(&store, &customers, &kept)?;
+            }
         }
     }
     fs::remove_file(&kept)?;
@@ -77,17 +95,20 @@ fn many_policies(bench: &BenchDir, store: &Store) -> Result<std::path::PathBuf> 
     let own = fs::read_dir(folder.join("policies"))?
         .map(|file| Ok(fs::read_to_string(file?.path())?.matches("@id(").count()))
         .sum::<Result<usize>>()?;
-    let more: String = (own..POLICIES).map(policy).collect();
+    // The cities are among the brands, so that texts which rows say are told apart.
+    let cities = CITIES.iter().map(|city| city.trim_matches('"').to_owned());
+    let brands = cities.chain((1..).map(|number| format!("b{number}")));
+    let more: String = (own..POLICIES).zip(brands).map(|(number, brand)| policy(number, &brand)).collect();
     let path = folder.join("policies/brands.cedar");
     fs::write(&path, more).with_context(|| format!("could not write {}", path.display()))?;
     Ok(folder)
 }
 
-fn policy(number: usize) -> String {
+fn policy(number: usize, brand: &str) -> String {
     format!(
-        "@id(\"brand-{number}\")\n@reason(\"the person wants no marketing of brand {number}\")\n\
+        "@id(\"brand-{number}\")\n@reason(\"the person wants no marketing of {brand}\")\n\
          forbid (principal in Segment::\"do_not_contact.email\", action == Action::\"contact.email\", resource)\n\
-         when {{ context.purpose == Purpose::\"marketing\" && context has brand && context.brand == \"b{number}\" }}\n\
+         when {{ context.purpose == Purpose::\"marketing\" && context has brand && context.brand == \"{brand}\" }}\n\
          unless {{ context.message == Message::\"confirm_opt_in\" }};\n\n"
     )
 }
@@ -99,6 +120,24 @@ fn scrub(store: &Store, customers: &Path, kept: &Path, said: &Path) -> Result<Ru
     let mut command: Command = store.scrub(customers, kept)?;
     command.args(["--id", "email=email"]);
     run(command, &[BLOCKED], said)
+}
+
+/// Not measured in time: every row says a brand, so that there is more to ask about than who is listed.
+fn decisions(store: &Store, customers: &Path, kept: &Path) -> Result<Decisions> {
+    fs::remove_file(kept)?;
+    let mut command = store.scrub(customers, kept)?;
+    let command = command.args(["--id", "email=email", "--context", BRAND, "--json"]);
+    let ran = command.output().with_context(|| format!("could not start {command:?}"))?;
+    ensure!(
+        ran.status.code() == Some(BLOCKED),
+        "{command:?}: {}\n{}",
+        ran.status,
+        String::from_utf8_lossy(&ran.stderr)
+    );
+    let report: serde_json::Value = serde_json::from_slice(&ran.stdout)?;
+    let decisions = Decisions::deserialize(&report["decisions"]).context("a report without `decisions`")?;
+    ensure!(decisions.calls > 0, "nothing was asked: {report}");
+    Ok(decisions)
 }
 
 fn report(rows: u64, default: &Under, many: &Under) -> String {
@@ -124,14 +163,33 @@ fn report(rows: u64, default: &Under, many: &Under) -> String {
             ratio: ratio(times),
             met: times <= SCRUB_RATIO,
         },
+        asked_once(rows, default),
+        asked_once(rows, many),
     ];
     let rows: Vec<Vec<String>> = [default, many].iter().flat_map(|under| under.rows()).collect();
     [bars(&bar), table(&["Rules", "time", "least – most", "CPU time", "peak memory"], &rows)].join("\n")
 }
 
+fn asked_once(rows: u64, under: &Under) -> Bar {
+    let Decisions { calls, questions } = under.decisions;
+    Bar {
+        what: format!("scrub of {rows} rows that each say a brand, {}: calls to Cedar", under.name),
+        asked: "one for each different question".to_owned(),
+        figure: format!("{calls} for {questions}"),
+        ratio: ratio(calls as f64 / questions as f64),
+        met: calls == questions,
+    }
+}
+
 impl Under {
     fn new(name: &'static str) -> Under {
-        Under { name, bring_in: Vec::new(), first_check: Vec::new(), scrub: Vec::new() }
+        Under {
+            name,
+            bring_in: Vec::new(),
+            first_check: Vec::new(),
+            scrub: Vec::new(),
+            decisions: Decisions::default(),
+        }
     }
 
     fn rows(&self) -> Vec<Vec<String>> {

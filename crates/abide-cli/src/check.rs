@@ -66,7 +66,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     let given = args.identifiers.read(&opened.normaliser)?;
     let replica = opened.replica(now).await?;
     let snapshot = replica.snapshot();
-    let shadow = match replica.shadow() {
+    let shadow = match replica.activations().shadow() {
         Some((record, _)) => watched(&opened, &record.ruleset, &snapshot).await,
         None => None,
     };

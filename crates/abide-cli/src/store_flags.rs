@@ -10,7 +10,7 @@ use std::{
 
 use abide_journal::{Head, Store, StoreId, Writer, WriterConfig, local_directory};
 use abide_model::{Keyring, Normaliser, Origin, Secret, Time};
-use abide_replica::{Memory, Replica, ReplicaConfig};
+use abide_replica::{Activations, Memory, Replica, ReplicaConfig};
 use abide_rules::Ruleset;
 use anyhow::{Context as _, bail, ensure};
 use object_store::{ObjectStore, path::Path as ObjectPath};
@@ -118,6 +118,12 @@ impl Opened {
     pub(crate) async fn replica(&self, now: Time) -> anyhow::Result<Replica> {
         let config = ReplicaConfig::new(&self.cache_dir()?);
         Ok(Replica::open(&self.store, self.built_in.clone(), config, now).await?)
+    }
+
+    /// What was ever activated, for whoever can do without the ruleset in force.
+    pub(crate) async fn activations(&self, now: Time) -> anyhow::Result<Activations> {
+        let config = ReplicaConfig::new(&self.cache_dir()?);
+        Ok(Replica::read_activations(&self.store, self.built_in.clone(), config, now).await?)
     }
 
     /// Where this machine keeps its copy of this store's list.

@@ -315,47 +315,43 @@ impl<'s> Judge<'s> {
         context: &Context,
     ) -> Judgement {
         let rules = &self.snapshot.rules;
-        let legibility = asked.legibility_of(person);
         let Some(spec) = rules.action(action) else {
-            return Judgement {
-                verdict: Verdict::CannotTell { why: Uncertain::UnknownAction },
-                partly: false,
-            };
+            let verdict = self.unobjected(asked, person, action, context);
+            return Judgement { verdict, partly: false };
         };
         let to = spec.destination.kind.and_then(|kind| asked.panel.destination(kind));
         let effective = effective(asked, known, person, spec.destination, context);
-        let verdict = rules.decide(&effective, action, context);
-        let partly = legibility.iter().enumerate().any(|(at, read)| {
+        let partly = asked.legibility_of(person).iter().enumerate().any(|(at, read)| {
             Some(at) != to && matches!(read, Legibility::Unreadable | Legibility::Uncovered)
         });
         // An objection that is known stands, whatever else is not; only an Allow needs everything.
-        let verdict = match verdict {
-            Verdict::Allow => {
-                match self.doubt(&asked.panel, legibility, spec.destination, to, action, context) {
-                    Some(why) => Verdict::CannotTell { why },
-                    None => Verdict::Allow,
-                }
-            }
+        let verdict = match rules.decide(&effective, action, context) {
+            Verdict::Allow => self.unobjected(asked, person, action, context),
             other => other,
         };
         Judgement { verdict, partly }
     }
 
-    /// Why nothing can be said although no objection was found.
-    fn doubt(
-        &self,
-        panel: &Panel,
-        legibility: &[Legibility],
-        destination: Destination,
-        to: Option<usize>,
-        action: &Action,
-        context: &Context,
-    ) -> Option<Uncertain> {
+    /// What is said of a person to whom the rules do not object: an allow, unless something is in doubt.
+    pub fn unobjected(&self, asked: &Asked, person: usize, action: &Action, context: &Context) -> Verdict {
+        let why = match self.snapshot.rules.action(action) {
+            None => Some(Uncertain::UnknownAction),
+            Some(spec) => {
+                let legibility = asked.legibility_of(person);
+                self.doubt(&asked.panel, legibility, spec.destination)
+                    .or_else(|| self.stale_source(action, context))
+            }
+        };
+        why.map_or(Verdict::Allow, |why| Verdict::CannotTell { why })
+    }
+
+    /// What of a person's identifiers stands in the way of an allow.
+    fn doubt(&self, panel: &Panel, legibility: &[Legibility], destination: Destination) -> Option<Uncertain> {
         if let Some(kind) = destination.kind {
             if panel.is_ambiguous(kind) {
                 return Some(Uncertain::DestinationAmbiguous(kind));
             }
-            match to.map(|at| legibility[at]) {
+            match panel.destination(kind).map(|at| legibility[at]) {
                 None | Some(Legibility::Absent) => return Some(Uncertain::DestinationMissing(kind)),
                 Some(Legibility::Unreadable) => return Some(Uncertain::DestinationUnreadable(kind)),
                 Some(Legibility::Readable | Legibility::Uncovered) => {}
@@ -364,18 +360,13 @@ impl<'s> Judge<'s> {
         {
             return Some(Uncertain::NoIdentifier);
         }
-        for (part, read) in panel.0.iter().zip(legibility) {
-            match read {
-                Legibility::Uncovered if self.options.uncovered == Uncovered::CannotTell => {
-                    return Some(Uncertain::Uncovered(part.kind));
-                }
-                Legibility::Unreadable if self.options.strict => {
-                    return Some(Uncertain::PartlyUnreadable(part.kind));
-                }
-                _ => {}
+        panel.0.iter().zip(legibility).find_map(|(part, read)| match read {
+            Legibility::Uncovered if self.options.uncovered == Uncovered::CannotTell => {
+                Some(Uncertain::Uncovered(part.kind))
             }
-        }
-        self.stale_source(action, context)
+            Legibility::Unreadable if self.options.strict => Some(Uncertain::PartlyUnreadable(part.kind)),
+            _ => None,
+        })
     }
 
     fn stale_source(&self, action: &Action, context: &Context) -> Option<Uncertain> {

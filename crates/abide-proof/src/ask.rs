@@ -1,5 +1,7 @@
 //! Questions to the solver: does whatever one side allows count as allowed by the other?
 
+use std::collections::BTreeSet;
+
 use abide_model::{Action, Context, Mechanism};
 use abide_rules::{Common, Given, Side};
 use cedar_policy::{
@@ -16,6 +18,8 @@ pub(crate) struct Questions<'r> {
     common: Common<'r>,
     schema: Schema,
     solver: Option<Solver>,
+    /// Of each action the policies that fail for nobody, as text.
+    never_failing: BTreeSet<(Action, String)>,
     /// How often the solver was needed; equal policies judge equally without it.
     pub(crate) asked: usize,
 }
@@ -35,10 +39,11 @@ impl<'r> Questions<'r> {
     pub(crate) fn new(common: Common<'r>) -> Result<Self, Unsettled> {
         let (schema, _) = Schema::from_cedarschema_str(&common.schema())
             .map_err(|error| Unsettled::Failed(error.to_string()))?;
-        Ok(Self { common, schema, solver: Some(Solver::start()?), asked: 0 })
+        let solver = Some(Solver::start()?);
+        Ok(Self { common, schema, solver, never_failing: BTreeSet::new(), asked: 0 })
     }
 
-    pub(crate) fn facts(&self) -> Vec<Mechanism> {
+    fn facts(&self) -> Vec<Mechanism> {
         self.common.facts().map(|(mechanism, _)| mechanism.clone()).collect()
     }
 
@@ -47,6 +52,21 @@ impl<'r> Questions<'r> {
         let [old, new] =
             [Side::Old, Side::New].map(|side| self.common.policies(side, action, Given::Nothing));
         Ok(old? == new?)
+    }
+
+    /// Of facts that are given one after the other, those that make the policies of an action another than every one
+    /// before: whatever is settled of one is settled of all that are alike.
+    pub(crate) fn telling_facts(&self, action: &Action) -> Result<Vec<Mechanism>, Unsettled> {
+        let mut known = vec![self.common.policies(Side::New, action, Given::Nothing)?];
+        let mut telling = Vec::new();
+        for mechanism in self.facts() {
+            let policies = self.common.policies(Side::New, action, Given::InForce(&mechanism))?;
+            if !known.contains(&policies) {
+                known.push(policies);
+                telling.push(mechanism);
+            }
+        }
+        Ok(telling)
     }
 
     /// Somebody whom `one` blocks from an action and `other` does not, or the certainty that there is nobody.
@@ -70,12 +90,16 @@ impl<'r> Questions<'r> {
         };
         // What fails blocks, but not for the solver: where the blocking side may fail, its answer says nothing.
         for policy in &blocking {
+            let known = (action.clone(), policy.to_string());
+            if self.never_failing.contains(&known) {
+                continue;
+            }
             let policy = CompiledPolicy::compile(&cedar(0, policy)?, &environment, &self.schema)?;
-            let never_fails = solver.ask(|compiler| compiler.check_never_errors_opt(&policy)).await?;
-            if !never_fails {
+            if !solver.ask(|compiler| compiler.check_never_errors_opt(&policy)).await? {
                 self.solver = Some(solver);
                 return Err(Unsettled::MayFail);
             }
+            self.never_failing.insert(known);
         }
         let [blocking, allowing] = [&blocking, &allowing].map(|policies| {
             let policies = policies.iter().enumerate().map(|(nth, policy)| cedar(nth, policy));

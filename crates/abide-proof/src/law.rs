@@ -24,7 +24,7 @@ pub async fn laws(rules: &Ruleset) -> Result<LawProof, Unsettled> {
     let mut questions = Questions::new(Common::new(rules, rules, kinds(rules, rules))?)?;
     let mut findings = Vec::new();
     for spec in rules.actions() {
-        for more in questions.facts() {
+        for more in questions.telling_facts(&spec.name)? {
             if let Some(finding) = lifting(&mut questions, rules, &spec.name, &more).await? {
                 findings.push(finding);
                 break;

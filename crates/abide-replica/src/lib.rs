@@ -8,6 +8,7 @@
 //! What this crate never does: answer before everything it found is in, go back behind a position,
 //! change an object, or delete what one of the newest two snapshots consists of.
 
+mod activations;
 mod cache;
 mod delta;
 mod ephemeral;
@@ -23,6 +24,7 @@ mod snapshots;
 mod sorter;
 mod state_table;
 
+pub use activations::{Activation, Activations};
 pub use cache::{Cache, CacheError};
 pub use delta::{Delta, DeltaError};
 pub use ephemeral::Ephemeral;

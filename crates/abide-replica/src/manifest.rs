@@ -10,6 +10,8 @@ use abide_model::{Claimant, Key, Mechanism, Origin, Position, Positions, Retract
 use hex::FromHex;
 use serde::{Deserialize, Serialize};
 
+use crate::activations::{Activation, Activations};
+
 /// The format that this version writes, and the newest that it reads. In 1, no activation named a place or a guard.
 pub const SNAPSHOT_FORMAT: u32 = 2;
 
@@ -24,12 +26,7 @@ pub struct Manifest {
     pub clock: Time,
     pub retractions: Retractions,
     pub sources: BTreeMap<(Mechanism, Claimant), Time>,
-    /// The activation in force and its origin.
-    pub activation: Option<(ActivationRecord, Origin)>,
-    /// The one that it outranks next, if it is known.
-    pub replaced: Option<(ActivationRecord, Origin)>,
-    /// The latest that was made to be watched only; it is over once a later one is in force.
-    pub shadow: Option<(ActivationRecord, Origin)>,
+    pub activations: Activations,
     /// Objects with signals of imports that were not committed, by their first position.
     pub open_batches: BTreeMap<String, Vec<(Origin, Position)>>,
     pub identities: u64,
@@ -95,9 +92,9 @@ impl Manifest {
                     refreshed_at_micros: at.as_micros(),
                 })
                 .collect(),
-            activation: self.activation.as_ref().map(|(record, origin)| ActivationText::of(record, origin)),
-            replaced: self.replaced.as_ref().map(|(record, origin)| ActivationText::of(record, origin)),
-            shadow: self.shadow.as_ref().map(|(record, origin)| ActivationText::of(record, origin)),
+            activation: self.activations.in_force.as_ref().map(ActivationText::of),
+            replaced: self.activations.replaced.as_ref().map(ActivationText::of),
+            shadow: self.activations.watched.as_ref().map(ActivationText::of),
             open_batches: self
                 .open_batches
                 .iter()
@@ -154,9 +151,11 @@ impl Manifest {
                     Ok(((mechanism, claimant), Time::from_micros(source.refreshed_at_micros)))
                 })
                 .collect::<Result<_, InvalidManifest>>()?,
-            activation: text.activation.map(|text| text.read().ok_or(field("activation"))).transpose()?,
-            replaced: text.replaced.map(|text| text.read().ok_or(field("replaced"))).transpose()?,
-            shadow: text.shadow.map(|text| text.read().ok_or(field("shadow"))).transpose()?,
+            activations: Activations {
+                in_force: text.activation.map(|text| text.read().ok_or(field("activation"))).transpose()?,
+                replaced: text.replaced.map(|text| text.read().ok_or(field("replaced"))).transpose()?,
+                watched: text.shadow.map(|text| text.read().ok_or(field("shadow"))).transpose()?,
+            },
             open_batches: text
                 .open_batches
                 .into_iter()
@@ -298,7 +297,7 @@ impl PlaceText {
 }
 
 impl ActivationText {
-    fn of(record: &ActivationRecord, origin: &Origin) -> Self {
+    fn of((record, origin): &Activation) -> Self {
         Self {
             origin: origin.to_string(),
             number: record.number,
@@ -316,7 +315,7 @@ impl ActivationText {
         }
     }
 
-    fn read(self) -> Option<(ActivationRecord, Origin)> {
+    fn read(self) -> Option<Activation> {
         let record = ActivationRecord {
             number: self.number,
             ruleset: FromHex::from_hex(&self.ruleset).ok()?,

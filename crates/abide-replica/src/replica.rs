@@ -10,13 +10,13 @@ use std::{
 use abide_enforce::{Overlay, Snapshot, Sources};
 use abide_index::list::List;
 use abide_journal::{
-    ActivationRecord, Followed, Follower, Head, JournalError, JournalObject, ObjectName, Place, Reader,
-    Record, Records, Store,
+    Followed, Follower, Head, JournalError, JournalObject, ObjectName, Reader, Record, Records, Store,
 };
-use abide_model::{Origin, Positions, Retractions, Signal, Time};
+use abide_model::{Positions, Retractions, Signal, Time};
 use abide_rules::Ruleset;
 
 use crate::{
+    activations::Activations,
     cache::Cache,
     delta::Delta,
     error::ReplicaError,
@@ -79,10 +79,7 @@ pub struct Replica {
     incomplete: bool,
     pub(crate) retractions: Arc<Retractions>,
     pub(crate) sources: Sources,
-    pub(crate) activation: Option<(ActivationRecord, Origin)>,
-    /// The one that it outranks next.
-    pub(crate) replaced: Option<(ActivationRecord, Origin)>,
-    pub(crate) shadow: Option<(ActivationRecord, Origin)>,
+    pub(crate) activations: Activations,
     pub(crate) open_batches: OpenBatches,
     pub(crate) clock: Time,
     /// The snapshot that the base came from.
@@ -108,7 +105,34 @@ impl Replica {
         }
     }
 
+    /// Reads what was ever activated and needs none of these rulesets, so that one which is damaged can be replaced.
+    /// Nobody is answered by it.
+    pub async fn read_activations(
+        store: &Store,
+        built_in: Arc<Ruleset>,
+        config: ReplicaConfig,
+        now: Time,
+    ) -> Result<Activations, ReplicaError> {
+        let mut replica = Box::pin(Self::begin(store, built_in, config, now)).await?;
+        replica.read_all().await?;
+        Ok(replica.activations)
+    }
+
     async fn start(
+        store: &Store,
+        built_in: Arc<Ruleset>,
+        config: ReplicaConfig,
+        now: Time,
+    ) -> Result<Self, ReplicaError> {
+        let mut replica = Self::begin(store, built_in, config, now).await?;
+        replica.read_all().await.inspect_err(|error| replica.distrust(error))?;
+        replica.load_rules().await?;
+        replica.publish(now).inspect_err(|error| replica.distrust(error))?;
+        Ok(replica)
+    }
+
+    /// At the newest snapshot, with nothing read of what came after it.
+    async fn begin(
         store: &Store,
         built_in: Arc<Ruleset>,
         config: ReplicaConfig,
@@ -126,7 +150,7 @@ impl Replica {
         let memory = Memory::open(&config.cache_dir, store);
         follower.expect(memory.heads())?;
         let start = manifest.clone();
-        let mut replica = Self {
+        Ok(Self {
             store: store.clone(),
             config,
             cache,
@@ -143,9 +167,7 @@ impl Replica {
             incomplete: false,
             retractions: Arc::new(start.as_ref().map(|start| start.retractions.clone()).unwrap_or_default()),
             sources: start.as_ref().map(|start| start.sources.clone()).unwrap_or_default(),
-            activation: start.as_ref().and_then(|start| start.activation.clone()),
-            replaced: start.as_ref().and_then(|start| start.replaced.clone()),
-            shadow: start.as_ref().and_then(|start| start.shadow.clone()),
+            activations: start.as_ref().map(|start| start.activations.clone()).unwrap_or_default(),
             open_batches: start.as_ref().map(OpenBatches::of).unwrap_or_default(),
             clock: start.as_ref().map_or(Time::MIN, |start| start.clock),
             manifest,
@@ -158,10 +180,7 @@ impl Replica {
                 sources: Sources::default(),
                 as_of: now,
             }),
-        };
-        replica.read_all().await.inspect_err(|error| replica.distrust(error))?;
-        replica.publish(now).inspect_err(|error| replica.distrust(error))?;
-        Ok(replica)
+        })
     }
 
     /// The list as it stands here.
@@ -202,7 +221,8 @@ impl Replica {
         }
         self.store.refuse_moved().await?;
         self.follower.confirm().await?;
-        self.read_all().await.inspect_err(|error| self.distrust(error))
+        self.read_all().await.inspect_err(|error| self.distrust(error))?;
+        self.load_rules().await
     }
 
     async fn start_again(&mut self, now: Time) -> Result<(), ReplicaError> {
@@ -236,12 +256,12 @@ impl Replica {
                 return Err(error);
             }
         }
-        self.load_rules().await
+        Ok(())
     }
 
     /// Loads the ruleset in force, if it is another one than is held. When it cannot be, the last snapshot stands.
     async fn load_rules(&mut self) -> Result<(), ReplicaError> {
-        let Some((activation, _)) = &self.activation else { return Ok(()) };
+        let Some((activation, _)) = self.activations.in_force() else { return Ok(()) };
         let is_it = |rules: &Ruleset| rules.version().digest() == activation.ruleset;
         if !is_it(&self.rules) {
             self.rules = if is_it(&self.built_in) {
@@ -283,7 +303,9 @@ impl Replica {
                     Arc::make_mut(&mut self.retractions).add(retraction.what);
                     self.base_is_stale = true;
                 }
-                Record::Activation(activation) => self.activate(activation, &object.name().origin),
+                Record::Activation(activation) => {
+                    self.activations.take(activation, &object.name().origin);
+                }
             }
         }
         self.open_batches.end_object(followed);
@@ -365,24 +387,6 @@ impl Replica {
         Ok(())
     }
 
-    /// The greatest place wins, so that all nodes agree in whatever order they read. Of one origin the first of a
-    /// place stands: nobody else can have made it.
-    fn activate(&mut self, activation: ActivationRecord, origin: &Origin) {
-        let place = activation.place(origin);
-        let against =
-            |held: &Option<(ActivationRecord, Origin)>| place_of(held.as_ref()).cmp(&Some(place.clone()));
-        let made = Some((activation, origin.clone()));
-        if made.as_ref().is_some_and(|(activation, _)| activation.shadow) {
-            if against(&self.shadow).is_lt() {
-                self.shadow = made;
-            }
-        } else if against(&self.activation).is_lt() {
-            self.replaced = std::mem::replace(&mut self.activation, made);
-        } else if against(&self.activation).is_gt() && against(&self.replaced).is_lt() {
-            self.replaced = made;
-        }
-    }
-
     pub(crate) fn publish(&mut self, now: Time) -> Result<(), ReplicaError> {
         if self.incomplete || !self.holds_rules_in_force() {
             return Err(ReplicaError::Behind);
@@ -404,56 +408,13 @@ impl Replica {
     }
 
     fn holds_rules_in_force(&self) -> bool {
-        let in_force = self.activation.as_ref().map(|(activation, _)| activation.ruleset);
+        let in_force = self.activations.in_force().map(|(activation, _)| activation.ruleset);
         in_force.is_none_or(|digest| digest == self.rules.version().digest())
     }
 
-    /// The activation that is only watched, while none in force is later and nobody has ended it.
-    pub fn shadow(&self) -> Option<&(ActivationRecord, Origin)> {
-        let shadow = self.shadow.as_ref().filter(|(shadow, _)| !shadow.ends_shadow)?;
-        (place_of(Some(shadow)) > place_of(self.activation.as_ref())).then_some(shadow)
-    }
-
-    /// The number of the next activation.
-    pub fn next_activation(&self) -> u64 {
-        let numbers = self.activation.iter().chain(&self.shadow).map(|(record, _)| record.number);
-        numbers.max().unwrap_or(0) + 1
-    }
-
-    /// The activation in force, and who made it; none while the built-in ruleset is.
-    pub fn activation(&self) -> Option<&(ActivationRecord, Origin)> {
-        self.activation.as_ref()
-    }
-
-    /// The one that would be in force without it: what it took the place of, whatever its writer had seen.
-    pub fn replaced(&self) -> Option<&(ActivationRecord, Origin)> {
-        self.replaced.as_ref()
-    }
-
-    /// The record that goes back to what the activation in force has replaced, and counts only while that one is in
-    /// force. Nothing is there to go back to where nothing was activated, or where it said of nothing that it replaces it.
-    pub fn roll_back(
-        &self,
-        author: &str,
-        message: &str,
-        reason: &str,
-        now: Time,
-    ) -> Option<ActivationRecord> {
-        let (activation, origin) = self.activation.as_ref()?;
-        Some(ActivationRecord {
-            number: activation.number,
-            ruleset: activation.replaces?,
-            replaces: Some(activation.ruleset),
-            shadow: false,
-            only_after: Some(activation.place(origin)),
-            rollback: true,
-            ends_shadow: false,
-            guard: None,
-            author: author.into(),
-            message: message.into(),
-            reason: Some(reason.into()),
-            at: now,
-        })
+    /// What was ever activated, as far as it was read.
+    pub fn activations(&self) -> &Activations {
+        &self.activations
     }
 
     /// Everything as one list, nothing beside it; `None` for an empty store.
@@ -516,8 +477,4 @@ impl Replica {
         self.incomplete = false;
         Ok(merged)
     }
-}
-
-fn place_of(made: Option<&(ActivationRecord, Origin)>) -> Option<Place> {
-    made.map(|(activation, origin)| activation.place(origin))
 }

@@ -5,12 +5,12 @@ use std::{
     sync::Arc,
 };
 
-use abide_model::{Action, Context, facts::Effective};
 use cedar_policy::{Policy, PolicyId, PolicySet};
 use serde_json::{Value, json};
 
 use crate::{
     expression::{leaves, text_of},
+    question::Question,
     ruleset::Ruleset,
 };
 
@@ -29,11 +29,12 @@ pub enum Outcome {
     Condition { text: String, held: bool },
 }
 
-/// Watches decisions. Each branch is a policy of its own that permits where the branch is taken, so that one question
-/// to Cedar answers for all.
+/// Watches questions. Each branch is a policy of its own that permits where the branch is taken, so that asking Cedar
+/// once answers for all.
 pub struct Coverage<'r> {
     ruleset: &'r Ruleset,
-    probes: PolicySet,
+    /// Those of the rules that speak of an action, as long as nothing has taken them.
+    probes: BTreeMap<String, PolicySet>,
     branches: BTreeMap<PolicyId, Branch>,
     seen: BTreeSet<PolicyId>,
 }
@@ -41,26 +42,36 @@ pub struct Coverage<'r> {
 impl<'r> Coverage<'r> {
     pub fn new(ruleset: &'r Ruleset) -> Self {
         let mut branches = BTreeMap::new();
-        let mut probes = Vec::new();
+        let mut probes: BTreeMap<String, PolicySet> = BTreeMap::new();
         for rule in ruleset.rules() {
-            let policy =
-                ruleset.cedar.policies.policy(&PolicyId::new(&*rule.id)).expect("every rule is a policy");
-            let json = policy.to_json().expect("what was parsed can be written");
+            let json = ruleset.cedar.policy(&rule.id).to_json().expect("what was parsed can be written");
+            let actions = ruleset.actions_of(&json["action"]);
             for (outcome, probe) in probes_of(&json) {
                 let id = PolicyId::new(format!("{}", branches.len()));
                 let probe = Policy::from_json(Some(id.clone()), probe);
-                probes.push(probe.expect("a part of a policy's conditions is a condition"));
+                let probe = probe.expect("a part of a policy's conditions is a condition");
+                for action in &actions {
+                    let of_action = probes.entry(action.clone()).or_default();
+                    of_action.add(probe.clone()).expect("they are numbered");
+                }
                 branches.insert(id, Branch { rule: rule.id.clone(), outcome });
             }
         }
-        let probes = PolicySet::from_policies(probes).expect("they are numbered");
         Self { ruleset, probes, branches, seen: BTreeSet::new() }
     }
 
-    /// Notes the branches that one decision takes.
-    pub fn observe(&mut self, effective: &Effective, action: &Action, context: &Context) {
-        let taken = self.ruleset.satisfied(&self.probes, effective, action, context);
-        self.seen.extend(taken);
+    /// Notes the branches that are taken where this is asked.
+    pub fn observe(&mut self, question: &Question) {
+        let Some(probes) = self.probes.get(question.action().as_str()) else { return };
+        let Ok(posed) = self.ruleset.cedar.pose(question) else { return };
+        let response = self.ruleset.cedar.ask(probes, &posed);
+        for id in response.diagnostics().reason() {
+            for probes in self.probes.values_mut() {
+                // Not every action has it.
+                let _ = probes.remove_static(id.clone());
+            }
+            self.seen.insert(id.clone());
+        }
     }
 
     /// How many branches there are.

@@ -1,29 +1,25 @@
 //! From the facts that count to a verdict.
 
-use std::{
-    collections::{BTreeSet, HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use abide_model::{Action, Context, Fact, Reason, Uncertain, Verdict, facts::Effective};
-use cedar_policy::{
-    AuthorizationError, Decision, Entity, EntityId, EntityUid, PolicyId, PolicySet, Request, Response,
-    RestrictedExpression,
-};
 
 use crate::{
+    cedar::ActionPolicies,
+    outcome::Outcome,
     policies::{ENGINE_ERROR, INVALID_CONTEXT, NO_CONSENT, RuleSpec},
+    question::Question,
     ruleset::{Ruleset, makes},
-    schema::CONSENTED,
 };
 
 impl Ruleset {
     /// Whether an action on a person of whom these facts count may go ahead.
     ///
     /// Pure and total: equal arguments give equal verdicts, and whatever cannot be evaluated blocks,
-    /// under a reason that names it. It asks every policy, so callers keep the answers.
+    /// under a reason that names it. Policies are asked once about what they cannot tell apart; what they came to is
+    /// kept, for all threads.
     pub fn decide(&self, effective: &Effective, action: &Action, context: &Context) -> Verdict {
-        let Some(action_id) = self.cedar.action_ids.get(action) else {
+        let Some(policies) = self.cedar.speaking_of(action, &self.manifest) else {
             return Verdict::CannotTell { why: Uncertain::UnknownAction };
         };
         // A misspelt `purpose` is not marketing, so nothing would forbid it.
@@ -31,87 +27,66 @@ impl Ruleset {
             return blocked_by_engine(INVALID_CONTEXT, &error.to_string());
         }
         let segments = self.segments_of(&effective.outs);
-        let consented = !effective.consents.is_empty();
-        match self.ask(&self.cedar.policies, &segments, consented, action_id, context) {
-            Ok(response) => self.verdict(&response, &segments, &effective.outs, action),
+        let question = self.put(policies, effective, &segments, action, context);
+        match self.cedar.outcome(&question, policies) {
+            Ok(outcome) => self.verdict(&outcome, &segments, &effective.outs, action),
             Err(error) => blocked_by_engine(ENGINE_ERROR, &format!("the rules cannot be evaluated: {error}")),
         }
     }
 
-    /// Those of some policies that permit, where they are asked about the same.
-    pub(crate) fn satisfied(
+    /// What policies are asked about somebody; nothing where they are not, since the action or the context is unknown.
+    pub fn question(&self, effective: &Effective, action: &Action, context: &Context) -> Option<Question> {
+        let policies = self.cedar.speaking_of(action, &self.manifest)?;
+        self.check_context(context).ok()?;
+        Some(self.put(policies, effective, &self.segments_of(&effective.outs), action, context))
+    }
+
+    /// The rules that a verdict on what is asked would name, in its order; none where the policies allow it.
+    pub fn blocking(&self, question: &Question) -> Option<Vec<Arc<str>>> {
+        let policies = self.cedar.speaking_of(question.action(), &self.manifest);
+        match policies.map(|policies| self.cedar.outcome(question, policies)) {
+            Some(Ok(outcome)) => outcome.blocking(),
+            Some(Err(_)) | None => Some(vec![ENGINE_ERROR.into()]),
+        }
+    }
+
+    /// The segments of which policies that speak of an action ask; no other one makes a difference to it.
+    pub fn segments_asked_for(&self, action: &Action) -> BTreeSet<Arc<str>> {
+        let policies = self.cedar.speaking_of(action, &self.manifest);
+        policies.map(|policies| policies.segments().clone()).unwrap_or_default()
+    }
+
+    fn put(
         &self,
-        policies: &PolicySet,
+        policies: &ActionPolicies,
         effective: &Effective,
+        segments: &BTreeSet<Arc<str>>,
         action: &Action,
         context: &Context,
-    ) -> Vec<PolicyId> {
-        let segments = self.segments_of(&effective.outs);
+    ) -> Question {
         let consented = !effective.consents.is_empty();
-        let asked = self.cedar.action_ids.get(action).filter(|_| self.check_context(context).is_ok());
-        let response = asked.and_then(|id| self.ask(policies, &segments, consented, id, context).ok());
-        response.iter().flat_map(|response| response.diagnostics().reason()).cloned().collect()
-    }
-
-    fn ask(
-        &self,
-        policies: &PolicySet,
-        segments: &BTreeSet<Arc<str>>,
-        consented: bool,
-        action: &EntityUid,
-        context: &Context,
-    ) -> Result<Response, Box<dyn std::error::Error>> {
-        let cedar = &self.cedar;
-        let parents: HashSet<_> =
-            segments.iter().filter_map(|name| cedar.segment_ids.get(name)).cloned().collect();
-        let attributes = HashMap::from([(CONSENTED.to_owned(), RestrictedExpression::new_bool(consented))]);
-        let person = Entity::new(cedar.person.clone(), attributes, parents)?;
-        let entities = cedar.actions.clone().add_entities([person], None)?;
-        let context = self.cedar_context(context)?;
-        let request = Request::new(cedar.person.clone(), action.clone(), cedar.item.clone(), context, None)?;
-        Ok(cedar.authorizer.is_authorized(&request, policies, &entities))
-    }
-
-    fn cedar_context(
-        &self,
-        context: &Context,
-    ) -> Result<cedar_policy::Context, Box<cedar_policy::ContextCreationError>> {
-        let pairs = self.context_attributes().iter().filter_map(|attribute| {
-            let value = context.get(&attribute.name).or(attribute.default())?;
-            let value = match self.cedar.word_types.get(&attribute.name) {
-                Some(word) => RestrictedExpression::new_entity_uid(EntityUid::from_type_name_and_id(
-                    word.clone(),
-                    EntityId::new(value),
-                )),
-                None => RestrictedExpression::new_string(value.to_owned()),
-            };
-            Some((attribute.name.to_string(), value))
-        });
-        cedar_policy::Context::from_pairs(pairs).map_err(Box::new)
+        policies.question(action, (segments, consented), context, self.context_attributes())
     }
 
     fn verdict(
         &self,
-        response: &Response,
+        outcome: &Outcome,
         segments: &BTreeSet<Arc<str>>,
         outs: &[Fact],
         action: &Action,
     ) -> Verdict {
-        let diagnostics = response.diagnostics();
-        let mut reasons = Vec::new();
+        if outcome.lacks_consent() {
+            let text = format!("`{action}` needs a consent of the person, and none applies");
+            return Verdict::Block { reasons: vec![bare_reason(NO_CONSENT, &text)] };
+        }
         // Cedar leaves a policy that fails out of account; here it forbids.
-        for AuthorizationError::PolicyEvaluationError(error) in diagnostics.errors() {
-            let text = format!("the rule failed, which blocks: {}", error.inner());
-            reasons.push(bare_reason(error.policy_id().as_ref(), &text));
-        }
-        if response.decision() == Decision::Deny {
-            let forbidding = diagnostics.reason().filter_map(|id| self.rule(id.as_ref()));
-            reasons.extend(forbidding.map(|rule| self.reason(rule, segments, outs)));
-            if reasons.is_empty() {
-                let text = format!("`{action}` needs a consent of the person, and none applies");
-                reasons.push(bare_reason(NO_CONSENT, &text));
-            }
-        }
+        let failing = outcome
+            .failing
+            .iter()
+            .map(|(id, why)| bare_reason(id, &format!("the rule failed, which blocks: {why}")));
+        let forbidding = outcome.forbidding.iter().filter_map(|id| self.rule(id));
+        let forbidding = forbidding.map(|rule| self.reason(rule, segments, outs));
+        let mut reasons: Vec<Reason> = failing.chain(forbidding).collect();
         if reasons.is_empty() {
             return Verdict::Allow;
         }

@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use cedar_policy::PolicyId;
 use serde_json::Value;
 
 use crate::{manifest::context::AttributeKind, ruleset::Ruleset};
@@ -111,10 +110,8 @@ impl Ruleset {
             }
         }
         for rule in self.rules() {
-            let policy =
-                self.cedar.policies.policy(&PolicyId::new(&*rule.id)).expect("every rule is a policy");
             say("rule", &rule.id, format!("says: {}", rule.reason));
-            say("rule", &rule.id, format!("reads: {}", bare_text(policy)));
+            say("rule", &rule.id, format!("reads: {}", bare_text(self.cedar.policy(&rule.id))));
         }
         all
     }

@@ -23,7 +23,10 @@ mod nearest;
 mod policies;
 mod schema;
 
+mod cedar;
 mod decide;
+pub mod outcome;
+pub mod question;
 pub mod ruleset;
 
 pub mod common;
@@ -35,6 +38,7 @@ pub mod shape;
 pub mod case;
 
 pub use case::{Case, CaseError};
+pub use cedar::Effort;
 pub use common::{Common, Given, Inexpressible, Side};
 pub use coverage::{Branch, Coverage};
 pub use difference::Change;
@@ -45,8 +49,10 @@ pub use manifest::{
     max_age::MaxAge,
     segment::{Pattern, SegmentSpec},
 };
-pub use mutant::Mutant;
+pub use mutant::{Mutant, RuleFaults, Settled};
+pub use outcome::Outcome;
 pub use policies::{Effect, RuleSpec};
+pub use question::Question;
 pub use ruleset::Ruleset;
 pub use shape::{Reading, Shape};
 pub use sources::RulesetSources;

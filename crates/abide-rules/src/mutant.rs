@@ -3,7 +3,9 @@
 //! A mutant is a rule left out, applied to fewer or more, or a mechanism that makes a segment no more. A set of
 //! cases that all pass on a mutant says nothing about the place where it differs.
 
-use std::sync::Arc;
+mod faults;
+
+use std::{fmt, sync::Arc};
 
 use cedar_policy::{Policy, PolicyId, PolicySet};
 use serde_json::{Value, json};
@@ -14,6 +16,8 @@ use crate::{
     ruleset::Ruleset,
     schema::ACTION,
 };
+
+pub use faults::{RuleFaults, Settled};
 
 /// A ruleset that differs from another in one place.
 #[derive(Debug)]
@@ -36,13 +40,29 @@ enum Change {
     },
 }
 
+/// `the rule `held` left out`.
+impl fmt::Display for Mutant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.rule {
+            Some(rule) => write!(f, "the rule `{rule}` {}", self.what),
+            None => f.write_str(&self.what),
+        }
+    }
+}
+
+impl Change {
+    /// What stands in place of the rule's policy.
+    fn policy(&self, id: PolicyId) -> Option<Policy> {
+        let Self::Replace(json) = self else { return None };
+        Some(Policy::from_json(Some(id), json.clone()).expect("what is left of a policy is one"))
+    }
+}
+
 impl Ruleset {
     /// Every ruleset that differs from this one by one of the faults that people make.
     pub fn mutants(&self) -> Vec<Mutant> {
         let of_rules = self.rules().flat_map(|rule| {
-            let policy =
-                self.cedar.policies.policy(&PolicyId::new(&*rule.id)).expect("every rule is a policy");
-            let json = policy.to_json().expect("what was parsed can be written");
+            let json = self.cedar.policy(&rule.id).to_json().expect("what was parsed can be written");
             let replaced = self.scopes(&json).into_iter().chain(conditions(&json));
             let replaced = replaced.map(|(what, json)| (what, Change::Replace(json)));
             let all = std::iter::once(("left out".to_owned(), Change::Drop)).chain(replaced);
@@ -64,19 +84,12 @@ impl Ruleset {
             (change, Some(rule)) => {
                 let id = PolicyId::new(&**rule);
                 let kept = self.cedar.policies.policies().filter(|policy| *policy.id() != id).cloned();
-                let replacement = match change {
-                    Change::Replace(json) => {
-                        let policy = Policy::from_json(Some(id.clone()), json.clone());
-                        Some(policy.expect("what is left of a policy is one"))
-                    }
-                    _ => None,
-                };
-                let is_dropped = replacement.is_none();
-                let policies = PolicySet::from_policies(kept.chain(replacement));
-                if is_dropped {
+                let policies = PolicySet::from_policies(kept.chain(change.policy(id.clone())));
+                if matches!(change, Change::Drop) {
                     ruleset.rules.remove(rule);
                 }
-                ruleset.cedar.policies = policies.expect("ids are distinct as before");
+                let policies = policies.expect("ids are distinct as before");
+                ruleset.cedar = Arc::new(self.cedar.with_policies(policies));
             }
             (_, None) => unreachable!("a change of a rule names it"),
         }
@@ -102,7 +115,7 @@ impl Ruleset {
 
     /// The names of the actions that a rule speaks of; none for a rule that there is not.
     pub fn actions_of_rule(&self, id: &str) -> Vec<String> {
-        let policy = self.cedar.policies.policy(&PolicyId::new(id));
+        let policy = self.rules.get(id).map(|rule| self.cedar.policy(&rule.id));
         let json = policy.map(|policy| policy.to_json().expect("what was parsed can be written"));
         json.map(|json| self.actions_of(&json["action"])).unwrap_or_default()
     }

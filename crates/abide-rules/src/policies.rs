@@ -1,5 +1,6 @@
 //! The policies of a ruleset: read, named, checked against the schema.
 
+mod code;
 mod depth;
 mod tables;
 
@@ -123,21 +124,15 @@ impl PolicyFile<'_> {
             let message = with_help(&first.to_string(), first.help());
             self.error(label(first).map_or(0, |span| span.start), Problem::Cedar(message))
         })?;
+        let starts: Vec<usize> = starts(self.text).collect();
         if let Some(template) = set.templates().next() {
             let id = template.annotation("id").unwrap_or("without an id").to_owned();
-            return Err(self.error(self.start_of(template.id()), Problem::Template(id)));
+            return Err(self.error(start_of(template.id(), &starts), Problem::Template(id)));
         }
         let mut policies: Vec<_> =
-            set.policies().map(|policy| (self.start_of(policy.id()), policy.clone())).collect();
+            set.policies().map(|policy| (start_of(policy.id(), &starts), policy.clone())).collect();
         policies.sort_by_key(|(start, _)| *start);
         Ok(policies)
-    }
-
-    /// Cedar counts the policies of a text: `policy0`, `policy1`, …
-    fn start_of(&self, id: &PolicyId) -> usize {
-        let id: &str = id.as_ref();
-        let nth = id.strip_prefix("policy").and_then(|nth| nth.parse().ok()).unwrap_or(0);
-        starts(self.text).nth(nth).unwrap_or(0)
     }
 
     fn name(&self, start: usize, policy: &Policy) -> Result<(Policy, RuleSpec), RulesetError> {
@@ -205,7 +200,7 @@ fn first_complaint(policy: &Policy, validator: &Validator) -> Option<(String, Op
     Some((with_help(&first.to_string(), first.help()), label(first).map(|span| span.start)))
 }
 
-fn segments_named(policy: &Policy) -> Vec<Arc<str>> {
+pub(crate) fn segments_named(policy: &Policy) -> Vec<Arc<str>> {
     let is_segment = |uid: &EntityUid| uid.type_name().to_string() == SEGMENT;
     let mut names: Vec<Arc<str>> = policy
         .entity_literals()
@@ -236,31 +231,27 @@ fn known_names<'a>(type_text: &str, manifest: &'a Manifest) -> Option<(&'static 
     })
 }
 
-/// Where each policy of a text begins: after a `;` that is in no string and no comment, the next
-/// thing that is no white space and no comment.
+/// Cedar counts the policies of a text: `policy0`, `policy1`, …
+fn start_of(id: &PolicyId, starts: &[usize]) -> usize {
+    let id: &str = id.as_ref();
+    let nth: Option<usize> = id.strip_prefix("policy").and_then(|nth| nth.parse().ok());
+    nth.and_then(|nth| starts.get(nth)).copied().unwrap_or(0)
+}
+
+/// Where each policy of a text begins: with the first thing after a `;`, or after nothing, that is no white space.
 fn starts(text: &str) -> impl Iterator<Item = usize> {
-    let mut starts = Vec::new();
-    let (mut between, mut in_string) = (true, false);
-    let mut letters = text.char_indices().peekable();
-    while let Some((at, letter)) = letters.next() {
-        match letter {
-            '\\' if in_string => {
-                letters.next();
-            }
-            '"' => in_string = !in_string,
-            _ if in_string => {}
-            '/' if letters.peek().is_some_and(|(_, next)| *next == '/') => {
-                letters.by_ref().find(|(_, letter)| *letter == '\n');
-            }
-            ';' => between = true,
-            _ if between && !letter.is_whitespace() => {
-                between = false;
-                starts.push(at);
-            }
-            _ => {}
+    let mut between = true;
+    code::code(text).filter_map(move |(at, letter)| match letter {
+        ';' => {
+            between = true;
+            None
         }
-    }
-    starts.into_iter()
+        _ if between && !letter.is_whitespace() => {
+            between = false;
+            Some(at)
+        }
+        _ => None,
+    })
 }
 
 fn label(diagnostic: &dyn Diagnostic) -> Option<Range<usize>> {

@@ -7,9 +7,9 @@ use std::{
 };
 
 use abide_model::{Action, Context, Fact, signal::Direction};
-use cedar_policy::{Authorizer, Entities, EntityId, EntityTypeName, EntityUid, PolicySet};
 
 use crate::{
+    cedar::{Cedar, Effort},
     error::RulesetError,
     manifest::{
         Manifest,
@@ -19,7 +19,7 @@ use crate::{
         segment::SegmentSpec,
     },
     policies::{self, Compiled, RuleSpec},
-    schema::{self, ACTION, ITEM, PERSON, SEGMENT},
+    schema,
     sources::RulesetSources,
     version::RulesetVersion,
 };
@@ -31,23 +31,8 @@ pub struct Ruleset {
     pub(crate) manifest: Manifest,
     schema_text: String,
     pub(crate) rules: BTreeMap<Arc<str>, RuleSpec>,
-    pub(crate) cedar: Cedar,
-}
-
-/// What Cedar is asked with; made once, since parsing names costs more than deciding.
-#[derive(Clone)]
-pub(crate) struct Cedar {
-    pub(crate) authorizer: Authorizer,
-    pub(crate) policies: PolicySet,
-    /// The actions with their groups.
-    pub(crate) actions: Entities,
-    pub(crate) action_ids: BTreeMap<Action, EntityUid>,
-    pub(crate) segment_ids: BTreeMap<Arc<str>, EntityUid>,
-    /// The type of each context attribute that has words.
-    pub(crate) word_types: BTreeMap<Arc<str>, EntityTypeName>,
-    pub(crate) person: EntityUid,
-    /// What is acted on; of no account so far.
-    pub(crate) item: EntityUid,
+    /// Shared with rulesets that differ in what makes a segment only.
+    pub(crate) cedar: Arc<Cedar>,
 }
 
 impl Ruleset {
@@ -62,7 +47,7 @@ impl Ruleset {
         let schema_text = schema::derive(&manifest);
         let Compiled { policies, schema, rules } = policies::compile(sources, &manifest, &schema_text)?;
         let actions = schema.action_entities().expect("groups were found to be in no circle");
-        let cedar = Cedar::new(&manifest, policies, actions);
+        let cedar = Arc::new(Cedar::new(&manifest, policies, actions));
         let version = RulesetVersion::of(&manifest.name, sources);
         Ok(Self { version, manifest, schema_text, rules, cedar })
     }
@@ -127,6 +112,11 @@ impl Ruleset {
         self.manifest.max_ages.iter().filter(|max_age| max_age.actions.contains(action))
     }
 
+    /// How often Cedar had to be asked so far, by whoever holds this ruleset.
+    pub fn effort(&self) -> Effort {
+        self.cedar.effort()
+    }
+
     pub(crate) fn segment(&self, name: &str) -> Option<&SegmentSpec> {
         self.manifest.segments.iter().find(|segment| &*segment.name == name)
     }
@@ -143,38 +133,4 @@ impl fmt::Debug for Ruleset {
 pub(crate) fn makes(segment: &SegmentSpec, fact: &Fact) -> bool {
     fact.direction == Direction::Out
         && segment.mechanisms.iter().any(|pattern| pattern.matches(&fact.mechanism))
-}
-
-impl Cedar {
-    fn new(manifest: &Manifest, policies: PolicySet, actions: Entities) -> Self {
-        let type_of =
-            |name: &str| -> EntityTypeName { name.parse().expect("the schema has a type of that name") };
-        let uid =
-            |of: &EntityTypeName, id: &str| EntityUid::from_type_name_and_id(of.clone(), EntityId::new(id));
-        let (action, segment) = (type_of(ACTION), type_of(SEGMENT));
-        Self {
-            authorizer: Authorizer::new(),
-            policies,
-            actions,
-            action_ids: manifest
-                .actions
-                .iter()
-                .map(|spec| (spec.name.clone(), uid(&action, spec.name.as_str())))
-                .collect(),
-            segment_ids: manifest
-                .segments
-                .iter()
-                .map(|spec| (spec.name.clone(), uid(&segment, &spec.name)))
-                .collect(),
-            word_types: manifest
-                .attributes
-                .iter()
-                .filter(|attribute| attribute.default().is_some())
-                .map(|attribute| (attribute.name.clone(), type_of(&schema::type_name(attribute))))
-                .collect(),
-            // Nobody's name: a verdict is about whoever has these facts.
-            person: uid(&type_of(PERSON), "subject"),
-            item: uid(&type_of(ITEM), "record"),
-        }
-    }
 }

@@ -3,10 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cedar_policy::PolicyId;
+use abide_model::Action;
+use cedar_policy::PolicySet;
 use serde_json::Value;
 
-use crate::{manifest::context::AttributeKind, ruleset::Ruleset};
+use crate::{
+    manifest::context::{AttributeKind, AttributeSpec},
+    ruleset::Ruleset,
+};
 
 /// Bounds on what verdicts can depend on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,11 +39,10 @@ impl Ruleset {
     /// What each rule reads, in the order of their ids.
     pub fn readings(&self) -> Vec<Reading> {
         let readings = self.rules().map(|rule| {
-            let policy = self.cedar.policies.policy(&PolicyId::new(&*rule.id));
-            let json = policy.map(|policy| policy.to_json().expect("what was parsed can be written"));
-            let conditions = json.map(|json| json["conditions"].clone()).unwrap_or_default();
+            let json = self.cedar.policy(&rule.id).to_json().expect("what was parsed can be written");
+            let conditions = &json["conditions"];
             let mut shape = Shape::default();
-            self.note_texts(&conditions, &mut shape);
+            self.note_texts(conditions, &mut shape);
             let named = |name: &String| {
                 let attribute = self.context_attributes().iter().find(|known| *known.name == **name)?;
                 let values = match &attribute.kind {
@@ -51,16 +54,27 @@ impl Ruleset {
                 };
                 Some((name.clone(), values))
             };
-            let attributes = self.attributes_read(&conditions).iter().filter_map(named).collect();
+            let attributes =
+                attributes_read(conditions, self.context_attributes()).iter().filter_map(named).collect();
             Reading { rule: rule.id.to_string(), attributes }
         });
         readings.collect()
     }
 
     pub fn shape(&self) -> Shape {
+        self.shape_of(&self.cedar.policies)
+    }
+
+    /// The shape of the policies that speak of one action.
+    pub fn shape_for(&self, action: &Action) -> Shape {
+        let policies = self.cedar.speaking_of(action, &self.manifest);
+        policies.map(|policies| self.shape_of(&policies.all)).unwrap_or_default()
+    }
+
+    fn shape_of(&self, policies: &PolicySet) -> Shape {
         let mut shape = Shape { is_monotone: true, ..Shape::default() };
         let mut permits = 0;
-        for policy in self.cedar.policies.policies() {
+        for policy in policies.policies() {
             let json = policy.to_json().expect("what was parsed can be written");
             let depth = self.look_at(&json, &mut shape);
             if json["effect"] == "forbid" {
@@ -86,27 +100,9 @@ impl Ruleset {
             depths.push(depth_of(&clause["body"], blocks_by_holding));
             shape.is_monotone &= is_monotone(&clause["body"], blocks_by_holding);
             self.note_texts(&clause["body"], shape);
-            shape.attributes.extend(self.attributes_read(&clause["body"]));
+            shape.attributes.extend(attributes_read(&clause["body"], self.context_attributes()));
         }
         if forbids { depths.iter().sum() } else { depths.into_iter().max().unwrap_or(0) }
-    }
-
-    /// The attributes of the context that an expression asks for; all of them where it takes the context as a whole.
-    fn attributes_read(&self, expression: &Value) -> BTreeSet<String> {
-        let (mut read, mut accesses, mut mentions) = (BTreeSet::new(), 0, 0);
-        walk(expression, &mut |node| {
-            mentions += usize::from(node["Var"] == "context");
-            for access in [".", "has"].map(|access| &node[access]) {
-                if access["left"]["Var"] == "context" {
-                    accesses += 1;
-                    read.extend(access["attr"].as_str().map(str::to_owned));
-                }
-            }
-        });
-        if mentions > accesses {
-            read.extend(self.context_attributes().iter().map(|attribute| attribute.name.to_string()));
-        }
-        read
     }
 
     /// Collects the attributes of free text that a condition reads, and all texts that they may be compared with.
@@ -116,27 +112,54 @@ impl Ruleset {
             attributes.any(|known| &*known.name == name && known.kind == AttributeKind::Text)
         };
         let mut read = Vec::new();
-        let mut literals = BTreeSet::new();
         walk(expression, &mut |node| {
             for access in [".", "has"] {
                 let attribute = node.get(access).and_then(|access| access["attr"].as_str());
                 read.extend(attribute.filter(|name| is_text(name)).map(str::to_owned));
             }
-            literals.extend(node.get("Value").and_then(Value::as_str).map(str::to_owned));
-            if let Some(operator) = COUNTLESS.iter().find(|operator| node.get(**operator).is_some()) {
-                shape.opaque = Some((*operator).to_owned());
-            }
         });
+        let (literals, opaque) = texts_compared(expression);
+        shape.opaque = opaque.or(shape.opaque.take());
         for name in read {
             shape.texts.entry(name).or_default().extend(literals.iter().cloned());
         }
     }
 }
 
+/// The attributes of the context that an expression asks for; all of them where it takes the context as a whole.
+pub(crate) fn attributes_read(expression: &Value, attributes: &[AttributeSpec]) -> BTreeSet<String> {
+    let (mut read, mut accesses, mut mentions) = (BTreeSet::new(), 0, 0);
+    walk(expression, &mut |node| {
+        mentions += usize::from(node["Var"] == "context");
+        for access in [".", "has"].map(|access| &node[access]) {
+            if access["left"]["Var"] == "context" {
+                accesses += 1;
+                read.extend(access["attr"].as_str().map(str::to_owned));
+            }
+        }
+    });
+    if mentions > accesses {
+        read.extend(attributes.iter().map(|attribute| attribute.name.to_string()));
+    }
+    read
+}
+
+/// The texts that an expression names, and what it takes texts apart with, if it does.
+pub(crate) fn texts_compared(expression: &Value) -> (BTreeSet<String>, Option<String>) {
+    let (mut literals, mut opaque) = (BTreeSet::new(), None);
+    walk(expression, &mut |node| {
+        literals.extend(node.get("Value").and_then(Value::as_str).map(str::to_owned));
+        if let Some(operator) = COUNTLESS.iter().find(|operator| node.get(**operator).is_some()) {
+            opaque = Some((*operator).to_owned());
+        }
+    });
+    (literals, opaque)
+}
+
 /// What takes texts apart, so that texts which nothing names are not all alike.
 const COUNTLESS: [&str; 5] = ["like", "decimal", "ip", "datetime", "duration"];
 
-fn walk<'v>(expression: &'v Value, visit: &mut impl FnMut(&'v Value)) {
+pub(crate) fn walk<'v>(expression: &'v Value, visit: &mut impl FnMut(&'v Value)) {
     visit(expression);
     match expression {
         Value::Object(node) => node.values().for_each(|inner| walk(inner, visit)),

@@ -40,8 +40,9 @@ pub use pipeline::{Means, run};
 pub use progress::{Progress, Quiet};
 pub use ready::NotCovered;
 pub use report::{
-    ActionReport, BesideReport, ColumnReport, Failure, FileReport, InputReport, ListReport, OutputReport,
-    REPORT_FORMAT, Report, Role, RowsReport, RulesetReport, TallyReport, Threshold, UncoveredReport,
+    ActionReport, BesideReport, ColumnReport, DecisionsReport, Failure, FileReport, InputReport, ListReport,
+    OutputReport, REPORT_FORMAT, Report, Role, RowsReport, RulesetReport, TallyReport, Threshold,
+    UncoveredReport,
 };
 pub use sheet::Sheet;
 pub use watch::{Tripped, Watch};

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use abide_enforce::{Snapshot, Uncovered};
 use abide_formats::Layout;
 use abide_model::{Tally, Time};
-use abide_rules::Ruleset;
+use abide_rules::{Effort, Ruleset};
 use serde::Serialize;
 
 use crate::{
@@ -43,6 +43,8 @@ pub struct Report {
     pub started_at: String,
     /// Missing in a report of a run that did not come to its end.
     pub finished_at: Option<String>,
+    /// Missing like `finished_at`.
+    pub decisions: Option<DecisionsReport>,
     pub files: Vec<FileReport>,
     /// Outputs that took the rows of many files.
     pub sheets: Vec<OutputReport>,
@@ -58,6 +60,14 @@ pub struct Report {
 pub struct RulesetReport {
     pub name: String,
     pub sha256: String,
+}
+
+/// How often policies had to be asked, however many rows and threads there were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct DecisionsReport {
+    pub calls: u64,
+    /// The different questions among them; policies are not asked twice about what they cannot tell apart.
+    pub questions: u64,
 }
 
 /// The list that was judged by.
@@ -229,6 +239,7 @@ impl Report {
             },
             started_at: started_at.to_string(),
             finished_at: None,
+            decisions: None,
             files: Vec::new(),
             sheets: Vec::new(),
             failed: Vec::new(),
@@ -262,7 +273,10 @@ impl Report {
         self.failed.push(Failure { name: name.to_owned(), error, stopped });
     }
 
-    pub fn finish(&mut self, at: Time) {
+    /// At the end of a run that judged by `rules`.
+    pub fn finish(&mut self, at: Time, rules: &Ruleset) {
+        let Effort { calls, questions } = rules.effort();
+        self.decisions = Some(DecisionsReport { calls, questions });
         self.finished_at = Some(at.to_string());
     }
 

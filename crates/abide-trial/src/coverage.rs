@@ -1,14 +1,13 @@
 //! What a set of cases exercises, and which faults it would notice.
 
+mod noticing;
+
 use std::{collections::BTreeMap, sync::Arc};
 
-use abide_enforce::Asked;
-use abide_rules::{
-    Branch, Coverage, Ruleset,
-    case::{CaseCheck, Expected},
-};
+use abide_rules::{Branch, Coverage, Mutant, Ruleset};
 
-use crate::{cases::CaseFile, stage::Stage, weaker::compare};
+use crate::{cases::CaseFile, weaker::compare};
+use noticing::Checks;
 
 /// How far cases go into a ruleset.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,40 +32,16 @@ impl Covered {
     }
 }
 
-/// Runs all cases through the ruleset and through each of its mutants.
-pub fn covered(rules: &Arc<Ruleset>, files: &[CaseFile]) -> Covered {
+/// Runs all cases through the ruleset, and says what they would come to with each of its faults; on `threads` threads.
+pub fn covered(rules: &Arc<Ruleset>, files: &[CaseFile], threads: usize) -> Covered {
+    let checks = Checks::of(rules, files);
     let mut coverage = Coverage::new(rules);
-    let mut played = Vec::new();
-    for file in files {
-        let stage = Stage::set(&file.case, rules.clone());
-        for check in &file.case.checks {
-            let question = stage.question(check);
-            stage.with_known(&question, |judge, known| {
-                if let Some(effective) = judge.effective(&question, known, 0, &check.action, &check.context) {
-                    coverage.observe(&effective, &check.action, &check.context);
-                }
-            });
-        }
-        played.push(Played {
-            questions: file.case.checks.iter().map(|check| stage.question(check)).collect(),
-            stage,
-            file,
-        });
-    }
+    checks.questions().for_each(|question| coverage.observe(question));
     let untaken: Vec<&Branch> = coverage.untaken();
     let never = |branch: &&&Branch| branch.outcome == abide_rules::coverage::Outcome::Applied;
     let rules_count = rules.rules().count();
     let mutants = rules.mutants();
-    let unnoticed = mutants.iter().filter_map(|mutant| {
-        let mutated = Arc::new(rules.mutated(mutant));
-        if is_noticed(&mutated, mutant.rule.as_deref(), &mut played) {
-            return None;
-        }
-        let subject = mutant.rule.as_ref().map(|rule| format!("the rule `{rule}` ")).unwrap_or_default();
-        Some((format!("{subject}{}", mutant.what), mutated))
-    });
-    let unnoticed: BTreeMap<String, Arc<Ruleset>> = unnoticed.collect();
-    let (redundant, unnoticed) = without_effect(rules, unnoticed);
+    let (redundant, unnoticed) = without_effect(rules, &checks.unnoticed(&mutants, threads));
     Covered {
         rules: rules_count,
         rules_applied: rules_count - untaken.iter().filter(never).count(),
@@ -82,38 +57,17 @@ pub fn covered(rules: &Arc<Ruleset>, files: &[CaseFile]) -> Covered {
 const COMPARED_MAX: usize = 16;
 
 /// Tells faults apart: those that change no verdict of anybody, and those that do.
-fn without_effect(rules: &Ruleset, unnoticed: BTreeMap<String, Arc<Ruleset>>) -> (Vec<String>, Vec<String>) {
-    let are_few = unnoticed.len() <= COMPARED_MAX;
-    let is_same = |mutated: &Ruleset| {
-        let comparison = compare(rules, mutated);
+fn without_effect(rules: &Ruleset, unnoticed: &[&Mutant]) -> (Vec<String>, Vec<String>) {
+    // Two faults may be the same in words.
+    let named: BTreeMap<String, &Mutant> =
+        unnoticed.iter().map(|mutant| (mutant.to_string(), *mutant)).collect();
+    let are_few = named.len() <= COMPARED_MAX;
+    let is_same = |mutant: &Mutant| {
+        let comparison = compare(rules, &rules.mutated(mutant));
         comparison.is_no_weaker() && comparison.newly_blocked.is_empty()
     };
     let (same, other): (Vec<_>, Vec<_>) =
-        unnoticed.into_iter().partition(|(_, mutated)| are_few && is_same(mutated));
+        named.into_iter().partition(|(_, mutant)| are_few && is_same(mutant));
     let names = |of: Vec<(String, _)>| of.into_iter().map(|(what, _)| what).collect();
     (names(same), names(other))
-}
-
-/// A case whose list and questions are ready: mutants differ in their rules alone.
-struct Played<'f> {
-    file: &'f CaseFile,
-    stage: Stage,
-    questions: Vec<Asked>,
-}
-
-/// Whether some check comes to another verdict. Those that name the rule are asked first, since one is enough.
-fn is_noticed(mutated: &Arc<Ruleset>, rule: Option<&str>, played: &mut [Played<'_>]) -> bool {
-    let names_it = |check: &CaseCheck| match (&check.expected, rule) {
-        (Expected::Block { rules: Some(rules) }, Some(rule)) => rules.iter().any(|other| other == rule),
-        _ => false,
-    };
-    played.iter_mut().for_each(|case| case.stage.snapshot.rules = mutated.clone());
-    [true, false].into_iter().any(|first| {
-        played.iter().any(|case| {
-            let checks = case.file.case.checks.iter().zip(&case.questions);
-            checks
-                .filter(|(check, _)| names_it(check) == first)
-                .any(|(check, question)| !case.stage.answer(check, question).meets(&check.expected))
-        })
-    })
 }

@@ -21,6 +21,8 @@ pub mod trial;
 pub use cases::{Answer, CaseFile, EnforcementPoint, Outcome, run};
 pub use coverage::{Covered, covered};
 pub use stage::{InMemory, unreadable};
-pub use synthetic::{Finding, Synthetic, lifted, looser_unsaid, strict_attributes, synthetic};
+pub use synthetic::{
+    Finding, Synthetic, laws_of_people, lifted, looser_unsaid, strict_attributes, synthetic,
+};
 pub use trial::{Trial, TrialConfig};
 pub use weaker::{Comparison, Differs, Example, compare, example, kinds, outline, shared_actions};

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use abide_rules::Ruleset;
 
+use crate::{cases::EnforcementPoint, stage::InMemory};
 pub(crate) use strictness::smallest;
 pub use strictness::{lifted, looser_unsaid, strict_attributes};
 
@@ -32,19 +33,25 @@ pub struct Synthetic {
     pub blocked_tried: usize,
 }
 
-/// Tries every law. Equal seeds try the same people.
-pub fn synthetic(rules: &Arc<Ruleset>, seed: u64) -> Synthetic {
-    let mut seed = seed::Seed::new(seed);
+/// Tries every law. Equal seeds try the same people, on however many threads.
+pub fn synthetic(rules: &Arc<Ruleset>, seed: u64, threads: usize) -> Synthetic {
+    let (number, mut seed) = (seed, seed::Seed::new(seed));
     let circumstances = match circumstances::Circumstances::of(rules) {
         Ok(circumstances) => circumstances,
         Err(finding) => return Synthetic { findings: vec![finding], ..Synthetic::default() },
     };
     let mut findings = facts::meanings(rules, &circumstances.all());
     findings.extend(facts::basis(rules));
-    let tried = strictness::strictness(rules, &circumstances, &mut seed);
+    let tried = strictness::strictness(rules, &circumstances, &mut seed, threads);
     findings.extend(tried.findings);
-    findings.extend(people::scopes(rules));
-    findings.extend(people::addresses(rules));
-    findings.extend(spellings::spellings(rules, &mut seed));
+    findings.extend(laws_of_people(rules, &InMemory { rules: rules.clone() }, number));
     Synthetic { findings, blocked_tried: tried.blocked_tried }
+}
+
+/// Tries the laws that rest on which identifier something was said of, and to whom, on whatever answers by these rules.
+pub fn laws_of_people(rules: &Ruleset, point: &impl EnforcementPoint, seed: u64) -> Vec<Finding> {
+    let mut findings = people::scopes(rules, point);
+    findings.extend(people::addresses(rules, point));
+    findings.extend(spellings::spellings(rules, point, &mut seed::Seed::new(seed)));
+    findings
 }

@@ -36,8 +36,8 @@ impl Trial {
             config,
             files: files.len(),
             outcome: run(&InMemory { rules: rules.clone() }, files, config.threads),
-            synthetic: synthetic(rules, config.seed),
-            covered: covered(rules, files),
+            synthetic: synthetic(rules, config.seed, config.threads),
+            covered: covered(rules, files, config.threads),
         }
     }
 

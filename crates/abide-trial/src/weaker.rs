@@ -8,9 +8,12 @@
 mod contexts;
 mod example;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use abide_model::{Action, Context, Mechanism, Verdict, mechanism::CATALOGUE};
+use abide_model::{Action, Context, Fact, Mechanism, Verdict, mechanism::CATALOGUE};
 use abide_rules::Ruleset;
 
 use crate::synthetic::facts::{circumstances, mechanisms, person, said};
@@ -103,47 +106,57 @@ pub fn shared_actions<'r>(old: &'r Ruleset, new: &Ruleset) -> Vec<&'r Action> {
 
 /// Tries everybody who can make a difference.
 pub fn compare(old: &Ruleset, new: &Ruleset) -> Comparison {
-    let shapes = [old.shape(), new.shape()];
     let mut comparison = outline(old, new);
     let actions = shared_actions(old, new);
-    if let Some(operator) = shapes.iter().find_map(|shape| shape.opaque.as_ref()) {
-        let gap = || format!("a policy uses `{operator}`, whose outcomes cannot be counted up");
-        comparison.gap.get_or_insert_with(gap);
-    }
-    if actions.is_empty() {
-        return comparison;
-    }
-    let read = shapes.iter().flat_map(|shape| shape.attributes.iter().cloned()).collect();
-    let contexts = Contexts::of(old, new, &read, &shapes);
-    let Some(contexts) = contexts.all(CASES_MAX / (2 * actions.len())) else {
-        comparison.gap = Some(contexts.too_many());
-        return comparison;
-    };
-    let kinds = kinds(old, new);
-    let sizes = if shapes.iter().all(|shape| shape.is_monotone) {
-        shapes.iter().map(|shape| shape.depth).max().unwrap_or(0)
-    } else {
-        kinds.len()
-    };
-    let Some(sets) = sets(&kinds, sizes, CASES_MAX / (2 * contexts.len() * actions.len()).max(1)) else {
-        comparison.gap = Some(format!(
-            "sets of up to {sizes} of {} mechanisms in {} contexts are too many to try",
-            kinds.len(),
-            contexts.len()
-        ));
-        return comparison;
-    };
     let touched = Touched::of(old, new);
-    let (moved, unmoved): (Vec<_>, Vec<_>) = sets.into_iter().partition(|set| {
-        let outs = person(set, false).outs;
-        old.segments_of(&outs) != new.segments_of(&outs)
-    });
-    for action in actions {
+    for action in &actions {
+        let both = Both { old, new, action, cases_max: CASES_MAX / actions.len() };
+        if let Err(gap) = both.compare(touched.has(action), &mut comparison) {
+            comparison.gap.get_or_insert(gap);
+        }
+    }
+    comparison
+}
+
+/// Two rulesets before one action: only the policies that speak of it have a say.
+struct Both<'r> {
+    old: &'r Ruleset,
+    new: &'r Ruleset,
+    action: &'r Action,
+    cases_max: usize,
+}
+
+impl Both<'_> {
+    /// Notes who is judged differently, or says why not everybody could be tried.
+    fn compare(&self, is_touched: bool, comparison: &mut Comparison) -> Result<(), String> {
+        let &Self { old, new, action, cases_max } = self;
+        let kinds = kinds_by(old, new, |outs| self.segments(outs));
+        if !is_touched && !kinds.iter().any(|kind| self.is_moved(std::slice::from_ref(kind))) {
+            return Ok(());
+        }
+        let shapes = [old, new].map(|rules| rules.shape_for(action));
+        if let Some(operator) = shapes.iter().find_map(|shape| shape.opaque.as_ref()) {
+            let gap = format!("a policy uses `{operator}`, whose outcomes cannot be counted up");
+            // Whoever is found is found all the same.
+            comparison.gap.get_or_insert(gap);
+        }
+        let read = shapes.iter().flat_map(|shape| shape.attributes.iter().cloned()).collect();
+        let contexts = Contexts::of(old, new, &read, &shapes);
+        let contexts = contexts.all(cases_max / 2).ok_or_else(|| contexts.too_many())?;
+        let size = if shapes.iter().all(|shape| shape.is_monotone) {
+            shapes.iter().map(|shape| shape.depth).max().unwrap_or(0)
+        } else {
+            kinds.len()
+        };
+        let sets = sets(&kinds, size, cases_max / (2 * contexts.len())).ok_or_else(|| {
+            format!(
+                "sets of up to {size} of {} mechanisms in {} contexts are too many to try",
+                kinds.len(),
+                contexts.len()
+            )
+        })?;
         let mut differing = Differing::default();
-        let unmoved = if touched.has(action) { unmoved.as_slice() } else { &[] };
-        let mut tried: Vec<&Vec<Mechanism>> = unmoved.iter().chain(&moved).collect();
-        tried.sort_by_key(|set| set.len());
-        for set in tried {
+        for set in sets.iter().filter(|set| is_touched || self.is_moved(set)) {
             for consented in [false, true] {
                 let someone = person(set, consented);
                 for context in &contexts {
@@ -161,8 +174,21 @@ pub fn compare(old: &Ruleset, new: &Ruleset) -> Comparison {
         }
         comparison.newly_allowed.extend(differing.allowed.examples("gets through"));
         comparison.newly_blocked.extend(differing.blocked.examples("is blocked"));
+        Ok(())
     }
-    comparison
+
+    /// The segments that facts make in each, but for those that no policy here asks for.
+    fn segments(&self, outs: &[Fact]) -> [BTreeSet<Arc<str>>; 2] {
+        [self.old, self.new].map(|rules| {
+            let asked_for = rules.segments_asked_for(self.action);
+            rules.segments_of(outs).intersection(&asked_for).cloned().collect()
+        })
+    }
+
+    fn is_moved(&self, set: &[Mechanism]) -> bool {
+        let [old, new] = self.segments(&person(set, false).outs);
+        old != new
+    }
 }
 
 fn only_in(one: &Ruleset, other: &Ruleset) -> Vec<Action> {
@@ -225,10 +251,18 @@ impl Smallest {
 
 /// One mechanism of each kind that the two rulesets tell apart.
 pub fn kinds(old: &Ruleset, new: &Ruleset) -> Vec<Mechanism> {
+    kinds_by(old, new, |outs| [old.segments_of(outs), new.segments_of(outs)])
+}
+
+/// One mechanism of each kind that is told apart by the segments that it makes in the two.
+fn kinds_by(
+    old: &Ruleset,
+    new: &Ruleset,
+    segments: impl Fn(&[Fact]) -> [BTreeSet<Arc<str>>; 2],
+) -> Vec<Mechanism> {
     let mut kinds = BTreeMap::new();
     for mechanism in mechanisms(&[old, new]) {
-        let outs = person(std::slice::from_ref(&mechanism), false).outs;
-        let segments = [old.segments_of(&outs), new.segments_of(&outs)];
+        let segments = segments(&person(std::slice::from_ref(&mechanism), false).outs);
         if segments.iter().any(|segments| !segments.is_empty()) {
             kinds.entry(segments).or_insert(mechanism);
         }

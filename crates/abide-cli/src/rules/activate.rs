@@ -1,12 +1,15 @@
 //! `abide rules activate`: bring a version into force everywhere.
 
+#[cfg(test)]
+mod tests;
+
 use abide_enforce::GuardRule;
 use abide_journal::{ActivationRecord, Appended, Record, Retry, Writer};
 use abide_model::Time;
 use abide_replica::{Pushed, StoredRuleset};
 use abide_rules::{Ruleset, RulesetSources, sources::BUILT_IN_CASES};
 use abide_trial::Comparison;
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 
 use super::{
     push::Author,
@@ -111,8 +114,8 @@ impl Terms {
             .with_context(|| format!("v{} cannot be used by this version of abide", target.number))?;
         let record = self.record(versions, target, "watched", now);
         // What judges along takes nothing's place.
-        let record =
-            ActivationRecord { number: versions.next_activation, shadow: true, only_after: None, ..record };
+        let number = versions.activations.next_number();
+        let record = ActivationRecord { number, shadow: true, only_after: None, ..record };
         let mut writer = opened.writer().await?;
         let appended = append(flags, opened, &mut writer, record, now).await?;
         let active = versions.name_of(&versions.active_digest());
@@ -122,22 +125,27 @@ impl Terms {
 
     /// Refuses where another version is in force than the caller said.
     fn check_active(&self, versions: &Versions) -> anyhow::Result<()> {
-        if let Some(expected) = &self.if_active
-            && versions.named(expected)?.digest() != versions.active_digest()
-        {
-            bail!(
-                "{expected} is not in force, {} is; nothing was changed",
-                versions.name_of(&versions.active_digest())
-            );
-        }
+        let Some(expected) = &self.if_active else { return Ok(()) };
+        ensure!(
+            versions.place().is_some(),
+            "{expected} is not in force: nothing was ever activated, so there is nothing to take the place of; nothing \
+             was changed"
+        );
+        let active = versions.active_digest();
+        ensure!(
+            versions.is_named(expected, &active)?,
+            "{expected} is not in force, {} is; nothing was changed",
+            versions.name_of(&active)
+        );
         Ok(())
     }
 
     /// What stands in the journal of a version that comes into force; `done` unless a message was given.
     fn record(&self, versions: &Versions, target: &StoredRuleset, done: &str, now: Time) -> ActivationRecord {
         let only_after = versions.place().filter(|_| self.if_active.is_some());
+        let next = || versions.activations.next_number();
         ActivationRecord {
-            number: only_after.as_ref().map_or(versions.next_activation, |place| place.number),
+            number: only_after.as_ref().map_or_else(next, |place| place.number),
             ruleset: target.digest(),
             replaces: Some(versions.active_digest()),
             shadow: false,
@@ -163,7 +171,7 @@ impl Terms {
     ) -> anyhow::Result<Exit> {
         self.check_active(versions)?;
         let name = format!("v{}", target.number);
-        if target.digest() == versions.active_digest() && versions.activation.is_some() {
+        if target.digest() == versions.active_digest() && versions.place().is_some() {
             println!("{name} is in force already; nothing was changed.");
             return Ok(Exit::Clean);
         }
@@ -172,7 +180,7 @@ impl Terms {
         if let Some(reason) = &self.allow_weaker {
             ensure!(!reason.trim().is_empty(), "--allow-weaker says why, in words");
         }
-        let Some(is_weaker) = self.weighed(&name, &rules, versions, how).await else {
+        let Some(is_weaker) = self.weighed(&name, &rules, versions, how).await? else {
             return Ok(Exit::Found);
         };
         keep_replaced(opened, versions, now).await?;
@@ -187,20 +195,98 @@ impl Terms {
         let guard = how.guard.map(|guard| guard.to_string().into());
         let record = self.record(&before, target, how.done, now);
         let record = ActivationRecord { reason, guard, rollback: how.rollback, ..record };
+        let entry = Entry { flags, opened, name, rules, is_any_meant: self.allow_weaker.is_some(), now };
+        let exit = entry.make(&mut writer, &before, record).await?;
+        if let (Exit::Clean, Some(guard)) = (exit, how.guard) {
+            println!("Whoever sees `{guard}` happen goes back to what it replaces.");
+        }
+        Ok(exit)
+    }
+
+    /// Whether somebody gets through, there or on the way back that a guard may take; nothing where that is refused.
+    async fn weighed(
+        &self,
+        name: &str,
+        rules: &Ruleset,
+        versions: &Versions,
+        how: How,
+    ) -> anyhow::Result<Option<bool>> {
+        let active = versions.name_of(&versions.active_digest());
+        let before = match versions.active() {
+            Ok(before) => before,
+            Err(error) => {
+                ensure!(how.guard.is_none(), "a guard would go back to {active}, which cannot be read");
+                println!("It cannot be shown that {name} is no weaker than {active}: {error}");
+                return Ok(self.meant(true));
+            }
+        };
+        let there = compare(before, rules).await;
+        let back = match how.guard {
+            Some(_) => Some(compare(rules, before).await),
+            None => None,
+        };
+        let back = back.filter(|back| !back.is_no_weaker());
+        let is_weaker = !there.is_no_weaker() || back.is_some();
+        if is_weaker && self.allow_weaker.is_none() {
+            if !there.is_no_weaker() {
+                print_weaker(name, &active, &there);
+            }
+            if let Some(back) = back {
+                println!("The guard may go back to {active}, which is weaker:");
+                print_weaker(&active, name, &back);
+            }
+        }
+        Ok(self.meant(is_weaker))
+    }
+
+    /// Refuses what is weaker, unless somebody says why it is meant.
+    fn meant(&self, is_weaker: bool) -> Option<bool> {
+        if is_weaker && self.allow_weaker.is_none() {
+            println!("Nothing was changed. If that is meant, say why: --allow-weaker 'REASON'");
+            return None;
+        }
+        Some(is_weaker)
+    }
+}
+
+async fn compare(before: &Ruleset, after: &Ruleset) -> Comparison {
+    abide_proof::prove(before, after).await.comparison
+}
+
+/// A version that was weighed and comes into force, unless somebody else is doing the same.
+struct Entry<'a> {
+    flags: &'a StoreFlags,
+    opened: &'a Opened,
+    name: String,
+    rules: Ruleset,
+    /// Whatever it lets through is meant.
+    is_any_meant: bool,
+    now: Time,
+}
+
+impl Entry<'_> {
+    /// Records it, and looks what came of it, `before` being what was in force when it was made.
+    async fn make(
+        &self,
+        writer: &mut Writer,
+        before: &Versions,
+        record: ActivationRecord,
+    ) -> anyhow::Result<Exit> {
+        let Self { flags, opened, name, rules, is_any_meant, now } = self;
         let place = record.place(writer.origin());
-        let appended = append(flags, opened, &mut writer, record, now).await?;
+        let appended = append(flags, opened, writer, record, *now).await?;
         let after =
-            Versions::read(opened, now).await.context("it is recorded, whether it stands is unknown")?;
+            Versions::read(opened, *now).await.context("it is recorded, whether it stands is unknown")?;
         if after.place().as_ref() != Some(&place) {
             let active = after.name_of(&after.active_digest());
             println!("{name} is NOT in force: {active} was activated at the same time, and stands.");
             return Ok(Exit::Found);
         }
-        if let Some(missed) = after.missed(&before)
-            && self.allow_weaker.is_none()
-            && !compare(&*in_use(opened, &missed).await?, &rules).await.is_no_weaker()
+        if let Some(missed) = after.missed(before)
+            && !is_any_meant
+            && !compare(&*in_use(opened, &missed).await?, rules).await.is_no_weaker()
         {
-            put_back(flags, opened, &mut writer, &after, &missed, now).await?;
+            self.put_back(writer, &after, missed).await?;
             let missed = after.name_of(&missed);
             println!(
                 "{missed} was activated at the same time, and {name} lets through whom that blocks; so {missed} was \
@@ -211,70 +297,20 @@ impl Terms {
         println!(
             "{name} is in force from {}; it replaces {}.",
             appended.token,
-            versions.name_of(&versions.active_digest())
+            before.name_of(&before.active_digest())
         );
-        if let Some(guard) = how.guard {
-            println!("Whoever sees `{guard}` happen goes back to that.");
-        }
         println!("Everybody is judged by it as soon as their node has read that far.");
         Ok(Exit::Clean)
     }
 
-    /// Whether somebody gets through, there or on the way back that a guard may take; nothing where that is refused.
-    async fn weighed(&self, name: &str, rules: &Ruleset, versions: &Versions, how: How) -> Option<bool> {
-        let active = versions.name_of(&versions.active_digest());
-        let there = compare(&versions.active, rules).await;
-        let back = match how.guard {
-            Some(_) => Some(compare(rules, &versions.active).await),
-            None => None,
-        };
-        let is_back_weaker = back.as_ref().is_some_and(|back| !back.is_no_weaker());
-        let is_weaker = !there.is_no_weaker() || is_back_weaker;
-        if !is_weaker || self.allow_weaker.is_some() {
-            return Some(is_weaker);
-        }
-        if !there.is_no_weaker() {
-            print_weaker(name, &active, &there);
-        }
-        if let Some(back) = back.filter(|_| is_back_weaker) {
-            println!("The guard may go back to {active}, which is weaker:");
-            print_weaker(&active, name, &back);
-        }
-        println!("Nothing was changed. If that is meant, say why: --allow-weaker 'REASON'");
-        None
+    /// What was activated at the same time comes into force again, where nothing came after what replaced it.
+    async fn put_back(&self, writer: &mut Writer, after: &Versions, missed: [u8; 32]) -> anyhow::Result<()> {
+        let reason = "what replaced it was not compared with it, and is weaker";
+        let record = after.activations.instead(missed, "abide", "put back", reason, self.now);
+        let record = record.context("nothing is in force")?;
+        append(self.flags, self.opened, writer, record, self.now).await?;
+        Ok(())
     }
-}
-
-async fn compare(before: &Ruleset, after: &Ruleset) -> Comparison {
-    abide_proof::prove(before, after).await.comparison
-}
-
-/// What was activated at the same time comes into force again, where nothing came after what replaced it.
-async fn put_back(
-    flags: &StoreFlags,
-    opened: &Opened,
-    writer: &mut Writer,
-    after: &Versions,
-    missed: &[u8; 32],
-    now: Time,
-) -> anyhow::Result<()> {
-    let place = after.place().context("nothing is in force")?;
-    let record = ActivationRecord {
-        number: place.number,
-        ruleset: *missed,
-        replaces: Some(after.active_digest()),
-        shadow: false,
-        only_after: Some(place),
-        rollback: true,
-        ends_shadow: false,
-        guard: None,
-        author: "abide".into(),
-        message: "put back".into(),
-        reason: Some("what replaced it was not compared with it, and is weaker".into()),
-        at: now,
-    };
-    append(flags, opened, writer, record, now).await?;
-    Ok(())
 }
 
 pub(crate) async fn append(

@@ -71,7 +71,7 @@ pub(crate) async fn in_force(flags: &StoreFlags) -> anyhow::Result<Arc<Ruleset>>
         Err(error) => return Err(error.context("could not read which ruleset is in force")),
     }
     let opened = flags.open().await?;
-    Ok(Versions::read(&opened, clock::now()).await?.active)
+    Ok(Versions::read(&opened, clock::now()).await?.active()?.clone())
 }
 
 async fn id_of(flags: &StoreFlags) -> anyhow::Result<StoreId> {

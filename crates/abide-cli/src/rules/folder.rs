@@ -10,6 +10,9 @@ use abide_rules::{Case, Ruleset, RulesetSources, sources::SIZE_MAX_BYTES};
 use abide_trial::{CaseFile, unreadable};
 use anyhow::{Context as _, bail, ensure};
 
+/// A version is stored with its cases, in one object.
+const CASES_MAX_BYTES: usize = 16 << 20;
+
 /// What a folder holds, read and checked.
 #[derive(Debug)]
 pub(crate) struct Folder {
@@ -32,8 +35,12 @@ impl Folder {
         let sources = RulesetSources::from_files(bytes, policies)?;
         let rules = Arc::new(Ruleset::from_sources(&sources)?);
         let mut case_texts = Vec::new();
+        let mut size = 0;
         for (name, path) in files(&folder.join("cases"), "toml")? {
-            let text = String::from_utf8(read(&path)?);
+            let bytes = read(&path)?;
+            size += bytes.len();
+            ensure!(size <= CASES_MAX_BYTES, "the cases have more than {CASES_MAX_BYTES} bytes together");
+            let text = String::from_utf8(bytes);
             case_texts.push((name.clone(), text.with_context(|| format!("cases/{name} is no UTF-8 text"))?));
         }
         let cases = parse_cases(&case_texts)?;

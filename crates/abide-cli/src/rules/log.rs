@@ -91,8 +91,8 @@ pub(crate) async fn log(args: &LogArgs) -> anyhow::Result<Exit> {
             version.number, version.at, version.author, version.message
         );
     }
-    if versions.activation.is_none() {
-        println!("* built-in {}: nothing was ever activated", versions.active.version());
+    if versions.activations.in_force().is_none() {
+        println!("* built-in {}: nothing was ever activated", versions.active()?.version());
     }
     for (at, (token, activation)) in activations.iter().enumerate() {
         println!("  {} at {token}: {}", activation.at, sentence(&versions, activation, is_void(at)));
@@ -124,7 +124,7 @@ pub(crate) async fn show(args: &ShowArgs) -> anyhow::Result<Exit> {
     let versions = Versions::read(&opened, clock::now()).await?;
     let version = match &args.version {
         Some(name) => versions.named(name)?,
-        None => match versions.of_digest(&versions.active_digest()) {
+        None => match versions.of_digest(&versions.active()?.version().digest()) {
             Some(version) => version,
             None => anyhow::bail!("the built-in ruleset is in force; `abide rules init` writes it out"),
         },
@@ -154,8 +154,9 @@ pub(crate) async fn show(args: &ShowArgs) -> anyhow::Result<Exit> {
 pub(crate) async fn active(args: &ActiveArgs) -> anyhow::Result<Exit> {
     let opened = args.store.open().await?;
     let versions = Versions::read(&opened, clock::now()).await?;
-    let version = versions.active.version();
-    let activation = versions.activation.as_ref();
+    let version = versions.active()?.version();
+    let activation = versions.activations.in_force();
+    let shadow = versions.activations.shadow().map(|(shadow, _)| shadow);
     if args.json {
         println!(
             "{}",
@@ -165,7 +166,7 @@ pub(crate) async fn active(args: &ActiveArgs) -> anyhow::Result<Exit> {
                 "since": activation.map(|(activation, _)| activation.at.to_string()),
                 "origin": activation.map(|(_, origin)| origin.to_string()),
                 "guard": activation.and_then(|(activation, _)| activation.guard.as_deref()),
-                "shadow": versions.shadow.as_ref().map(|shadow| hex::encode(shadow.ruleset)),
+                "shadow": shadow.map(|shadow| hex::encode(shadow.ruleset)),
             })
         );
         return Ok(Exit::Clean);
@@ -180,7 +181,7 @@ pub(crate) async fn active(args: &ActiveArgs) -> anyhow::Result<Exit> {
         }
         None => println!("the built-in {version}: nothing was ever activated"),
     }
-    if let Some(shadow) = &versions.shadow {
+    if let Some(shadow) = shadow {
         println!("{} judges along since {}", versions.name_of(&shadow.ruleset), shadow.at);
     }
     Ok(Exit::Clean)

@@ -44,15 +44,17 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<Exit> {
 /// What the active version replaced. After a rollback that would be forward, so then it has to be named.
 fn before(versions: &Versions) -> anyhow::Result<&StoredRuleset> {
     let (activation, _) = versions
-        .activation
-        .as_ref()
+        .activations
+        .in_force()
         .context("nothing was ever activated, so there is nothing to go back to")?;
     let kept = |digest: &[u8; 32]| versions.of_digest(digest);
     let replaced = activation.replaces.as_ref().and_then(kept);
     let replaced =
         replaced.context("what was in force before is not kept; name the version to go back to")?;
-    let active = kept(&activation.ruleset)
-        .context("the ruleset in force is not kept; name the version to go back to")?;
+    let Some(active) = kept(&activation.ruleset) else {
+        // Nothing is known of what cannot be read but what it replaced.
+        return Ok(replaced);
+    };
     // A built-in ruleset that was replaced has no parent and is kept late, under a number that says nothing.
     let is_forward = activation.rollback
         || versions.descends(replaced, active)

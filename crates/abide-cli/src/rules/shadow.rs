@@ -26,7 +26,7 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<Exit> {
     let now = clock::now();
     let opened = args.store.open().await?;
     let versions = Versions::read(&opened, now).await?;
-    let Some(shadow) = &versions.shadow else {
+    let Some((shadow, _)) = versions.activations.shadow() else {
         println!("Nothing judges along.");
         return Ok(Exit::Clean);
     };
@@ -36,7 +36,7 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<Exit> {
         return Ok(Exit::Clean);
     }
     let record = ActivationRecord {
-        number: versions.next_activation,
+        number: versions.activations.next_number(),
         replaces: Some(versions.active_digest()),
         ends_shadow: true,
         author: args.author.name.as_str().into(),

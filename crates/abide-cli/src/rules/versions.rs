@@ -2,11 +2,11 @@
 
 use std::{path::Path, sync::Arc};
 
-use abide_journal::{ActivationRecord, Place};
-use abide_model::{Origin, Time};
-use abide_replica::{Replica, StoredRuleset, rulesets};
+use abide_journal::Place;
+use abide_model::Time;
+use abide_replica::{Activations, Replica, ReplicaError, RulesetsError, StoredRuleset, rulesets};
 use abide_rules::Ruleset;
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 
 use super::folder::Folder;
 use crate::{
@@ -18,43 +18,63 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Versions {
     pub(crate) all: Vec<StoredRuleset>,
-    pub(crate) activation: Option<(ActivationRecord, Origin)>,
-    /// What would be in force without that one.
-    replaced: Option<(ActivationRecord, Origin)>,
-    /// What is only watched.
-    pub(crate) shadow: Option<ActivationRecord>,
-    /// The number of the next activation.
-    pub(crate) next_activation: u64,
-    /// The ruleset that answers now.
-    pub(crate) active: Arc<Ruleset>,
+    pub(crate) activations: Activations,
+    /// The ruleset that answers now, or why nothing does.
+    active: Result<Arc<Ruleset>, RulesetsError>,
+    built_in: [u8; 32],
 }
 
 impl Versions {
+    /// Reads what is in force. A ruleset in force that cannot be read stops nobody here but who needs to know what it says.
     pub(crate) async fn read(opened: &Opened, now: Time) -> anyhow::Result<Self> {
-        let replica = opened.replica(now).await?;
-        Self::of(opened, &replica).await
+        let error = match opened.replica(now).await {
+            Ok(replica) => return Self::of(opened, &replica).await,
+            Err(error) => error,
+        };
+        match error.downcast()? {
+            ReplicaError::Ruleset(RulesetsError::Store(error)) => Err(error.into()),
+            ReplicaError::Ruleset(why) => {
+                let activations = opened.activations(now).await?;
+                Self::with(opened, activations, Err(why)).await
+            }
+            error => Err(error.into()),
+        }
     }
 
     /// As a replica has read it.
     pub(crate) async fn of(opened: &Opened, replica: &Replica) -> anyhow::Result<Self> {
-        Ok(Self {
-            all: kept(opened).await?,
-            activation: replica.activation().cloned(),
-            replaced: replica.replaced().cloned(),
-            shadow: replica.shadow().map(|(record, _)| record.clone()),
-            next_activation: replica.next_activation(),
-            active: replica.snapshot().rules.clone(),
+        let active = replica.snapshot().rules.clone();
+        Self::with(opened, replica.activations().clone(), Ok(active)).await
+    }
+
+    async fn with(
+        opened: &Opened,
+        activations: Activations,
+        active: Result<Arc<Ruleset>, RulesetsError>,
+    ) -> anyhow::Result<Self> {
+        let built_in = opened.built_in.version().digest();
+        Ok(Self { all: kept(opened).await?, activations, active, built_in })
+    }
+
+    /// The ruleset that answers now.
+    pub(crate) fn active(&self) -> anyhow::Result<&Arc<Ruleset>> {
+        self.active.as_ref().map_err(|why| {
+            let name = self.name_of(&self.active_digest());
+            anyhow!(
+                "{name} is in force and cannot be read, so nobody is judged: {why}. Or go back to a version that can be \
+                 read: abide rules rollback VERSION --allow-weaker 'REASON'"
+            )
         })
     }
 
     /// Where the activation in force stands in the order of all.
     pub(crate) fn place(&self) -> Option<Place> {
-        self.activation.as_ref().map(|(activation, origin)| activation.place(origin))
+        self.activations.in_force().map(|(activation, origin)| activation.place(origin))
     }
 
     /// What the activation in force has taken the place of, if that is another than was in force `before`.
     pub(crate) fn missed(&self, before: &Self) -> Option<[u8; 32]> {
-        let (replaced, origin) = self.replaced.as_ref()?;
+        let (replaced, origin) = self.activations.replaced()?;
         let is_known = before.place().is_some_and(|known| known >= replaced.place(origin));
         (!is_known && replaced.ruleset != before.active_digest()).then_some(replaced.ruleset)
     }
@@ -81,6 +101,14 @@ impl Versions {
         }
     }
 
+    /// Whether a version is called so, which may be one that cannot be read.
+    pub(crate) fn is_named(&self, name: &str, digest: &[u8; 32]) -> anyhow::Result<bool> {
+        if name.len() >= 8 && hex::encode(digest).starts_with(name) {
+            return Ok(true);
+        }
+        Ok(self.named(name)?.digest() == *digest)
+    }
+
     pub(crate) fn of_digest(&self, digest: &[u8; 32]) -> Option<&StoredRuleset> {
         self.all.iter().find(|version| version.digest() == *digest)
     }
@@ -97,12 +125,13 @@ impl Versions {
     pub(crate) fn name_of(&self, digest: &[u8; 32]) -> String {
         match self.of_digest(digest) {
             Some(version) => format!("v{}", version.number),
-            None => format!("the built-in {}", hex::encode(&digest[..4])),
+            None if *digest == self.built_in => format!("the built-in {}", hex::encode(&digest[..4])),
+            None => format!("the ruleset {}", hex::encode(&digest[..4])),
         }
     }
 
     pub(crate) fn active_digest(&self) -> [u8; 32] {
-        self.active.version().digest()
+        self.activations.in_force().map_or(self.built_in, |(activation, _)| activation.ruleset)
     }
 
     pub(crate) fn next_number(&self) -> u64 {
@@ -139,14 +168,7 @@ pub(crate) async fn resolve(name: &str, store: &StoreFlags) -> anyhow::Result<Ar
         .open()
         .await
         .with_context(|| format!("`{name}` is no folder, so it is a version of a store"))?;
-    let versions = Versions {
-        all: kept(&opened).await?,
-        activation: None,
-        replaced: None,
-        shadow: None,
-        next_activation: 1,
-        active: opened.built_in.clone(),
-    };
+    let versions = Versions::with(&opened, Activations::default(), Ok(opened.built_in.clone())).await?;
     let rules = versions.named(name)?.ruleset();
     Ok(Arc::new(rules.with_context(|| format!("`{name}` cannot be used by this version of abide"))?))
 }

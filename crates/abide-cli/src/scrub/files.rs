@@ -59,7 +59,7 @@ impl Run<'_> {
         if let Some(beside) = self.beside {
             report.judged_beside(&beside.rules);
         }
-        report.finish(clock::now());
+        report.finish(clock::now(), &self.list.snapshot.rules);
         report
     }
 

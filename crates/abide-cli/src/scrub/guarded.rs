@@ -51,10 +51,11 @@ impl Guarded {
         let now = clock::now();
         let opened = flags.open().await?;
         let replica = opened.replica(now).await?;
-        let in_force = replica.activation().map(|(record, origin)| record.place(origin));
+        let in_force = replica.activations().in_force().map(|(record, origin)| record.place(origin));
         let versions = Versions::of(&opened, &replica).await?;
         let active = versions.name_of(&versions.active_digest());
-        let record = replica.roll_back("abide", "rolled back by its guard", &tripped.to_string(), now);
+        let record =
+            replica.activations().roll_back("abide", "rolled back by its guard", &tripped.to_string(), now);
         let Some(record) = record.filter(|_| in_force.as_ref() == Some(&self.place)) else {
             eprintln!("abide: {active} is in force by now, so nothing was rolled back");
             return Ok(());

@@ -122,11 +122,11 @@ impl ListFlags {
         let opened = self.store.open().await?;
         let replica = opened.replica(now).await?;
         let snapshot = replica.snapshot();
-        let shadow = match replica.shadow() {
+        let shadow = match replica.activations().shadow() {
             Some((record, _)) => watched(&opened, &record.ruleset, &snapshot).await,
             None => None,
         };
-        let guarded = match replica.activation() {
+        let guarded = match replica.activations().in_force() {
             Some((record, origin)) if record.guard.is_some() => {
                 Guarded::of(&opened, record, record.place(origin), &snapshot).await
             }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test: what it cannot read is a failure")]
 
+mod bad_rules;
 mod cases;
 mod crash;
 mod disk;

@@ -266,6 +266,83 @@ fn a_ruleset_that_is_gone_is_an_error_and_no_verdict() {
     mail(&world, 1, "zeta");
 }
 
+/// The moment in which one needs to go back: what is in force is damaged, or gone, or of a newer program.
+#[test]
+fn a_rollback_from_a_ruleset_that_cannot_be_read_is_possible() {
+    type Damage = fn(&str) -> Option<String>;
+    let damages: [(Damage, &str); 3] = [
+        (|_| None, "is not in the store; restore that object from a backup"),
+        (
+            |text| Some(text.replace("Who is not to be contacted", "Whoever")),
+            "is damaged; restore that object from a backup",
+        ),
+        (|text| Some(text.replacen("\"format\": 1", "\"format\": 99", 1)), "is in format 99; upgrade abide"),
+    ];
+    for (damage, words) in damages {
+        let world = world();
+        push(&world, WEAKER, "zeta may");
+        world.must(0, &["rules", "activate", "v1", "--allow-weaker", "zeta has its own list"]);
+        push(&world, STRICTER, "no notices");
+        world.must(0, &["rules", "activate", "v3"]);
+        let log = json(&world.must(0, &["rules", "log", "--json"]));
+        let digest =
+            log["versions"].as_array().unwrap().last().unwrap()["digest"].as_str().unwrap().to_owned();
+        let object = world.path(&format!("store/rulesets/{digest}.json"));
+        match damage(&fs::read_to_string(&object).unwrap()) {
+            None => fs::remove_file(&object).unwrap(),
+            Some(text) => fs::write(&object, text).unwrap(),
+        }
+        // Nobody is judged, and it is said why.
+        for command in [
+            &["check", "--action", "contact.email", "--email", PERSON][..],
+            &["scrub", "people.csv", "--action", "contact.email", "-o", "kept.csv"],
+            &["rules", "active"],
+            &["rules", "diff", "rules"],
+            &["rules", "prove", "rules"],
+            &["rules", "show"],
+        ] {
+            let ran = world.must(3, command);
+            assert!(ran.stdout.is_empty() && ran.stderr.contains(words), "{command:?}: {ran:?}");
+        }
+        assert!(!world.path("kept.csv").exists());
+        world.must(0, &["rules", "log"]);
+        // It may have blocked anybody, so somebody says that it is meant.
+        let refused = world.must(1, &["rules", "rollback"]);
+        assert!(
+            refused.stdout.contains("Going back to v1")
+                && refused.stdout.contains(words)
+                && refused.stdout.contains("It cannot be shown that v1 is no weaker than the ruleset"),
+            "{refused:?}"
+        );
+        let back = ["rules", "rollback", "--if-active", &digest[..8], "--allow-weaker", "v3 is damaged"];
+        let ran = world.must(0, &back);
+        assert!(ran.stdout.contains("v1 is in force"), "{ran:?}");
+        mail(&world, 0, "zeta");
+        let log = json(&world.must(0, &["rules", "log", "--json"]));
+        assert_eq!(log["activations"][2]["reason"], "v3 is damaged", "{log}");
+        // It is done once.
+        world.must(3, &back);
+        world.must(0, &["verify"]);
+    }
+}
+
+/// A record that takes the place of none would be an activation on no terms.
+#[test]
+fn where_nothing_was_activated_nothing_is_taken_the_place_of() {
+    let world = world();
+    // The built-in ruleset, stored: it is what answers, and still nobody activated it.
+    world.must(0, &["rules", "push", "rules", "-m", "as it comes"]);
+    push(&world, STRICTER, "no notices");
+    for command in ["activate", "rollback"] {
+        let ran = world.must(3, &["rules", command, "v2", "--if-active", "v1"]);
+        assert!(ran.stderr.contains("nothing was ever activated"), "{ran:?}");
+    }
+    let log = json(&world.must(0, &["rules", "log", "--json"]));
+    assert_eq!(log["activations"], Value::Array(Vec::new()));
+    world.must(0, &["rules", "activate", "v1"]);
+    world.must(0, &["rules", "activate", "v2", "--if-active", "v1"]);
+}
+
 /// Only where there is no store the built-in ruleset stands for the active one.
 #[test]
 fn a_store_that_cannot_be_reached_is_not_taken_for_none() {

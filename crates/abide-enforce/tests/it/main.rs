@@ -3,3 +3,4 @@
 #![expect(clippy::unwrap_used, reason = "what only tests call is a test")]
 
 mod laws;
+mod memory;

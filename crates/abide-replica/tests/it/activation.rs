@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use abide_journal::{ActivationRecord, ErrorKind, Record, Retry, Store};
-use abide_model::Time;
-use abide_replica::{Pushed, Replica, ReplicaError, StoredRuleset, rulesets};
+use abide_journal::{
+    ActivationRecord, ErrorKind, Record, Rekey, RekeyConfig, Retry, Store, StoreError, StoreId,
+};
+use abide_model::{Secret, Time};
+use abide_replica::{Pushed, Replica, ReplicaError, RulesetsError, StoredRuleset, rulesets};
 use abide_rules::RulesetSources;
 use object_store::{ObjectStoreExt, memory::InMemory, path::Path};
 use proptest::{prelude::*, test_runner::Config};
 
-use crate::world::{NOW, init, open, writer};
+use crate::world::{NOW, RULES, init, open, secret, writer};
 
 /// The default ruleset with a remark, which makes it another version.
 fn version(number: u64, remark: &str) -> StoredRuleset {
@@ -103,7 +105,7 @@ async fn an_activation_is_followed_and_a_rollback_too() {
     let store = init(Arc::new(InMemory::new())).await;
     let (built_in, first) = (RulesetSources::built_in().digest(), push(&store, version(1, "first")).await);
     let mut replica = open(&store, &config(&folder)).await.unwrap();
-    assert_eq!((digest_of(&replica), replica.activation()), (built_in, None));
+    assert_eq!((digest_of(&replica), replica.activations().in_force()), (built_in, None));
 
     activate(&store, "eu", activation(1, first, built_in)).await;
     let before = replica.snapshot();
@@ -127,9 +129,9 @@ async fn a_shadow_is_watched_until_the_next_activation() {
     let Record::Activation(record) = activation(1, first, built_in) else { unreachable!() };
     activate(&store, "eu", Record::Activation(ActivationRecord { shadow: true, ..record })).await;
     let mut replica = open(&store, &config(&folder)).await.unwrap();
-    let watched = |replica: &Replica| replica.shadow().map(|(shadow, _)| shadow.ruleset);
+    let watched = |replica: &Replica| replica.activations().shadow().map(|(shadow, _)| shadow.ruleset);
     assert_eq!(
-        (digest_of(&replica), watched(&replica), replica.next_activation()),
+        (digest_of(&replica), watched(&replica), replica.activations().next_number()),
         (built_in, Some(first), 2)
     );
 
@@ -242,4 +244,59 @@ async fn an_activation_leaves_the_list_alone() {
     assert_eq!(before.base.is_none(), after.base.is_none());
     assert!(Arc::ptr_eq(&before.retractions, &after.retractions));
     assert!(!Arc::ptr_eq(&before.rules, &after.rules));
+}
+
+/// Nobody is answered while the ruleset in force cannot be read, and what was activated is told all the same, so that
+/// another one can take its place.
+#[tokio::test]
+async fn what_was_activated_is_told_without_the_ruleset_in_force() {
+    let folder = tempfile::tempdir().unwrap();
+    let objects = Arc::new(InMemory::new());
+    let store = init(objects.clone()).await;
+    let (built_in, first) = (RulesetSources::built_in().digest(), push(&store, version(1, "first")).await);
+    activate(&store, "eu", activation(1, first, built_in)).await;
+    let mut running = open(&store, &config(&folder)).await.unwrap();
+    let second = push(&store, version(2, "second")).await;
+    activate(&store, "eu", activation(2, second, first)).await;
+    let object = Path::from(format!("rulesets/{}.json", hex::encode(second)));
+    for damage in [None, Some("{\"format\":1}"), Some("not JSON")] {
+        match damage {
+            None => objects.delete(&object).await.unwrap(),
+            Some(text) => drop(objects.put(&object, text.into()).await.unwrap()),
+        }
+        assert_eq!(open(&store, &config(&folder)).await.unwrap_err().kind(), ErrorKind::Damaged);
+        assert_eq!(running.refresh(NOW).await.unwrap_err().kind(), ErrorKind::Damaged);
+        assert_eq!(digest_of(&running), first, "the last snapshot stands");
+        let told = Replica::read_activations(&store, RULES.clone(), config(&folder), NOW).await.unwrap();
+        let (in_force, _) = told.in_force().unwrap();
+        assert_eq!((in_force.ruleset, in_force.replaces, told.next_number()), (second, Some(first), 3));
+    }
+    let told = Replica::read_activations(&store, RULES.clone(), config(&folder), NOW).await.unwrap();
+    let back = told.roll_back("ann", "rolled back", "v2 is damaged", NOW).unwrap();
+    activate(&store, "us", Record::Activation(back)).await;
+    running.refresh(NOW).await.unwrap();
+    assert_eq!(digest_of(&running), first);
+    assert_eq!(digest_of(&open(&store, &config(&folder)).await.unwrap()), first);
+}
+
+/// A push that was under way when the store moved is refused, as an append is: the copy may be without it.
+#[tokio::test]
+async fn a_push_to_a_store_that_moved_meanwhile_is_refused() {
+    let store = init(Arc::new(InMemory::new())).await;
+    push(&store, version(1, "before")).await;
+    let (old_secret, new_secret) = (secret(), Secret::from_bytes([8; 32]));
+    let config = RekeyConfig {
+        id: StoreId([9; 16]),
+        old_secret: &old_secret,
+        new_secret: &new_secret,
+        retry: Retry::default(),
+        instance: 100,
+    };
+    let objects = Arc::new(InMemory::new());
+    let rekey = Rekey::begin(&store, objects, &Path::default(), config, NOW).await.unwrap();
+    rekey.fence("elsewhere", NOW).await.unwrap();
+    for version in [version(2, "new"), version(1, "before")] {
+        let error = version.push(&store, Retry::default()).await.unwrap_err();
+        assert!(matches!(error, RulesetsError::Store(StoreError::Moved { .. })), "{error:?}");
+    }
 }

@@ -1,5 +1,7 @@
 //! How deep a policy can nest, told from its text, since reading a deep one takes as deep a stack.
 
+use super::code::code;
+
 /// Brackets and operators that policies may nest; a thread's stack takes some more of any kind.
 pub(super) const DEPTH_MAX: usize = 100;
 
@@ -7,18 +9,9 @@ pub(super) const DEPTH_MAX: usize = 100;
 /// operators of one policy that join.
 pub(super) fn too_deep(text: &str) -> Option<usize> {
     let (mut brackets, mut joints) = (0_usize, 0_usize);
-    let mut letters = text.char_indices().peekable();
-    let (mut in_string, mut before) = (false, ' ');
-    while let Some((at, letter)) = letters.next() {
+    let mut before = ' ';
+    for (at, letter) in code(text) {
         match letter {
-            '\\' if in_string => {
-                letters.next();
-            }
-            '"' => in_string = !in_string,
-            _ if in_string => {}
-            '/' if letters.peek().is_some_and(|(_, next)| *next == '/') => {
-                letters.by_ref().find(|(_, letter)| *letter == '\n');
-            }
             '(' | '[' | '{' => brackets += 1,
             ')' | ']' | '}' => brackets = brackets.saturating_sub(1),
             ';' => (brackets, joints) = (0, 0),

@@ -72,8 +72,10 @@ fn a_report_adds_files_up() {
     assert_eq!(report.threshold(), Threshold::CannotTell, "a file is not done");
     report.add_failure("missing.csv", "could not open `missing.csv`".to_owned(), false);
     assert_eq!(report.threshold(), Threshold::Failed);
-    report.finish(NOW);
+    report.finish(NOW, &world.snapshot.rules);
     let json: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();
+    let asked = &json["decisions"];
+    assert!(asked["calls"].as_u64().unwrap() > 0 && asked["calls"] == asked["questions"], "{asked}");
     let total = &json["totals"][0];
     assert_eq!(total["tally"]["seen"], 5);
     assert_eq!(total["tally"]["blocked"], 2);

@@ -1,6 +1,9 @@
 //! Laws about sets of facts: what people said, whatever identifiers they have.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use abide_model::{
     Action, Claimant, Context, Direction, Fact, Mechanism, Scope, Verdict, facts::Effective,
@@ -58,11 +61,11 @@ pub(crate) fn person(outs: &[Mechanism], consented: bool) -> Effective {
 pub(super) fn meanings(rules: &Ruleset, contexts: &BTreeSet<Context>) -> Vec<Finding> {
     let (mut blocking, mut blocked) = (BTreeSet::new(), BTreeSet::new());
     for action in rules.actions() {
-        for mechanism in mechanisms(&[rules]) {
+        let contexts = telling(rules, &action.name, contexts);
+        for (named, mechanism) in by_segments(rules, &action.name) {
             let people = [false, true].map(|consented| person(std::slice::from_ref(&mechanism), consented));
-            let segments = rules.segments_of(&people[0].outs);
-            for context in contexts {
-                if blocked.contains(&action.name) && segments.is_subset(&blocking) {
+            for context in &contexts {
+                if blocked.contains(&action.name) && named.is_subset(&blocking) {
                     break;
                 }
                 for someone in &people {
@@ -89,6 +92,31 @@ pub(super) fn meanings(rules: &Ruleset, contexts: &BTreeSet<Context>) -> Vec<Fin
         example: format!("nothing that anybody can say blocks `{}`", action.name),
     });
     idle.chain(free).collect()
+}
+
+/// Of contexts that no policy about an action tells apart, one.
+fn telling<'c>(rules: &Ruleset, action: &Action, contexts: &'c BTreeSet<Context>) -> Vec<&'c Context> {
+    let nobody = Effective::default();
+    let mut known = BTreeSet::new();
+    let is_new = |context: &&Context| match rules.question(&nobody, action, context) {
+        Some(question) => known.insert(question),
+        None => true,
+    };
+    contexts.iter().filter(is_new).collect()
+}
+
+/// One mechanism for each set of segments that the policies about an action ask for; who is in the most first, since he
+/// leaves the least to be tried.
+fn by_segments(rules: &Ruleset, action: &Action) -> Vec<(BTreeSet<Arc<str>>, Mechanism)> {
+    let asked_for = rules.segments_asked_for(action);
+    let mut sets = BTreeMap::new();
+    for mechanism in mechanisms(&[rules]) {
+        let segments = rules.segments_of(&person(std::slice::from_ref(&mechanism), false).outs);
+        sets.entry(segments.intersection(&asked_for).cloned().collect::<BTreeSet<_>>()).or_insert(mechanism);
+    }
+    let mut sets: Vec<_> = sets.into_iter().collect();
+    sets.sort_by_key(|(segments, _)| std::cmp::Reverse(segments.len()));
+    sets
 }
 
 /// Without a word of the person, what is opt-out is allowed and what is opt-in is blocked.

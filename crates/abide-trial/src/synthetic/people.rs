@@ -1,7 +1,5 @@
 //! Laws about people: scopes, and which of their identifiers something was said of.
 
-use std::sync::Arc;
-
 use abide_model::{
     Action, BatchId, Claimant, Context, IdentifierKind, Mechanism, SaidBy, Scope, Time, mechanism::Reach,
     signal::Statement,
@@ -15,10 +13,7 @@ use super::{
     Finding,
     facts::{blocks, mechanisms},
 };
-use crate::{
-    cases::{Answer, EnforcementPoint as _},
-    stage::InMemory,
-};
+use crate::cases::{Answer, EnforcementPoint};
 
 /// Invented, all of them.
 pub(super) const EMAIL: &str = "quiet.otter@example.com";
@@ -34,13 +29,18 @@ const SCOPES: [(&str, &str); 5] = [
 ];
 
 /// A wider opt-out blocks at least what a narrower one does, and what the context leaves open counts.
-pub(super) fn scopes(rules: &Arc<Ruleset>) -> Vec<Finding> {
+pub(super) fn scopes(rules: &Ruleset, point: &impl EnforcementPoint) -> Vec<Finding> {
     let here: Context =
         [("brand", "acme"), ("list", "weekly"), ("sender", "+12025550199")].into_iter().collect();
     let mut findings = Vec::new();
     for mechanism in mechanisms(&[rules]) {
         for spec in rules.actions().filter(|spec| blocks(rules, &mechanism, &spec.name, &here)) {
-            let ask = |scope: &str, context: &Context| blocked(rules, &mechanism, scope, &spec.name, context);
+            let (stated, asked) = destination(rules, &spec.name);
+            let ask = |scope: &str, context: &Context| {
+                let questions = [(asked.clone(), &spec.name, context)];
+                let answer = answer(point, &case(&mechanism, scope, stated.clone(), &questions));
+                matches!(answer, Answer::Block { .. })
+            };
             let wider = SCOPES.iter().find(|(wide, narrow)| ask(narrow, &here) && !ask(wide, &here));
             if let Some((wide, narrow)) = wider {
                 let example = format!(
@@ -64,7 +64,7 @@ pub(super) fn scopes(rules: &Arc<Ruleset>) -> Vec<Finding> {
 }
 
 /// What was said of one address never blocks another destination.
-pub(super) fn addresses(rules: &Arc<Ruleset>) -> Vec<Finding> {
+pub(super) fn addresses(rules: &Ruleset, point: &impl EnforcementPoint) -> Vec<Finding> {
     let mut findings = Vec::new();
     for mechanism in
         mechanisms(&[rules]).into_iter().filter(|mechanism| mechanism.spec().reach == Reach::Address)
@@ -88,7 +88,7 @@ pub(super) fn addresses(rules: &Arc<Ruleset>) -> Vec<Finding> {
                 raw((stated.0, elsewhere(stated.0))),
                 &[(vec![raw(other), raw(stated)], &spec.name, &Context::default())],
             );
-            if answer(rules, &said) != answer(rules, &free) {
+            if answer(point, &said) != answer(point, &free) {
                 let example = format!(
                     "`{mechanism}` said of a {} decides `{}`, which goes to a {to}",
                     stated.0, spec.name
@@ -102,20 +102,6 @@ pub(super) fn addresses(rules: &Arc<Ruleset>) -> Vec<Finding> {
 
 fn elsewhere(kind: IdentifierKind) -> &'static str {
     if kind == IdentifierKind::Email { "loud.heron@example.com" } else { "+1 202 555 0124" }
-}
-
-fn blocked(
-    rules: &Arc<Ruleset>,
-    mechanism: &Mechanism,
-    scope: &str,
-    action: &Action,
-    context: &Context,
-) -> bool {
-    let (stated, asked) = destination(rules, action);
-    matches!(
-        answer(rules, &case(mechanism, scope, stated, &[(asked, action, context)])),
-        Answer::Block { .. }
-    )
 }
 
 /// Somebody whom the action can go to, by the one identifier that everything was said of.
@@ -135,8 +121,8 @@ pub(super) fn raw((kind, text): (IdentifierKind, &str)) -> CaseIdentifier {
     CaseIdentifier { kind, form: None, text: text.to_owned() }
 }
 
-pub(super) fn answer(rules: &Arc<Ruleset>, case: &Case) -> Answer {
-    InMemory { rules: rules.clone() }.answers(case).pop().expect("a case has a check")
+pub(super) fn answer(point: &impl EnforcementPoint, case: &Case) -> Answer {
+    point.answers(case).pop().expect("a case has a check")
 }
 
 /// Somebody said one thing; questions about them.

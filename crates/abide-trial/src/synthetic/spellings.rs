@@ -1,13 +1,15 @@
 //! Every spelling of an identifier comes to the same verdict.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
 use abide_model::{
-    Action, Context, Form, IdentifierKind, Mechanism, PhoneRegion,
+    Action, Context, Form, Forms, IdentifierKind, Mechanism, PhoneRegion,
     identifier::{Profile, profile_text},
 };
 use abide_rules::{Ruleset, case::CaseIdentifier};
-use sha2::{Digest as _, Sha256};
+use md5::Md5;
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
 
 use super::{
     Finding,
@@ -15,8 +17,9 @@ use super::{
     people::{EMAIL, PHONE, answer, case, raw},
     seed::Seed,
 };
+use crate::cases::EnforcementPoint;
 
-/// Ways of writing [`EMAIL`]; a digest of each profile comes besides.
+/// Ways of writing [`EMAIL`]; digests of each profile come besides.
 const EMAILS: [&str; 5] = [
     "Quiet.Otter@Example.COM",
     "  quiet.otter@example.com\t",
@@ -43,12 +46,12 @@ const PHONES: [&str; 5] =
 /// A device's advertising identifier, as the platforms print it, and otherwise.
 const DEVICES: [&str; 2] = ["4b61639e-47cc-4056-a16a-c8217e029462", "4B61639E-47CC-4056-A16A-C8217E029462"];
 
-pub(super) fn spellings(rules: &Arc<Ruleset>, seed: &mut Seed) -> Vec<Finding> {
+pub(super) fn spellings(rules: &Ruleset, point: &impl EnforcementPoint, seed: &mut Seed) -> Vec<Finding> {
     let context = Context::default();
     for mechanism in mechanisms(&[rules]) {
         for spec in rules.actions().filter(|spec| blocks(rules, &mechanism, &spec.name, &context)) {
             let family = family(spec.destination.kind, seed);
-            if let Some(finding) = disagreement(rules, &mechanism, &spec.name, &family) {
+            if let Some(finding) = disagreement(point, &mechanism, &spec.name, &family) {
                 return vec![finding];
             }
         }
@@ -59,7 +62,7 @@ pub(super) fn spellings(rules: &Arc<Ruleset>, seed: &mut Seed) -> Vec<Finding> {
 /// The first spelling under which something else comes out than under the first: by asking for it, or by having been
 /// told of it.
 fn disagreement(
-    rules: &Arc<Ruleset>,
+    point: &impl EnforcementPoint,
     mechanism: &Mechanism,
     action: &Action,
     family: &[CaseIdentifier],
@@ -68,7 +71,10 @@ fn disagreement(
     let context = Context::default();
     let ask = |stated: &CaseIdentifier, asked: &CaseIdentifier| {
         let asked = [(vec![asked.clone()], action, &context)];
-        answer(rules, &case(mechanism, "*", stated.clone(), &asked))
+        let mut case = case(mechanism, "*", stated.clone(), &asked);
+        // As a store that is told to match what others have hashed so.
+        case.store.forms = Forms { md5: true, sha1: true };
+        answer(point, &case)
     };
     let wanted = ask(first, first);
     // DROP's digest of a phone comes from its lists alone, so nobody is asked about by it.
@@ -98,33 +104,45 @@ fn family(kind: Option<IdentifierKind>, seed: &mut Seed) -> Vec<CaseIdentifier> 
     }
 }
 
-/// The raw spellings, and the digest that each profile makes of the first.
+/// The raw spellings, and the digests of what each profile makes of the first.
 fn with_digests(kind: IdentifierKind, first: &str, others: &[&str]) -> Vec<CaseIdentifier> {
     let region: PhoneRegion = "US".parse().expect("it is a region");
-    let digest = |profile: &Profile| {
-        let text = profile_text(*profile, kind, first, region).ok()?;
-        let is_short = kind == IdentifierKind::Phone && *profile == Profile::Drop;
-        let form = if is_short { Form::Last10Sha256 } else { Form::Sha256 };
-        let text = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
-        Some(CaseIdentifier { kind, form: Some(form), text })
-    };
+    let mut digests = BTreeSet::new();
+    for profile in Profile::ALL {
+        let Ok(text) = profile_text(profile, kind, first, region) else { continue };
+        let is_short = kind == IdentifierKind::Phone && profile == Profile::Drop;
+        if is_short {
+            digests.insert((Form::Last10Sha256.as_str(), hex::<Sha256>(&text), Form::Last10Sha256));
+            continue;
+        }
+        digests.insert((Form::Sha256.as_str(), hex::<Sha256>(&text), Form::Sha256));
+        digests.insert((Form::Md5.as_str(), hex::<Md5>(&text), Form::Md5));
+        digests.insert((Form::Sha1.as_str(), hex::<Sha1>(&text), Form::Sha1));
+    }
+    let digests = digests.into_iter().map(|(_, text, form)| CaseIdentifier { kind, form: Some(form), text });
     let spelled = std::iter::once(first).chain(others.iter().copied()).map(|text| raw((kind, text)));
-    spelled.chain(Profile::ALL.iter().filter_map(digest)).collect()
+    spelled.chain(digests).collect()
+}
+
+fn hex<D: Digest>(text: &str) -> String {
+    D::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stage::InMemory;
 
     /// No ruleset can break the law, since none knows identifiers: what can is the engine, told apart here by somebody
     /// else among the spellings.
     #[test]
     fn somebody_else_among_the_spellings_is_found() {
-        let rules = Arc::new(Ruleset::built_in().expect("it is right"));
+        let rules = Ruleset::built_in().expect("it is right").into();
+        let point = InMemory { rules };
         let find = |kind, first: &str, others: &[&str], mechanism: &str, action: &str| {
             let family = with_digests(kind, first, others);
             let mechanism = mechanism.parse().expect("it is in the catalogue");
-            disagreement(&rules, &mechanism, &action.parse().expect("it is an action"), &family)
+            disagreement(&point, &mechanism, &action.parse().expect("it is an action"), &family)
         };
         let mail = |others: &[&str]| {
             find(IdentifierKind::Email, EMAIL, others, "email.unsubscribe", "contact.email")
@@ -135,8 +153,13 @@ mod tests {
         let wrong = mail(&["quiet.heron@example.com"]).expect("it is another address");
         assert!(wrong.example.contains("quiet.heron"), "{}", wrong.example);
         assert!(call(&["+1 202 555 0124"]).is_some());
-        // DROP's digest is among the spellings of a phone.
-        let family = with_digests(IdentifierKind::Phone, PHONE, &[]);
-        assert!(family.iter().any(|one| one.form == Some(Form::Last10Sha256)));
+        // DROP's digest is among the spellings of a phone, and every other form among those of both.
+        let forms = |kind, first| {
+            with_digests(kind, first, &[]).iter().filter_map(|one| one.form).map(Form::as_str).collect()
+        };
+        let (mail, phone): (BTreeSet<&str>, BTreeSet<&str>) =
+            (forms(IdentifierKind::Email, EMAIL), forms(IdentifierKind::Phone, PHONE));
+        assert_eq!(mail, ["md5", "sha1", "sha256"].into());
+        assert_eq!(phone, Form::ALL.map(Form::as_str).into());
     }
 }

@@ -3,7 +3,14 @@
 //! Both are tried on people who are blocked, since of all others they hold whatever the rules are. Those are looked for
 //! around each rule: by the mechanisms of the segments that it names and in the contexts that it tells apart.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
 
 use abide_model::{Action, Context, Mechanism, Verdict};
 use abide_rules::Ruleset;
@@ -24,56 +31,122 @@ pub(super) struct Tried {
     pub(super) blocked_tried: usize,
 }
 
-/// Tries both laws around every rule.
-pub(super) fn strictness(rules: &Ruleset, circumstances: &Circumstances, seed: &mut Seed) -> Tried {
-    let mut tried = Tried::default();
-    let (mut lifting, mut lenient) = (None, None);
+/// Tries both laws around every rule, on `threads` threads.
+pub(super) fn strictness(
+    rules: &Ruleset,
+    circumstances: &Circumstances,
+    seed: &mut Seed,
+    threads: usize,
+) -> Tried {
     // Where one segment more can only block more, no opt-out lifts another: nobody has to be tried.
     let shape = rules.shape();
-    let (may_lift, takes_two) = (!shape.is_monotone, !shape.is_monotone || shape.depth > 1);
-    let strict = strict_attributes(rules);
-    for (rule, contexts) in circumstances.by_rule() {
-        let of_rule = mechanisms_of(rules, rule);
-        let people = people(&of_rule, takes_two);
-        let actions = rules.actions_of_rule(rule);
-        let mut each: Vec<(usize, usize, usize)> = Vec::new();
-        let count = people.len() * contexts.len() * actions.len();
-        if count <= TRIED_MAX {
-            for person in 0..people.len() {
-                let acts = (0..contexts.len()).flat_map(|nth| (0..actions.len()).map(move |act| (nth, act)));
-                each.extend(acts.map(|(context, act)| (person, context, act)));
-            }
-        } else {
-            let mut some = |all: usize| seed.below(all);
-            each.extend(
-                (0..TRIED_MAX).map(|_| (some(people.len()), some(contexts.len()), some(actions.len()))),
-            );
+    let laws = Laws {
+        rules,
+        may_lift: !shape.is_monotone,
+        takes_two: !shape.is_monotone || shape.depth > 1,
+        strict: strict_attributes(rules),
+    };
+    // The seed is drawn from in the order of the rules, however many threads there are.
+    let around: Vec<Around<'_>> =
+        circumstances.by_rule().map(|(rule, contexts)| laws.around(rule, contexts, seed)).collect();
+    let next = AtomicUsize::new(0);
+    let tried = Mutex::new(BTreeMap::new());
+    thread::scope(|scope| {
+        for _ in 0..threads.max(1) {
+            scope.spawn(|| {
+                loop {
+                    let nth = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(around) = around.get(nth) else { break };
+                    let found = laws.try_around(around);
+                    tried.lock().expect("a thread that panics ends the run").insert(nth, found);
+                }
+            });
         }
-        for (nth, context, action) in each {
-            let (outs, consented) = &people[nth];
-            let context = &contexts[context];
-            let Ok(action) = actions[action].parse::<Action>() else { continue };
-            if !is_blocked(rules, outs, *consented, &action, context) {
-                continue;
-            }
-            tried.blocked_tried += 1;
-            let (act, who) = ((&action, context), (outs.as_slice(), *consented));
-            if may_lift && lifting.is_none() {
-                lifting = of_rule.iter().find_map(|more| lifted(rules, act, who, more));
-            }
-            if lenient.is_none() {
-                let mut said = strict.iter().filter(|name| context.get(name).is_some());
-                lenient = said.find_map(|name| looser_unsaid(rules, act, who, name));
-            }
-        }
+    });
+    let by_rule = tried.into_inner().expect("all threads came to their end").into_values();
+    let (mut lifting, mut lenient, mut blocked_tried) = (None, None, 0);
+    for of_rule in by_rule {
+        lifting = lifting.or(of_rule.lifting);
+        lenient = lenient.or(of_rule.lenient);
+        blocked_tried += of_rule.blocked_tried;
     }
-    tried.findings.extend(lifting.into_iter().chain(lenient));
-    if tried.blocked_tried == 0 {
+    let mut findings: Vec<Finding> = lifting.into_iter().chain(lenient).collect();
+    if blocked_tried == 0 {
         let example =
             "nobody was found whom a rule blocks, so nothing can be said of who is blocked".to_owned();
-        tried.findings.push(Finding { law: "somebody-is-blocked", example });
+        findings.push(Finding { law: "somebody-is-blocked", example });
     }
-    tried
+    Tried { findings, blocked_tried }
+}
+
+/// The two laws, for a ruleset.
+struct Laws<'r> {
+    rules: &'r Ruleset,
+    may_lift: bool,
+    takes_two: bool,
+    strict: Vec<String>,
+}
+
+/// Who and what is tried around one rule.
+struct Around<'c> {
+    mechanisms: Vec<Mechanism>,
+    people: Vec<(Vec<Mechanism>, bool)>,
+    contexts: &'c [Context],
+    actions: Vec<Action>,
+    /// Numbers of a person, a context and an action.
+    acts: Vec<(usize, usize, usize)>,
+}
+
+#[derive(Default)]
+struct Found {
+    lifting: Option<Finding>,
+    lenient: Option<Finding>,
+    blocked_tried: usize,
+}
+
+impl Laws<'_> {
+    fn around<'c>(&self, rule: &str, contexts: &'c [Context], seed: &mut Seed) -> Around<'c> {
+        let mechanisms = mechanisms_of(self.rules, rule);
+        let people = people(&mechanisms, self.takes_two);
+        let named = self.rules.actions_of_rule(rule);
+        let actions: Vec<Action> = named.iter().filter_map(|name| name.parse().ok()).collect();
+        let count = people.len() * contexts.len() * actions.len();
+        let acts = if count <= TRIED_MAX {
+            let (contexts, actions) = (contexts.len(), actions.len());
+            let each = (0..people.len()).flat_map(|person| {
+                (0..contexts)
+                    .flat_map(move |context| (0..actions).map(move |action| (person, context, action)))
+            });
+            each.collect()
+        } else {
+            let mut some = |all: usize| seed.below(all);
+            let drawn =
+                (0..TRIED_MAX).map(|_| (some(people.len()), some(contexts.len()), some(actions.len())));
+            drawn.collect()
+        };
+        Around { mechanisms, people, contexts, actions, acts }
+    }
+
+    fn try_around(&self, around: &Around<'_>) -> Found {
+        let mut found = Found::default();
+        for &(person, context, action) in &around.acts {
+            let (outs, consented) = &around.people[person];
+            let (context, action) = (&around.contexts[context], &around.actions[action]);
+            if !is_blocked(self.rules, outs, *consented, action, context) {
+                continue;
+            }
+            found.blocked_tried += 1;
+            let (act, who) = ((action, context), (outs.as_slice(), *consented));
+            if self.may_lift && found.lifting.is_none() {
+                found.lifting = around.mechanisms.iter().find_map(|more| lifted(self.rules, act, who, more));
+            }
+            if found.lenient.is_none() {
+                let mut said = self.strict.iter().filter(|name| context.get(name).is_some());
+                found.lenient = said.find_map(|name| looser_unsaid(self.rules, act, who, name));
+            }
+        }
+        found
+    }
 }
 
 /// One mechanism of each row that makes a segment which the rule names.
@@ -111,7 +184,11 @@ fn is_blocked(
     action: &Action,
     context: &Context,
 ) -> bool {
-    matches!(rules.decide(&person(outs, consented), action, context), Verdict::Block { .. })
+    let someone = person(outs, consented);
+    match rules.question(&someone, action, context) {
+        Some(question) => rules.blocking(&question).is_some(),
+        None => matches!(rules.decide(&someone, action, context), Verdict::Block { .. }),
+    }
 }
 
 /// That somebody is blocked, and with one mechanism more gets through: the smallest such person; none where it is not

@@ -24,7 +24,7 @@ fn it_passes_with_every_branch_taken_and_every_fault_noticed() {
 fn a_rule_whose_cases_are_taken_away_is_untested() {
     let rules = Arc::new(Ruleset::built_in().unwrap());
     let without = cases().into_iter().filter(|file| !file.name.contains("deceased")).collect::<Vec<_>>();
-    let covered = abide_trial::covered(&rules, &without);
+    let covered = abide_trial::covered(&rules, &without, 2);
     assert!(covered.unnoticed.iter().any(|fault| fault == "the rule `deceased` left out"), "{covered:?}");
     assert!(
         covered.untaken.iter().any(|branch| branch == "the rule `deceased` never applies"),

@@ -132,18 +132,21 @@ impl Ruler {
     async fn decide(&self, rng: &mut ChaCha8Rng) -> Result<Option<ActivationRecord>, ReplicaError> {
         let replica = self.replica.as_ref().expect("just opened");
         let now = self.clock.now();
-        let is_guarded = replica.activation().is_some_and(|(activation, _)| activation.guard.is_some());
+        let is_guarded =
+            replica.activations().in_force().is_some_and(|(activation, _)| activation.guard.is_some());
         if is_guarded && rng.random_bool(0.7) {
-            return Ok(replica.roll_back("guard", "tripped", "block_rate 0.1 % -> 40 %", now));
+            return Ok(replica.activations().roll_back("guard", "tripped", "block_rate 0.1 % -> 40 %", now));
         }
         let version = VERSIONS[rng.random_range(0..VERSIONS.len())].clone();
         let ruleset = version.digest();
         version.push(&self.store, Retry::default()).await?;
         let (shadow, only_after) = (rng.random_bool(0.15), rng.random_bool(0.2));
-        let in_force = replica.activation().filter(|_| only_after && !shadow);
+        let in_force = replica.activations().in_force().filter(|_| only_after && !shadow);
         let only_after = in_force.map(|(activation, origin)| activation.place(origin));
         Ok(Some(ActivationRecord {
-            number: only_after.as_ref().map_or_else(|| replica.next_activation(), |place| place.number),
+            number: only_after
+                .as_ref()
+                .map_or_else(|| replica.activations().next_number(), |place| place.number),
             ruleset,
             replaces: Some(replica.snapshot().rules.version().digest()),
             shadow,
