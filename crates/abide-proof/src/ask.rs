@@ -10,7 +10,10 @@ use cedar_policy::{
 use cedar_policy_symcc::{CompiledPolicy, CompiledPolicySet, Env};
 use serde_json::Value;
 
-use crate::solver::{Solver, Unsettled};
+use crate::{
+    failing::may_fail,
+    solver::{Solver, Unsettled},
+};
 
 /// Two rulesets before the solver.
 #[derive(Debug)]
@@ -18,7 +21,7 @@ pub(crate) struct Questions<'r> {
     common: Common<'r>,
     schema: Schema,
     solver: Option<Solver>,
-    /// Of each action the policies that fail for nobody, as text.
+    /// Of each action the policies that could fail and do for nobody, as text.
     never_failing: BTreeSet<(Action, String)>,
     /// How often the solver was needed; equal policies judge equally without it.
     pub(crate) asked: usize,
@@ -89,7 +92,7 @@ impl<'r> Questions<'r> {
             None => Solver::start()?,
         };
         // What fails blocks, but not for the solver: where the blocking side may fail, its answer says nothing.
-        for policy in &blocking {
+        for policy in blocking.iter().filter(|policy| may_fail(policy)) {
             let known = (action.clone(), policy.to_string());
             if self.never_failing.contains(&known) {
                 continue;
