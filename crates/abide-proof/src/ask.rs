@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::{
     failing::may_fail,
-    solver::{Solver, Unsettled},
+    solver::{Effort, Solver, Unsettled},
 };
 
 /// Two rulesets before the solver.
@@ -20,6 +20,7 @@ use crate::{
 pub(crate) struct Questions<'r> {
     common: Common<'r>,
     schema: Schema,
+    effort: Effort,
     solver: Option<Solver>,
     /// Of each action the policies that could fail and do for nobody, as text.
     never_failing: BTreeSet<(Action, String)>,
@@ -39,11 +40,11 @@ pub(crate) struct Found {
 pub(crate) type Judging<'a> = (Side, Given<'a>);
 
 impl<'r> Questions<'r> {
-    pub(crate) fn new(common: Common<'r>) -> Result<Self, Unsettled> {
+    pub(crate) fn new(common: Common<'r>, effort: Effort) -> Result<Self, Unsettled> {
         let (schema, _) = Schema::from_cedarschema_str(&common.schema())
             .map_err(|error| Unsettled::Failed(error.to_string()))?;
-        let solver = Some(Solver::start()?);
-        Ok(Self { common, schema, solver, never_failing: BTreeSet::new(), asked: 0 })
+        let solver = Some(Solver::start(effort)?);
+        Ok(Self { common, schema, effort, solver, never_failing: BTreeSet::new(), asked: 0 })
     }
 
     fn facts(&self) -> Vec<Mechanism> {
@@ -89,7 +90,7 @@ impl<'r> Questions<'r> {
         let environment = environment(action)?;
         let mut solver = match self.solver.take() {
             Some(solver) => solver,
-            None => Solver::start()?,
+            None => Solver::start(self.effort)?,
         };
         // What fails blocks, but not for the solver: where the blocking side may fail, its answer says nothing.
         for policy in blocking.iter().filter(|policy| may_fail(policy)) {

@@ -6,7 +6,7 @@ use abide_trial::{Finding, kinds, lifted, looser_unsaid, strict_attributes};
 
 use crate::{
     ask::{Found, Questions},
-    solver::Unsettled,
+    solver::{Effort, Unsettled},
 };
 
 /// Whether nobody breaks the laws, by the solver.
@@ -21,7 +21,7 @@ pub struct LawProof {
 /// Proves that one opt-out more never turns a block into an allow, and that what a context leaves open is judged as the
 /// strictest; or finds who shows otherwise.
 pub async fn laws(rules: &Ruleset) -> Result<LawProof, Unsettled> {
-    let mut questions = Questions::new(Common::new(rules, rules, kinds(rules, rules))?)?;
+    let mut questions = Questions::new(Common::new(rules, rules, kinds(rules, rules))?, Effort::Short)?;
     let mut findings = Vec::new();
     for spec in rules.actions() {
         for more in questions.telling_facts(&spec.name)? {

@@ -6,7 +6,7 @@ use abide_trial::{Comparison, Differs, Example, compare, example, kinds, outline
 
 use crate::{
     ask::{Found, Questions},
-    solver::Unsettled,
+    solver::{Effort, Unsettled},
 };
 
 /// What comparing two rulesets came to, and by which way.
@@ -44,7 +44,7 @@ pub async fn prove(old: &Ruleset, new: &Ruleset) -> Proof {
 /// Asks about each action both ways, and of those that cannot be settled keeps the first reason.
 async fn by_solver(old: &Ruleset, new: &Ruleset, into: &mut Comparison) -> Result<By, Unsettled> {
     let actions = shared_actions(old, new);
-    let mut questions = Questions::new(Common::new(old, new, kinds(old, new))?)?;
+    let mut questions = Questions::new(Common::new(old, new, kinds(old, new))?, Effort::Long)?;
     let mut unsettled = None;
     for action in &actions {
         if questions.is_alike(action)? {

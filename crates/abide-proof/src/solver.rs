@@ -16,10 +16,28 @@ use abide_rules::Inexpressible;
 const PATH_VARIABLE: &str = "CVC5";
 const PROGRAM: &str = "cvc5";
 
-/// What the solver gives one question. Those of real rulesets take it milliseconds.
-const QUESTION_MILLIS: u64 = 20_000;
-/// When we stop waiting for an answer, which something else than a solver may never give.
-const PATIENCE: Duration = Duration::from_millis(QUESTION_MILLIS + 5_000);
+/// How long the solver may think about one question. Those of real rulesets take it milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effort {
+    /// Nothing else comes to the same certainty.
+    Long,
+    /// It was tried on many people already.
+    Short,
+}
+
+impl Effort {
+    fn millis(self) -> u64 {
+        match self {
+            Self::Long => 20_000,
+            Self::Short => 3_000,
+        }
+    }
+
+    /// When we stop waiting for an answer, which something else than a solver may never give.
+    fn patience(self) -> Duration {
+        Duration::from_millis(self.millis() + 5_000)
+    }
+}
 
 /// Why the solver settled nothing.
 #[derive(Debug, Error)]
@@ -47,17 +65,18 @@ pub enum Unsettled {
 /// A running solver.
 #[derive(Debug)]
 pub(crate) struct Solver {
+    effort: Effort,
     compiler: CedarSymCompiler<LocalSolver>,
 }
 
 impl Solver {
     /// Starts the solver that `CVC5` names, else `cvc5` on the path.
-    pub(crate) fn start() -> Result<Self, Unsettled> {
+    pub(crate) fn start(effort: Effort) -> Result<Self, Unsettled> {
         let program = env::var_os(PATH_VARIABLE)
             .filter(|path| !path.is_empty())
             .unwrap_or_else(|| OsString::from(PROGRAM));
         let mut command = Command::new(&program);
-        command.args(["--lang", "smt", &format!("--tlimit-per={QUESTION_MILLIS}")]);
+        command.args(["--lang", "smt", &format!("--tlimit-per={}", effort.millis())]);
         command.stdin(Stdio::piped()).kill_on_drop(true);
         let local = LocalSolver::from_command(&mut command).map_err(|error| match error {
             SolverError::Io(error)
@@ -67,7 +86,7 @@ impl Solver {
             }
             other => Unsettled::Failed(other.to_string()),
         })?;
-        Ok(Self { compiler: CedarSymCompiler::new(local)? })
+        Ok(Self { effort, compiler: CedarSymCompiler::new(local)? })
     }
 
     /// Waits for one answer, but not for ever. After an error the solver may be anywhere in the question: start another.
@@ -78,7 +97,7 @@ impl Solver {
     where
         F: Future<Output = Result<T, Error>> + 's,
     {
-        match tokio::time::timeout(PATIENCE, question(&mut self.compiler)).await {
+        match tokio::time::timeout(self.effort.patience(), question(&mut self.compiler)).await {
             Ok(answer) => Ok(answer?),
             Err(_) => Err(Unsettled::Unknown),
         }

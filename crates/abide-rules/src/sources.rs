@@ -49,7 +49,10 @@ impl RulesetSources {
             toml: text(MANIFEST_FILE, toml)?,
             policies: policies
                 .into_iter()
-                .map(|(file, bytes)| text(&file, bytes).map(|text| (file, text)))
+                .map(|(file, bytes)| {
+                    let text = text(&format!("policies/{}", file_name(&file)), bytes)?;
+                    Ok((file, text))
+                })
                 .collect::<Result<_, _>>()?,
         })
     }
