@@ -42,7 +42,8 @@ pub enum Durable {
 /// What waited first, read from the disk: to be appended to the store's journal, and then struck off.
 #[derive(Debug)]
 pub struct SpoolPart {
-    columns: Columns,
+    // Boxed, since columns are large, and so is every future that holds them.
+    columns: Box<Columns>,
     newest: ObjectName,
     last: Position,
 }
@@ -50,7 +51,7 @@ pub struct SpoolPart {
 impl SpoolPart {
     /// Appends it to the store's journal, once. After an error it has to be read again.
     pub async fn append(&mut self, writer: &mut Writer, now: Time) -> Result<Appended, JournalError> {
-        writer.append_columns(std::mem::take(&mut self.columns), now).await
+        Box::pin(writer.append_columns(*std::mem::take(&mut self.columns), now)).await
     }
 }
 
@@ -153,7 +154,7 @@ impl Spool {
             return Ok(None);
         }
         let mut waiting = self.follow_waiting().await?;
-        let (mut columns, mut newest) = (Columns::default(), None);
+        let (mut columns, mut newest) = (Box::<Columns>::default(), None);
         while columns.len() < TOGETHER
             && let Some(followed) = waiting.next().await?
         {
