@@ -40,10 +40,13 @@ pub(crate) struct Given {
     pub(crate) read: Result<Identifier, InvalidIdentifier>,
 }
 
-/// One identifier as it was written: raw, or a digest whose form was named or not.
+/// A digest, of the form that was named, or of the one that its length tells.
+pub(crate) struct HashedAs(Option<Form>);
+
+/// One identifier as it was written: raw or hashed.
 pub(crate) struct Written {
     pub(crate) kind: IdentifierKind,
-    pub(crate) hashed: Option<Option<Form>>,
+    pub(crate) hashed: Option<HashedAs>,
     pub(crate) text: String,
 }
 
@@ -51,7 +54,7 @@ impl Written {
     pub(crate) fn read(&self, normaliser: &Normaliser) -> Result<Identifier, InvalidIdentifier> {
         match self.hashed {
             None => normaliser.raw(self.kind, &self.text),
-            Some(form) => Normaliser::hashed(self.kind, form, &self.text),
+            Some(HashedAs(form)) => Normaliser::hashed(self.kind, form, &self.text),
         }
     }
 }
@@ -106,7 +109,7 @@ fn read_hashed(text: &str) -> anyhow::Result<Written> {
         None => (what, None),
     };
     let kind: IdentifierKind = kind.parse()?;
-    Ok(Written { kind, hashed: Some(form), text: digest.to_owned() })
+    Ok(Written { kind, hashed: Some(HashedAs(form)), text: digest.to_owned() })
 }
 
 fn one_line() -> anyhow::Result<String> {

@@ -54,7 +54,7 @@ pub use reader::{Followed, Follower, ObjectEntry, Reader};
 pub use record::{ActivationRecord, BatchRecord, Place, Record, RetractionRecord, counts_at_once};
 pub use rekey::{Fenced, Rekey, RekeyConfig};
 pub use roll_up::{RollUp, RollUpConfig, roll_up, roll_ups_due};
-pub use spool::{Durable, Spool};
+pub use spool::{Durable, Spool, SpoolPart};
 pub use staged::{Staged, staged};
 pub use store::{Created, Epoch, Moved, Retry, Store, StoreConfig, StoreId, local_directory};
 pub use sweep::{Superseded, superseded, sweep};

@@ -39,6 +39,22 @@ pub enum Durable {
     Node,
 }
 
+/// What waited first, read from the disk: to be appended to the store's journal, and then struck off.
+#[derive(Debug)]
+pub struct SpoolPart {
+    // Boxed, since columns are large, and so is every future that holds them.
+    columns: Box<Columns>,
+    newest: ObjectName,
+    last: Position,
+}
+
+impl SpoolPart {
+    /// Appends it to the store's journal, once. After an error it has to be read again.
+    pub async fn append(&mut self, writer: &mut Writer, now: Time) -> Result<Appended, JournalError> {
+        Box::pin(writer.append_columns(*std::mem::take(&mut self.columns), now)).await
+    }
+}
+
 /// What waits on this node's disk for one origin's journal.
 #[derive(Debug)]
 pub struct Spool {
@@ -123,26 +139,38 @@ impl Spool {
 
     /// Appends to the store what waits, in order. After an error the rest goes on waiting.
     pub async fn upload(&mut self, writer: &mut Writer, now: Time) -> Result<(), JournalError> {
+        while let Some(mut part) = self.first().await? {
+            part.append(writer, now).await?;
+            self.strike_off(part).await?;
+        }
+        Ok(())
+    }
+
+    /// What is to be appended next. Only the disk is asked, so that whoever waits for the store within bounds need not
+    /// count it.
+    pub async fn first(&self) -> Result<Option<SpoolPart>, JournalError> {
         if self.waiting() == 0 {
-            return Ok(());
+            return Ok(None);
         }
         let mut waiting = self.follow_waiting().await?;
-        loop {
-            let (mut columns, mut newest) = (Columns::default(), None);
-            while columns.len() < TOGETHER
-                && let Some(followed) = waiting.next().await?
-            {
-                for record in followed.records() {
-                    columns.push(&record?.1);
-                }
-                newest = Some((followed.object.name().clone(), followed.object.last()));
+        let (mut columns, mut newest) = (Box::<Columns>::default(), None);
+        while columns.len() < TOGETHER
+            && let Some(followed) = waiting.next().await?
+        {
+            for record in followed.records() {
+                columns.push(&record?.1);
             }
-            let Some((newest, last)) = newest else { return Ok(()) };
-            writer.append_columns(columns, now).await?;
-            self.disk.overwrite(UPLOADED, format!("{last}\n").into()).await?;
-            self.uploaded = last;
-            self.clear(&newest).await;
+            newest = Some((followed.object.name().clone(), followed.object.last()));
         }
+        Ok(newest.map(|(newest, last)| SpoolPart { columns, newest, last }))
+    }
+
+    /// The store has it.
+    pub async fn strike_off(&mut self, part: SpoolPart) -> Result<(), JournalError> {
+        self.disk.overwrite(UPLOADED, format!("{}\n", part.last).into()).await?;
+        self.uploaded = part.last;
+        self.clear(&part.newest).await;
+        Ok(())
     }
 
     /// The newest object stays, since the spool goes on after it. What cannot be deleted now only

@@ -115,7 +115,8 @@ impl Writer {
             clock: Clock::default(),
             clock_checked_at: None,
         };
-        writer.jump_ahead().await?;
+        // Boxed, since it is large, and so is every future that opens a writer.
+        Box::pin(writer.jump_ahead()).await?;
         Ok(writer)
     }
 

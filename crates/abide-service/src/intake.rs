@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use abide_journal::{Clock, Durable, ErrorKind, JournalError, Record, Spool, Store, Writer, WriterConfig};
 use abide_model::{
-    BatchId, Direction, Origin, Signal, SignalKeys, Time, Token,
+    BatchId, Direction, Origin, Position, Signal, SignalKeys, Time, Token,
     signal::{InvalidStatement, Statement},
 };
 use object_store::ObjectStore;
@@ -69,6 +69,9 @@ const TOGETHER_MAX: usize = 20_000;
 /// So long after an answer those who got it are waited for: less than it takes to flush a disk.
 const PATIENCE: Duration = Duration::from_millis(2);
 
+/// So many parts of what waits are brought in before the next request is looked at.
+const PARTS_AT_ONCE: usize = 8;
+
 /// After the store could not be reached, this node's disk is used for so long before it is tried again.
 const CUT_OFF: Duration = Duration::from_secs(2);
 
@@ -113,6 +116,8 @@ struct Writing {
     /// Dates what the source did not.
     clock: Clock,
     cut_off_until: Option<Instant>,
+    /// Where the first of what is being brought in stands.
+    waited_from: Position,
     /// How many requests became the last append, and when they were answered.
     answered: usize,
     answered_at: Instant,
@@ -149,6 +154,7 @@ impl Keeper {
             spool,
             clock,
             cut_off_until: None,
+            waited_from: Position::MAX,
             answered: 0,
             answered_at: Instant::now(),
         };
@@ -260,6 +266,15 @@ impl Writing {
         if self.cut_off_until.is_some_and(|until| Instant::now() < until) {
             return self.keep(records).await;
         }
+        // What waits comes first. A long queue is brought in between requests, which meanwhile go to its end.
+        for _ in 0..PARTS_AT_ONCE {
+            if self.spool.waiting() == 0 || !self.bring_in().await {
+                break;
+            }
+        }
+        if self.spool.waiting() > 0 {
+            return self.keep(records).await;
+        }
         let through = timeout(self.keeper.spool_after, self.append(records)).await;
         match through {
             Ok(Ok(appended)) => {
@@ -275,17 +290,10 @@ impl Writing {
         }
     }
 
-    /// Into the store, after all that waits on the disk.
     async fn append(&mut self, records: &[Record]) -> Result<abide_journal::Appended, JournalError> {
         let now = (self.keeper.now)();
         self.open_writer().await?;
         let writer = self.writer.as_mut().expect("it was just opened");
-        if self.spool.waiting() > 0 {
-            let first = writer.head().position + 1;
-            self.spool.upload(writer, now).await?;
-            let last = Token { origin: writer.origin().clone(), position: writer.head().position };
-            self.keeper.list.uploaded(&Place { first, last });
-        }
         writer.append(records, now).await
     }
 
@@ -306,28 +314,59 @@ impl Writing {
         Ok(Durable::Node)
     }
 
+    /// Brings what waits on the disk into the store, until all of it is there or the store is out of reach.
     async fn upload(&mut self) {
-        let now = (self.keeper.now)();
-        let in_time = self.keeper.spool_after;
-        let upload = async {
-            self.open_writer().await?;
-            let writer = self.writer.as_mut().expect("it was just opened");
-            let first = writer.head().position + 1;
-            self.spool.upload(writer, now).await?;
-            let last = Token { origin: writer.origin().clone(), position: writer.head().position };
-            Ok::<_, JournalError>(Place { first, last })
+        while self.spool.waiting() > 0 && self.bring_in().await {}
+    }
+
+    /// The next part of what waits. Reading it from the disk takes as long as it takes; only the store has to be in time.
+    async fn bring_in(&mut self) -> bool {
+        let mut part = match self.spool.first().await {
+            Ok(Some(part)) => part,
+            Ok(None) => return false,
+            Err(error) => {
+                tracing::error!(
+                    error = crate::problem::chain(&error),
+                    "could not read what waits on the disk"
+                );
+                return false;
+            }
         };
-        match timeout(in_time, upload).await {
-            Ok(Ok(place)) => {
-                self.keeper.list.uploaded(&place);
-                self.reached();
-            }
+        let now = (self.keeper.now)();
+        let spool_after = self.keeper.spool_after;
+        let append = async {
+            self.open_writer().await?;
+            part.append(self.writer.as_mut().expect("it was just opened"), now).await
+        };
+        let appended = match timeout(spool_after, append).await {
+            Ok(Ok(appended)) => appended,
             Ok(Err(error)) if !is_out_of_reach(&error) => {
-                tracing::error!(error = crate::problem::chain(&error), "could not upload what waits");
+                tracing::error!(error = crate::problem::chain(&error), "could not bring in what waits");
+                return false;
             }
-            _ => self.cut_off(),
-        }
+            _ => {
+                self.cut_off();
+                return false;
+            }
+        };
+        self.reached();
+        // Where that fails, it is brought in once more, which changes nothing.
+        let struck_off = self.spool.strike_off(part).await;
         self.keeper.metrics.spooled(self.spool.waiting());
+        if let Err(error) = struck_off {
+            tracing::error!(
+                error = crate::problem::chain(&error),
+                "could not strike off what was brought in"
+            );
+            return false;
+        }
+        // Only all of it has a place: what is in force here ahead of the journal is not told apart.
+        self.waited_from = self.waited_from.min(appended.first);
+        if self.spool.waiting() == 0 {
+            self.keeper.list.uploaded(&Place { first: self.waited_from, last: appended.token });
+            self.waited_from = Position::MAX;
+        }
+        true
     }
 
     fn cut_off(&mut self) {

@@ -141,7 +141,14 @@ impl Metrics {
         metrics
     }
 
-    pub(crate) fn verdict(&self, enforcement_point: &'static str, action: &Action, judgement: &Judgement) {
+    /// So many of the same.
+    pub(crate) fn verdicts(
+        &self,
+        enforcement_point: &'static str,
+        action: &Action,
+        judgement: &Judgement,
+        count: u64,
+    ) {
         let verdict = judgement.verdict.as_str();
         let mut labels =
             VerdictLabels { action: action.as_str().into(), verdict, rule: Arc::from(""), enforcement_point };
@@ -156,10 +163,10 @@ impl Metrics {
                 if *why == Uncertain::UnknownAction {
                     labels.action = "unknown".into();
                 }
-                self.cannot_tell.get_or_create(&CauseLabels { cause: why.cause() }).inc();
+                self.cannot_tell.get_or_create(&CauseLabels { cause: why.cause() }).inc_by(count);
             }
         }
-        self.verdicts.get_or_create(&labels).inc();
+        self.verdicts.get_or_create(&labels).inc_by(count);
     }
 
     pub(crate) fn signal(&self, signal: &abide_model::signal::Statement) {

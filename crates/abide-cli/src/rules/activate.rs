@@ -196,7 +196,7 @@ impl Terms {
         let record = self.record(&before, target, how.done, now);
         let record = ActivationRecord { reason, guard, rollback: how.rollback, ..record };
         let entry = Entry { flags, opened, name, rules, is_any_meant: self.allow_weaker.is_some(), now };
-        let exit = entry.make(&mut writer, &before, record).await?;
+        let exit = Box::pin(entry.make(&mut writer, &before, record)).await?;
         if let (Exit::Clean, Some(guard)) = (exit, how.guard) {
             println!("Whoever sees `{guard}` happen goes back to what it replaces.");
         }

@@ -39,7 +39,7 @@ impl Guarded {
 
     /// Goes back to what was in force before, unless something else is in force by now.
     pub(crate) async fn roll_back(&self, flags: &StoreFlags, tripped: &Tripped) -> anyhow::Result<()> {
-        self.append(flags, tripped).await.with_context(|| {
+        Box::pin(self.append(flags, tripped)).await.with_context(|| {
             format!(
                 "the ruleset in force was NOT rolled back, although its guard has tripped ({tripped}); do it by hand: \
                  abide rules rollback"

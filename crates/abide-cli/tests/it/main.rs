@@ -10,6 +10,7 @@ mod doctor;
 mod drop;
 mod flow;
 mod guard;
+mod load;
 mod lost_tail;
 mod program;
 mod rekey;

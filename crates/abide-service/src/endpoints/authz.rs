@@ -111,7 +111,7 @@ fn answer(
     judged.map_err(|error| Problem::of_list(&error))?;
     let found = found.expect("one person was asked about");
     let verdict = &found.judgement.verdict;
-    worker.shared().metrics.verdict(POINT, &route.action, &found.judgement);
+    worker.shared().metrics.verdicts(POINT, &route.action, &found.judgement, 1);
     match effect(verdict, on_doubt)? {
         Effect::Allow => {
             let mut answer = json(&json!({ "verdict": verdict.as_str() }));

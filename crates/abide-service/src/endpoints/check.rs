@@ -119,7 +119,7 @@ fn judge(worker: &Worker, published: &Arc<Published>, request: CheckRequest<'_>)
     };
     judged.map_err(|error| Problem::of_list(&error))?;
     let found = found.expect("one person was asked about");
-    worker.shared().metrics.verdict(POINT, &action, &found.judgement);
+    worker.shared().metrics.verdicts(POINT, &action, &found.judgement, 1);
 
     let mut body = verdict_body(&found, effect(&found.judgement.verdict, on_doubt)?, explain);
     if explain {

@@ -1,6 +1,6 @@
 //! `POST /v1/filter`: which of these people may this be done to? Answers stand in the order of the questions.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, ops::Range, sync::Arc};
 
 use abide_enforce::{Judgement, Options, Part};
 use abide_journal::Right;
@@ -21,6 +21,9 @@ use crate::{
 };
 
 const POINT: &str = "filter";
+
+/// Few judgements are distinct, and those of a batch are one value each: so many of them are looked for.
+const SAME_MAX: usize = 16;
 
 /// So many people are judged before others get their turn on this thread.
 const TURN: usize = 2_048;
@@ -220,13 +223,20 @@ fn undecodable() -> Found {
 
 fn count(worker: &Worker, action: &Action, found: &[Found]) -> Tally {
     let mut tally = Tally { seen: found.len() as u64, ..Tally::default() };
+    let mut same: Vec<(&Arc<Judgement>, u64)> = Vec::new();
     for one in found {
-        match one.judgement.verdict {
-            Verdict::Allow => tally.allowed += 1,
-            Verdict::Block { .. } => tally.blocked += 1,
-            Verdict::CannotTell { .. } => tally.cannot_tell += 1,
+        match same.iter_mut().take(SAME_MAX).find(|(judgement, _)| Arc::ptr_eq(judgement, &one.judgement)) {
+            Some((_, count)) => *count += 1,
+            None => same.push((&one.judgement, 1)),
         }
-        worker.shared().metrics.verdict(POINT, action, &one.judgement);
+    }
+    for (judgement, count) in same {
+        match judgement.verdict {
+            Verdict::Allow => tally.allowed += count,
+            Verdict::Block { .. } => tally.blocked += count,
+            Verdict::CannotTell { .. } => tally.cannot_tell += count,
+        }
+        worker.shared().metrics.verdicts(POINT, action, judgement, count);
     }
     tally.assert_adds_up();
     tally
@@ -247,14 +257,26 @@ fn write(
         let head = format!("{{\"action\":\"{}\",{stamp},\"tally\":{tally},\"verdicts\":[", request.action);
         text.extend_from_slice(head.as_bytes());
     }
+    // Where the answer to somebody of whom the same is known stands already.
+    let mut same: Vec<(&Arc<Judgement>, Range<usize>)> = Vec::new();
     for (at, one) in found.iter().enumerate() {
-        let body = verdict_body(one, effect(&one.judgement.verdict, on_doubt)?, request.wishes.explain);
         match media_type {
             MediaType::Json if at > 0 => text.push(b','),
             MediaType::Ndjson if at > 0 => text.push(b'\n'),
             _ => {}
         }
+        let known = same.iter().find(|(judgement, _)| Arc::ptr_eq(judgement, &one.judgement));
+        if let Some((_, place)) = known {
+            text.extend_from_within(place.clone());
+            continue;
+        }
+        let begin = text.len();
+        let body = verdict_body(one, effect(&one.judgement.verdict, on_doubt)?, request.wishes.explain);
         serde_json::to_writer(&mut text, &body).expect("a vector takes everything");
+        // Segments are everybody's own.
+        if !request.wishes.explain && same.len() < SAME_MAX {
+            same.push((&one.judgement, begin..text.len()));
+        }
     }
     text.extend_from_slice(if media_type == MediaType::Json { b"]}" } else { b"\n" });
     let mut answer = answer(media_type, text);

@@ -79,7 +79,7 @@ enum ProofWord {
 #[schemars(untagged)]
 #[expect(dead_code, reason = "describes what is read by hand, so that errors say where they are")]
 pub(crate) enum SignalsRequest {
-    One(SignalBody<'static>),
+    One(Box<SignalBody<'static>>),
     Many(Vec<SignalBody<'static>>),
 }
 

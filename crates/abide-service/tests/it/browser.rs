@@ -51,20 +51,21 @@ impl Browser {
         let to = File::options().write(true).open(pipe("to")).unwrap();
         let from = BufReader::new(File::open(pipe("from")).unwrap());
         let mut browser = Self { child, to, from, calls: 0, session: None, _profile: profile };
-        let target = browser.call("Target.createTarget", json!({ "url": "about:blank" }))["targetId"].clone();
-        let attached = browser.call("Target.attachToTarget", json!({ "targetId": target, "flatten": true }));
+        let target =
+            browser.call("Target.createTarget", &json!({ "url": "about:blank" }))["targetId"].clone();
+        let attached = browser.call("Target.attachToTarget", &json!({ "targetId": target, "flatten": true }));
         browser.session = Some(attached["sessionId"].as_str().unwrap().to_owned());
         for domain in ["Page.enable", "DOM.enable", "CSS.enable"] {
-            browser.call(domain, json!({}));
+            browser.call(domain, &json!({}));
         }
-        browser.call("Emulation.setScriptExecutionDisabled", json!({ "value": true }));
+        browser.call("Emulation.setScriptExecutionDisabled", &json!({ "value": true }));
         let phone = json!({ "width": WIDTH, "height": HEIGHT, "deviceScaleFactor": 2, "mobile": true });
-        browser.call("Emulation.setDeviceMetricsOverride", phone);
+        browser.call("Emulation.setDeviceMetricsOverride", &phone);
         browser
     }
 
     pub(crate) fn open(&mut self, url: &str) {
-        let opened = self.call("Page.navigate", json!({ "url": url }));
+        let opened = self.call("Page.navigate", &json!({ "url": url }));
         assert!(opened["errorText"].is_null(), "{opened}");
         self.event("Page.loadEventFired");
     }
@@ -79,19 +80,19 @@ impl Browser {
         let found = self.find(selector);
         assert_eq!(found.len(), 1, "{selector}");
         let node = found[0];
-        self.call("DOM.scrollIntoViewIfNeeded", json!({ "nodeId": node }));
-        let corners = self.call("DOM.getBoxModel", json!({ "nodeId": node }))["model"]["border"].clone();
+        self.call("DOM.scrollIntoViewIfNeeded", &json!({ "nodeId": node }));
+        let corners = self.call("DOM.getBoxModel", &json!({ "nodeId": node }))["model"]["border"].clone();
         let corner = |at: usize| corners[at].as_f64().unwrap();
         let (x, y) = (f64::midpoint(corner(0), corner(4)), f64::midpoint(corner(1), corner(5)));
         for kind in ["mousePressed", "mouseReleased"] {
             let event = json!({ "type": kind, "x": x, "y": y, "button": "left", "clickCount": 1 });
-            self.call("Input.dispatchMouseEvent", event);
+            self.call("Input.dispatchMouseEvent", &event);
         }
     }
 
     pub(crate) fn places(&mut self, selector: &str) -> Vec<Place> {
         let place = |browser: &mut Self, node: u64| {
-            let model = browser.call("DOM.getBoxModel", json!({ "nodeId": node }))["model"].clone();
+            let model = browser.call("DOM.getBoxModel", &json!({ "nodeId": node }))["model"].clone();
             let corner = |at: usize| model["border"][at].as_f64().unwrap();
             Place { left: corner(0), right: corner(4), height: corner(5) - corner(1) }
         };
@@ -100,19 +101,19 @@ impl Browser {
 
     /// How wide all of the page is, what has to be scrolled to included.
     pub(crate) fn width(&mut self) -> f64 {
-        self.call("Page.getLayoutMetrics", json!({}))["cssContentSize"]["width"].as_f64().unwrap()
+        self.call("Page.getLayoutMetrics", &json!({}))["cssContentSize"]["width"].as_f64().unwrap()
     }
 
     pub(crate) fn style(&mut self, selector: &str, property: &str) -> String {
         let node = self.find(selector)[0];
-        let styles = self.call("CSS.getComputedStyleForNode", json!({ "nodeId": node }));
+        let styles = self.call("CSS.getComputedStyleForNode", &json!({ "nodeId": node }));
         let found = styles["computedStyle"].as_array().unwrap().iter().find(|one| one["name"] == property);
         found.unwrap()["value"].as_str().unwrap().to_owned()
     }
 
     /// What a screen reader is told: `role name` of everything that has a name.
     pub(crate) fn spoken(&mut self) -> Vec<String> {
-        let tree = self.call("Accessibility.getFullAXTree", json!({}));
+        let tree = self.call("Accessibility.getFullAXTree", &json!({}));
         let nodes = tree["nodes"].as_array().unwrap().iter().filter(|node| node["ignored"] == false);
         let said = nodes.filter_map(|node| {
             let name = node["name"]["value"].as_str().filter(|name| !name.trim().is_empty())?;
@@ -122,13 +123,13 @@ impl Browser {
     }
 
     fn find(&mut self, selector: &str) -> Vec<u64> {
-        let root = self.call("DOM.getDocument", json!({}))["root"]["nodeId"].clone();
-        let found = self.call("DOM.querySelectorAll", json!({ "nodeId": root, "selector": selector }));
+        let root = self.call("DOM.getDocument", &json!({}))["root"]["nodeId"].clone();
+        let found = self.call("DOM.querySelectorAll", &json!({ "nodeId": root, "selector": selector }));
         found["nodeIds"].as_array().unwrap().iter().map(|id| id.as_u64().unwrap()).collect()
     }
 
     #[track_caller]
-    fn call(&mut self, method: &str, params: Value) -> Value {
+    fn call(&mut self, method: &str, params: &Value) -> Value {
         self.calls += 1;
         let mut call = json!({ "id": self.calls, "method": method, "params": params });
         if let Some(session) = &self.session {
