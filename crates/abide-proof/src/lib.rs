@@ -18,5 +18,5 @@ mod law;
 mod proof;
 
 pub use law::{LawProof, laws};
-pub use proof::{By, Proof, prove};
+pub use proof::{By, Proof, prove, prove_no_weaker};
 pub use solver::Unsettled;

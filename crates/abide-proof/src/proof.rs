@@ -25,10 +25,20 @@ pub enum By {
     Trying { instead: Unsettled },
 }
 
-/// Proves that nobody whom `old` blocks gets through `new`, or finds somebody, or says why neither.
+/// Proves that nobody whom `old` blocks gets through `new`, or finds somebody, or says why neither; and finds who is
+/// newly blocked.
 pub async fn prove(old: &Ruleset, new: &Ruleset) -> Proof {
+    settle(old, new, &[Differs::LetsThrough, Differs::Blocks]).await
+}
+
+/// [`prove`] without a look for who is newly blocked, for those who only have to know that nobody gets through.
+pub async fn prove_no_weaker(old: &Ruleset, new: &Ruleset) -> Proof {
+    settle(old, new, &[Differs::LetsThrough]).await
+}
+
+async fn settle(old: &Ruleset, new: &Ruleset, ways: &[Differs]) -> Proof {
     let mut found = outline(old, new);
-    let instead = match by_solver(old, new, &mut found).await {
+    let instead = match by_solver(old, new, ways, &mut found).await {
         Ok(by) => return Proof { comparison: found, by },
         Err(instead) => instead,
     };
@@ -41,8 +51,13 @@ pub async fn prove(old: &Ruleset, new: &Ruleset) -> Proof {
     Proof { comparison, by: By::Trying { instead } }
 }
 
-/// Asks about each action both ways, and of those that cannot be settled keeps the first reason.
-async fn by_solver(old: &Ruleset, new: &Ruleset, into: &mut Comparison) -> Result<By, Unsettled> {
+/// Asks about each action, and of those that cannot be settled keeps the first reason.
+async fn by_solver(
+    old: &Ruleset,
+    new: &Ruleset,
+    ways: &[Differs],
+    into: &mut Comparison,
+) -> Result<By, Unsettled> {
     let actions = shared_actions(old, new);
     let mut questions = Questions::new(Common::new(old, new, kinds(old, new))?, Effort::Long)?;
     let mut unsettled = None;
@@ -50,7 +65,7 @@ async fn by_solver(old: &Ruleset, new: &Ruleset, into: &mut Comparison) -> Resul
         if questions.is_alike(action)? {
             continue;
         }
-        for differs in [Differs::LetsThrough, Differs::Blocks] {
+        for &differs in ways {
             match difference(&mut questions, (old, new), action, differs).await {
                 Ok(None) => {}
                 Ok(Some(example)) if differs == Differs::LetsThrough => into.newly_allowed.push(example),

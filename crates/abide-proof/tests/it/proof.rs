@@ -1,6 +1,6 @@
 //! Two rulesets before the solver.
 
-use abide_proof::{By, Proof, prove};
+use abide_proof::{By, Proof, prove, prove_no_weaker};
 use abide_rules::{Ruleset, RulesetSources};
 use abide_trial::compare;
 
@@ -78,7 +78,12 @@ async fn every_exception_is_found() {
         ] {
             let (mut tried, mut covered) = (0, Vec::new());
             for (what, weakened) in with_exception(&sources, exception) {
-                let proof = solved(&old, &compiled(&weakened), &what).await.comparison;
+                let weakened = compiled(&weakened);
+                let proof = solved(&old, &weakened, &what).await.comparison;
+                let back = prove_no_weaker(&weakened, &old).await.comparison;
+                assert!(back.is_no_weaker() && back.newly_blocked.is_empty(), "{what}: {back:?}");
+                let there = prove_no_weaker(&old, &weakened).await.comparison;
+                assert_eq!(there.is_no_weaker(), proof.is_no_weaker(), "{what}");
                 tried += 1;
                 match proof.newly_allowed.first() {
                     Some(example) => assert!(example.context.get("brand").is_some(), "{what}: {example:?}"),
