@@ -3,17 +3,12 @@
 //! In goes an [`EnforcementPoint`], out come the checks on which it disagrees with the cases. The same runner serves the
 //! cases of a user's ruleset and those of this repository.
 
-use std::{
-    panic::{self, AssertUnwindSafe},
-    sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
-};
+use std::panic::{self, AssertUnwindSafe};
 
 use abide_model::Verdict;
 use abide_rules::{Case, case::Expected};
+
+use crate::parallel;
 
 /// A case and the file that it stands in.
 #[derive(Clone, Debug)]
@@ -85,23 +80,9 @@ pub struct Outcome {
 ///
 /// When an enforcement point gives more or fewer answers than there are checks.
 pub fn run(point: &impl EnforcementPoint, files: &[CaseFile], threads: usize) -> Outcome {
-    let next = AtomicUsize::new(0);
-    let outcome = Mutex::new(Outcome::default());
-    thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let disagreements = disagreements(point, file);
-                    let mut outcome = outcome.lock().expect("a thread that panics ends the run");
-                    outcome.checks += file.case.checks.len();
-                    outcome.disagreements.extend(disagreements);
-                }
-            });
-        }
-    });
-    let mut outcome = outcome.into_inner().expect("all threads came to their end");
-    outcome.disagreements.sort();
-    outcome
+    let mut disagreements = parallel::each(files, threads, |file| disagreements(point, file)).concat();
+    disagreements.sort();
+    Outcome { checks: files.iter().map(|file| file.case.checks.len()).sum(), disagreements }
 }
 
 fn disagreements(point: &impl EnforcementPoint, file: &CaseFile) -> Vec<String> {

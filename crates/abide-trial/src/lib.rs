@@ -9,6 +9,8 @@
 //! In reading order: [`cases`] are run through whatever answers them, [`stage`] answers in this process, [`coverage`]
 //! watches it, [`synthetic`] makes cases up, [`weaker`] compares two rulesets, and a [`trial`] is all of it.
 
+mod parallel;
+
 pub mod cases;
 mod stage;
 

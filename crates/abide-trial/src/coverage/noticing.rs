@@ -6,12 +6,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    ptr,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
+    sync::Arc,
 };
 
 use abide_model::facts::Effective;
@@ -22,6 +17,7 @@ use abide_rules::{
 
 use crate::{
     cases::{Answer, CaseFile},
+    parallel,
     stage::Stage,
 };
 
@@ -103,25 +99,11 @@ impl<'f> Checks<'f> {
         let of_segments = of_rules.remove(&None).unwrap_or_default();
         let of_segments = of_segments.into_iter().map(|mutant| (None, vec![mutant]));
         let work: Vec<(Option<&str>, Vec<&Mutant>)> = of_rules.into_iter().chain(of_segments).collect();
-        let next = AtomicUsize::new(0);
-        let unnoticed = Mutex::new(Vec::new());
-        thread::scope(|scope| {
-            for _ in 0..threads.max(1) {
-                scope.spawn(|| {
-                    while let Some((rule, faults)) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        let left = match rule {
-                            Some(rule) => self.unnoticed_of_rule(rule, faults),
-                            None => self.unnoticed_of_segments(faults),
-                        };
-                        unnoticed.lock().expect("a thread that panics ends the run").extend(left);
-                    }
-                });
-            }
+        let unnoticed = parallel::each(&work, threads, |(rule, faults)| match rule {
+            Some(rule) => self.unnoticed_of_rule(rule, faults),
+            None => self.unnoticed_of_segments(faults),
         });
-        let mut unnoticed = unnoticed.into_inner().expect("all threads came to their end");
-        // In the order of the mutants, whichever thread was first.
-        unnoticed.sort_by_key(|mutant: &&Mutant| ptr::from_ref::<Mutant>(mutant).addr());
-        unnoticed
+        unnoticed.concat()
     }
 
     fn unnoticed_of_rule<'m>(&self, rule: &str, faults: &[&'m Mutant]) -> Vec<&'m Mutant> {

@@ -112,14 +112,14 @@ fn with_digests(kind: IdentifierKind, first: &str, others: &[&str]) -> Vec<CaseI
         let Ok(text) = profile_text(profile, kind, first, region) else { continue };
         let is_short = kind == IdentifierKind::Phone && profile == Profile::Drop;
         if is_short {
-            digests.insert((Form::Last10Sha256.as_str(), hex::<Sha256>(&text), Form::Last10Sha256));
+            digests.insert((Form::Last10Sha256, hex::<Sha256>(&text)));
             continue;
         }
-        digests.insert((Form::Sha256.as_str(), hex::<Sha256>(&text), Form::Sha256));
-        digests.insert((Form::Md5.as_str(), hex::<Md5>(&text), Form::Md5));
-        digests.insert((Form::Sha1.as_str(), hex::<Sha1>(&text), Form::Sha1));
+        digests.insert((Form::Sha256, hex::<Sha256>(&text)));
+        digests.insert((Form::Md5, hex::<Md5>(&text)));
+        digests.insert((Form::Sha1, hex::<Sha1>(&text)));
     }
-    let digests = digests.into_iter().map(|(_, text, form)| CaseIdentifier { kind, form: Some(form), text });
+    let digests = digests.into_iter().map(|(form, text)| CaseIdentifier { kind, form: Some(form), text });
     let spelled = std::iter::once(first).chain(others.iter().copied()).map(|text| raw((kind, text)));
     spelled.chain(digests).collect()
 }

@@ -3,14 +3,7 @@
 //! Both are tried on people who are blocked, since of all others they hold whatever the rules are. Those are looked for
 //! around each rule: by the mechanisms of the segments that it names and in the contexts that it tells apart.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
-};
+use std::collections::BTreeSet;
 
 use abide_model::{Action, Context, Mechanism, Verdict};
 use abide_rules::Ruleset;
@@ -21,6 +14,7 @@ use super::{
     facts::{circumstances as in_words, mechanisms, person, said},
     seed::Seed,
 };
+use crate::parallel;
 
 /// People and acts tried around one rule; where there are more, the seed chooses among them.
 const TRIED_MAX: usize = 500;
@@ -49,23 +43,8 @@ pub(super) fn strictness(
     // The seed is drawn from in the order of the rules, however many threads there are.
     let around: Vec<Around<'_>> =
         circumstances.by_rule().map(|(rule, contexts)| laws.around(rule, contexts, seed)).collect();
-    let next = AtomicUsize::new(0);
-    let tried = Mutex::new(BTreeMap::new());
-    thread::scope(|scope| {
-        for _ in 0..threads.max(1) {
-            scope.spawn(|| {
-                loop {
-                    let nth = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(around) = around.get(nth) else { break };
-                    let found = laws.try_around(around);
-                    tried.lock().expect("a thread that panics ends the run").insert(nth, found);
-                }
-            });
-        }
-    });
-    let by_rule = tried.into_inner().expect("all threads came to their end").into_values();
     let (mut lifting, mut lenient, mut blocked_tried) = (None, None, 0);
-    for of_rule in by_rule {
+    for of_rule in parallel::each(&around, threads, |around| laws.try_around(around)) {
         lifting = lifting.or(of_rule.lifting);
         lenient = lenient.or(of_rule.lenient);
         blocked_tried += of_rule.blocked_tried;
