@@ -31,7 +31,7 @@ use std::{
     hash::{Hash, Hasher},
 };
 
-pub(crate) use digest::{Block, first_16_of_pair};
+pub(crate) use digest::{Block, hash_each};
 pub use digest::{Digest, Form, UnknownForm, looks_hashed};
 pub use invalid::InvalidIdentifier;
 pub use kind::{IdentifierKind, UnknownKind};

@@ -16,7 +16,7 @@ use bytemuck::TransparentWrapper;
 use zeroize::Zeroizing;
 
 use crate::{
-    identifier::{Block, Digest, Form, Identifier, IdentifierKind, NORMALISER_VERSION, first_16_of_pair},
+    identifier::{Block, Digest, Form, Identifier, IdentifierKind, NORMALISER_VERSION, hash_each},
     signal::SignalKeys,
 };
 
@@ -203,18 +203,10 @@ impl Keyring {
     }
 
     fn seal_signal_keys(&self, unsealed: &mut [UnsealedKeys]) {
-        let mut to_hash = unsealed.iter_mut().filter_map(|UnsealedKeys { keys, block }| {
-            block.take().map(|block| (block, &mut keys.primary.key))
+        let to_hash = unsealed.iter_mut().filter_map(|UnsealedKeys { keys, block }| {
+            block.take().map(|block| (&mut keys.primary.key, block))
         });
-        while let Some((block, Key(key))) = to_hash.next() {
-            let Some((other_block, Key(other_key))) = to_hash.next() else {
-                *key = xor(block.first_16(), *key);
-                break;
-            };
-            let [hash, other_hash] = first_16_of_pair([&block, &other_block]);
-            *key = xor(hash, *key);
-            *other_key = xor(other_hash, *other_key);
-        }
+        hash_each(to_hash, |Key(tag), hash| *tag = xor(hash, *tag));
         let mut blocks: Vec<Key> = unsealed.iter().flat_map(|unsealed| each_key(&unsealed.keys)).collect();
         self.cipher.encrypt_blocks(Array::cast_slice_from_core_mut(Key::peel_slice_mut(&mut blocks)));
         let mut sealed = blocks.into_iter();
@@ -261,19 +253,10 @@ impl Keyring {
         let first = into.len();
         into.extend(unsealed.tagged.iter().copied().map(Key));
         let keys = &mut into[first..];
-        let mut finish = |at: u32, hash: [u8; 16]| {
+        hash_each(unsealed.texts.iter().map(|(at, block)| (*at, block)), |at, hash| {
             let Key(tag) = &mut keys[at as usize];
             *tag = xor(hash, *tag);
-        };
-        let (pairs, odd) = unsealed.texts.as_chunks();
-        for [(at, block), (other_at, other_block)] in pairs {
-            let [hash, other_hash] = first_16_of_pair([block, other_block]);
-            finish(*at, hash);
-            finish(*other_at, other_hash);
-        }
-        for (at, block) in odd {
-            finish(*at, block.first_16());
-        }
+        });
         let blocks = Key::peel_slice_mut(keys);
         self.cipher.encrypt_blocks(Array::cast_slice_from_core_mut(blocks));
     }

@@ -13,7 +13,7 @@ use sha1::Sha1;
 use sha2::Digest as _;
 use thiserror::Error;
 
-pub(crate) use sha256::{Block, first_16_of_pair};
+pub(crate) use sha256::{Block, hash_each};
 
 use super::{IdentifierKind, InvalidIdentifier};
 

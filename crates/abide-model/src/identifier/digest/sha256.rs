@@ -4,6 +4,8 @@
 #[cfg(target_arch = "x86_64")]
 mod pair;
 
+use std::borrow::Borrow;
+
 use sha2::{Digest as _, Sha256, block_api::compress256};
 
 /// What fits into a block beside the bit that ends a text and its length.
@@ -48,7 +50,7 @@ impl Block {
 
     /// The first half of the hash.
     #[inline]
-    pub(crate) fn first_16(&self) -> [u8; 16] {
+    fn first_16(&self) -> [u8; 16] {
         let mut state = INITIAL;
         compress256(&mut state, std::slice::from_ref(&self.0));
         let [a, b, c, d, ..] = state;
@@ -56,9 +58,26 @@ impl Block {
     }
 }
 
-/// The first halves of two hashes, which together are done sooner than one after the other.
+/// Gives `finish` the first half of the hash of each block, with what came with it. Two at a time, which together are
+/// done sooner than one after the other.
 #[inline]
-pub(crate) fn first_16_of_pair(pair: [&Block; 2]) -> [[u8; 16]; 2] {
+pub(crate) fn hash_each<P>(
+    blocks: impl IntoIterator<Item = (P, impl Borrow<Block>)>,
+    mut finish: impl FnMut(P, [u8; 16]),
+) {
+    let mut blocks = blocks.into_iter();
+    while let Some((place, block)) = blocks.next() {
+        let Some((other_place, other_block)) = blocks.next() else {
+            return finish(place, block.borrow().first_16());
+        };
+        let [hash, other_hash] = first_16_of_pair([block.borrow(), other_block.borrow()]);
+        finish(place, hash);
+        finish(other_place, other_hash);
+    }
+}
+
+#[inline]
+fn first_16_of_pair(pair: [&Block; 2]) -> [[u8; 16]; 2] {
     #[cfg(target_arch = "x86_64")]
     if let Some(both) = pair::first_16_of(pair) {
         return both;

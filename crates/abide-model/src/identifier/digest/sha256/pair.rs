@@ -5,7 +5,6 @@ use std::arch::x86_64::{
     __m128i, _mm_add_epi32, _mm_alignr_epi8, _mm_set_epi64x, _mm_sha256msg1_epu32, _mm_sha256msg2_epu32,
     _mm_sha256rnds2_epu32, _mm_shuffle_epi8, _mm_shuffle_epi32, _mm_unpackhi_epi64,
 };
-use std::sync::LazyLock;
 
 use super::{Block, INITIAL};
 
@@ -37,16 +36,16 @@ const ROUNDS: [[[u32; 4]; 4]; 4] = [
     ],
 ];
 
-static HAS_INSTRUCTIONS: LazyLock<bool> = LazyLock::new(|| {
-    is_x86_feature_detected!("sha") && is_x86_feature_detected!("ssse3") && is_x86_feature_detected!("sse4.1")
-});
-
 /// The first halves of both hashes; `None` on a processor without the instructions.
 #[inline]
 pub(super) fn first_16_of(pair: [&Block; 2]) -> Option<[[u8; 16]; 2]> {
+    // Looked for once by the standard library, and remembered.
+    let has_instructions = is_x86_feature_detected!("sha")
+        && is_x86_feature_detected!("ssse3")
+        && is_x86_feature_detected!("sse4.1");
     #[expect(unsafe_code, reason = "what needs instructions is called where they were seen to be there")]
     // SAFETY: the processor has what the function is compiled for.
-    HAS_INSTRUCTIONS.then(|| unsafe { woven(pair) })
+    has_instructions.then(|| unsafe { woven(pair) })
 }
 
 /// One of the two hashes on its way.
