@@ -232,10 +232,7 @@ impl ColumnarBatch {
 
     pub(crate) fn cell(&self, row: usize, column: usize) -> Cell<'_> {
         assert!(row < self.len(), "the batch has {} rows, there is no number {row}", self.len());
-        let run = match self.runs.as_slice() {
-            [only] => only,
-            runs => &runs[runs.partition_point(|run| run.start <= row) - 1],
-        };
+        let run = &self.runs[self.runs.partition_point(|run| run.start <= row) - 1];
         run.leaves[column].cell(row - run.start)
     }
 

@@ -215,12 +215,11 @@ impl Writer {
     }
 
     /// Moves to the newest object, if that is ahead.
-    async fn jump_ahead(&mut self) -> Result<bool, JournalError> {
-        let newest = self.reader().newest(&self.head.origin, self.head.position).await?;
-        if let Some(newest) = &newest {
-            self.go_on_after(newest);
+    async fn jump_ahead(&mut self) -> Result<(), JournalError> {
+        if let Some(newest) = self.reader().newest(&self.head.origin, self.head.position).await? {
+            self.go_on_after(&newest);
         }
-        Ok(newest.is_some())
+        Ok(())
     }
 
     /// The object that this writer continues is still there, and still ends as it did.

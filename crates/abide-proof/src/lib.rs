@@ -7,8 +7,8 @@
 //!
 //! This crate starts the solver as a process of its own and waits for it; it reads no file and knows no store.
 //!
-//! In reading order: the [`solver`] is asked one question at a time, [`ask`] puts the questions (what is [`failing`] is asked about first), a [`proof`] is made of
-//! the answers, and a [`law`] is a proof about a single ruleset.
+//! In reading order: the [`solver`] is asked one question at a time, [`ask`] puts the questions (whether something is
+//! [`failing`] first), a [`proof`] is made of the answers, and a [`law`] is a proof about a single ruleset.
 
 mod ask;
 mod failing;
