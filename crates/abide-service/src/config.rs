@@ -98,6 +98,11 @@ impl Default for Verdicts {
     }
 }
 
+/// Of a server as its clients know it, up to the path.
+pub(crate) fn is_address(text: &str) -> bool {
+    (text.starts_with("https://") || text.starts_with("http://")) && !text.ends_with('/')
+}
+
 impl Config {
     /// Refuses what has the right types and makes no sense.
     pub(crate) fn validate(&self) -> Result<(), String> {

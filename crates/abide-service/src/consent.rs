@@ -48,17 +48,9 @@ impl ConsentBody<'_> {
             .flat_map(|(name, values)| values.iter().map(move |value| (name.as_str(), value.as_bytes())));
         let mut all = consent::headers(headers);
         let fields = self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let mut others = vec![consent::fields(fields)];
-        others.extend(self.query.as_deref().map(consent::query));
-        others.extend(self.event.as_ref().map(consent::event));
-        for other in others {
-            for said in other.statements {
-                if all.statements.iter().all(|known| known.mechanism != said.mechanism) {
-                    all.statements.push(said);
-                }
-            }
-            all.faults.extend(other.faults);
-        }
+        all.merge(consent::fields(fields));
+        let others = [self.query.as_deref().map(consent::query), self.event.as_ref().map(consent::event)];
+        others.into_iter().flatten().for_each(|other| all.merge(other));
         all
     }
 }

@@ -61,11 +61,7 @@ impl Desk {
         let seat = self.seats.get_mut(parts).expect("it was just made");
         seat.asked.clear();
         for subject in subjects {
-            seat.asked.begin();
-            for (part, written) in subject.written.iter().enumerate() {
-                let read = written.read_into(&self.normaliser, &mut self.identifier);
-                seat.asked.note(part, read.as_ref().map(|()| &self.identifier));
-            }
+            note(subject, &self.normaliser, &mut self.identifier, &mut seat.asked);
         }
         let mut judge = Judge::resume(&published.snapshot, question.options, mem::take(&mut seat.notes));
         let known = judge.look_up(&seat.asked)?;
@@ -89,20 +85,12 @@ impl Desk {
     ) -> Result<Found, IndexError> {
         let panel = Panel(parts.to_vec());
         let mut asked = Asked::new(panel, snapshot.held(), self.keyring.clone(), true);
-        self.note(&mut asked, subject);
+        note(subject, &self.normaliser, &mut self.identifier, &mut asked);
         let mut judge = Judge::new(snapshot, question.options);
         let known = judge.look_up(&asked)?;
         let judgement = judge.verdict(&asked, &known, 0, question.action, question.context);
         let segments = question.with_segments.then(|| judge.segments(&asked, &known, 0, question.context));
         Ok(Found { judgement, segments })
-    }
-
-    fn note(&mut self, asked: &mut Asked, subject: &Subject<'_>) {
-        asked.begin();
-        for (part, written) in subject.written.iter().enumerate() {
-            let read = written.read_into(&self.normaliser, &mut self.identifier);
-            asked.note(part, read.as_ref().map(|()| &self.identifier));
-        }
     }
 
     fn sit_down(&mut self, published: &Arc<Published>, parts: &[Part]) {
@@ -130,5 +118,14 @@ pub(crate) fn parts(subject: &Subject<'_>, is_to: impl Fn(usize) -> bool, into: 
 impl std::fmt::Debug for Desk {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Desk").field("seats", &self.seats.len()).finish_non_exhaustive()
+    }
+}
+
+/// Takes one person into those who are asked about.
+fn note(subject: &Subject<'_>, normaliser: &Normaliser, identifier: &mut Identifier, asked: &mut Asked) {
+    asked.begin();
+    for (part, written) in subject.written.iter().enumerate() {
+        let read = written.read_into(normaliser, identifier);
+        asked.note(part, read.as_ref().map(|()| &*identifier));
     }
 }

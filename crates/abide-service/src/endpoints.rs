@@ -12,7 +12,7 @@ pub(crate) mod signals;
 pub(crate) mod unsubscribe;
 
 use abide_enforce::{Judgement, Options, Uncovered};
-use abide_model::{Action, Context, Verdict};
+use abide_model::{Action, Context, Mechanism, Scope, Verdict};
 
 use crate::{
     config::Verdicts,
@@ -22,6 +22,17 @@ use crate::{
     wire::{Effect, OnDoubt, UncoveredWish, VerdictBody, VerdictWord, Wishes},
     worker::Worker,
 };
+
+/// In the words of a refusal stands none of the client's.
+pub(crate) fn mechanism(named: &str) -> Result<Mechanism, String> {
+    named.parse().map_err(|_| "there is no such mechanism; `abide mechanisms` lists them".to_owned())
+}
+
+/// For everyone, if nobody was named.
+pub(crate) fn scope(named: Option<&str>) -> Result<Scope, String> {
+    let Some(named) = named else { return Ok(Scope::Everyone) };
+    named.parse().map_err(|error: abide_model::scope::InvalidScope| error.to_string())
+}
 
 pub(crate) fn action(text: &str) -> Result<Action, Problem> {
     text.parse().map_err(|error: abide_model::action::InvalidAction| Problem::invalid(error.to_string()))

@@ -1,10 +1,12 @@
 //! The accounts at vendors whose webhooks are taken, with their secrets.
 
-use std::{fmt, fs, path::PathBuf};
+use std::{fmt, path::PathBuf};
 
 use abide_model::Scope;
 use abide_signals::hooks::{Account, Secret, Source};
 use serde::{Deserialize, Serialize};
+
+use crate::{config::is_address, secrets};
 
 /// One `[[serve.hooks]]` of `abide.toml`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -44,8 +46,7 @@ impl HookAccount {
         if source == Source::AmazonSes {
             return Err(fault("this version does not fetch the certificates that SNS signs by"));
         }
-        let is_address = self.public.starts_with("https://") || self.public.starts_with("http://");
-        if !is_address || self.public.ends_with('/') {
+        if !is_address(&self.public) {
             return Err(fault("`public` is an address such as https://hooks.example.com"));
         }
         if self.secret_variable.is_some() == self.secret_file.is_some() {
@@ -64,14 +65,11 @@ impl HookAccount {
         let (source, account) = self.check()?;
         let fault = |why: String| format!("hooks, the account `{}`: {why}", self.name);
         let text = match (&self.secret_variable, &self.secret_file) {
-            (Some(variable), _) => {
-                std::env::var(variable).map_err(|_| fault(format!("the variable `{variable}` is not set")))?
-            }
-            (None, Some(file)) => fs::read_to_string(file)
-                .map_err(|error| fault(format!("could not read `{}`: {error}", file.display())))?,
-            (None, None) => return Err(fault("it has no secret".to_owned())),
+            (Some(variable), _) => secrets::of_variable(variable),
+            (None, Some(file)) => secrets::of_file(file),
+            (None, None) => Err("it has no secret".to_owned()),
         };
-        let secret = Secret::new(text.trim());
+        let secret = Secret::new(text.map_err(fault)?.trim());
         Ok(Hook { name: self.name.clone(), source, account, public: self.public.clone(), secret })
     }
 }

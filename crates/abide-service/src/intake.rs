@@ -116,8 +116,8 @@ struct Writing {
     /// Dates what the source did not.
     clock: Clock,
     cut_off_until: Option<Instant>,
-    /// Where the first of what is being brought in stands.
-    waited_from: Position,
+    /// Where the first of what is being brought in stands, once some of it is there.
+    waited_from: Option<Position>,
     /// How many requests became the last append, and when they were answered.
     answered: usize,
     answered_at: Instant,
@@ -154,7 +154,7 @@ impl Keeper {
             spool,
             clock,
             cut_off_until: None,
-            waited_from: Position::MAX,
+            waited_from: None,
             answered: 0,
             answered_at: Instant::now(),
         };
@@ -361,10 +361,10 @@ impl Writing {
             return false;
         }
         // Only all of it has a place: what is in force here ahead of the journal is not told apart.
-        self.waited_from = self.waited_from.min(appended.first);
+        let first = *self.waited_from.get_or_insert(appended.first);
         if self.spool.waiting() == 0 {
-            self.keeper.list.uploaded(&Place { first: self.waited_from, last: appended.token });
-            self.waited_from = Position::MAX;
+            self.keeper.list.uploaded(&Place { first, last: appended.token });
+            self.waited_from = None;
         }
         true
     }

@@ -13,6 +13,7 @@
 
 mod config;
 mod limits;
+mod secrets;
 mod tls;
 
 mod list;

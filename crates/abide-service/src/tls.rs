@@ -35,8 +35,8 @@ impl Tls {
 
     /// What makes no sense, without looking at the files.
     pub(crate) fn check(&self) -> Result<(), String> {
-        let needs_a_certificate = is_set(&self.key_file) || is_set(&self.client_authorities_file);
-        if self.is_on() != is_set(&self.key_file) || (needs_a_certificate && !self.is_on()) {
+        let demands_without = is_set(&self.client_authorities_file) && !self.is_on();
+        if self.is_on() != is_set(&self.key_file) || demands_without {
             return Err("tls: `certificate_file` and `key_file` go together".to_owned());
         }
         Ok(())

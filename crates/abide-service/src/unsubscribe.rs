@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    fs,
     hash::{BuildHasher as _, RandomState},
     path::PathBuf,
     sync::Mutex,
@@ -12,7 +11,11 @@ use abide_model::{Mechanism, SaidBy, Scope, Time};
 use abide_signals::unsubscribe::{Link, LinkKeys, PATH, concerns};
 use serde::{Deserialize, Serialize};
 
-use crate::problem::{Kind, Problem};
+use crate::{
+    config::is_address,
+    problem::{Kind, Problem},
+    secrets,
+};
 
 /// `[serve.unsubscribe]` of `abide.toml`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -66,9 +69,8 @@ impl Unsubscribe {
             return Err("unsubscribe: name a `keys_file` or a `keys_variable`".to_owned());
         }
         // Mailboxes ask by HTTPS only; without TLS it is good for trying.
-        let is_address = self.public.starts_with("https://") || self.public.starts_with("http://");
         let is_plain = self.public.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>,\"".contains(&byte));
-        if !is_address || !is_plain || self.public.ends_with('/') {
+        if !is_address(&self.public) || !is_plain {
             return Err("unsubscribe: `public` is an address such as https://opt-out.example.com".to_owned());
         }
         if self.link_days != 0 && self.link_days < LINK_DAYS_MIN {
@@ -86,14 +88,12 @@ impl Unsubscribe {
             return Ok(None);
         }
         let text = if self.keys_variable.is_empty() {
-            fs::read_to_string(&self.keys_file).map_err(|error| {
-                format!("unsubscribe: could not read `{}`: {error}", self.keys_file.display())
-            })?
+            secrets::of_file(&self.keys_file)
         } else {
-            std::env::var(&self.keys_variable)
-                .map_err(|_| format!("unsubscribe: the variable `{}` is not set", self.keys_variable))?
+            secrets::of_variable(&self.keys_variable)
         };
-        let keys = LinkKeys::parse(&text).map_err(|error| format!("unsubscribe: {error}"))?;
+        let keys = text.and_then(|text| LinkKeys::parse(&text).map_err(|error| error.to_string()));
+        let keys = keys.map_err(|why| format!("unsubscribe: {why}"))?;
         let (public, sender) = (self.public.clone(), self.sender.clone());
         Ok(Some(Links { keys, public, sender, link_days: self.link_days, choices, uses: Mutex::default() }))
     }

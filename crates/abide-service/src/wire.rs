@@ -66,6 +66,14 @@ impl<'a> Subject<'a> {
         subject
     }
 
+    /// What was written, unless something in it is no identifier.
+    pub(crate) fn decoded(&self) -> Result<&[Written<'a>], String> {
+        if self.is_undecodable {
+            return Err("an identifier is of a kind or form that does not exist, or is no text".to_owned());
+        }
+        Ok(&self.written)
+    }
+
     /// By kind and form, so that subjects alike have the same shape whatever their order. Sorting is stable.
     fn order(&mut self) {
         self.written.sort_by_key(|written| written.kind);

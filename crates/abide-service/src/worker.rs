@@ -32,6 +32,7 @@ use crate::{
     problem::{Kind, Problem},
     routes::{self, Route},
     server::Shared,
+    unsubscribe::Links,
 };
 
 /// A connection that was accepted, and its place among those that there may be.
@@ -63,6 +64,12 @@ impl Worker {
     /// Nobody else has it meanwhile: what holds it never waits.
     pub(crate) fn desk(&self) -> RefMut<'_, Desk> {
         self.desk.borrow_mut()
+    }
+
+    /// What makes and opens the links of mails, where there are to be any.
+    pub(crate) fn links(&self) -> Result<&Links, Problem> {
+        let none = || Problem::new(Kind::NotFound, "this server has no [serve.unsubscribe]");
+        self.shared.links.as_ref().ok_or_else(none)
     }
 
     /// The list, once it is complete.

@@ -119,10 +119,21 @@ pub fn event(event: &Json) -> Found {
 }
 
 impl Found {
+    /// Adds what was found at another place of the same request or event.
+    pub fn merge(&mut self, other: Self) {
+        other.statements.into_iter().for_each(|said| self.say(said));
+        self.faults.extend(other.faults);
+        self.narrower.extend(other.narrower);
+    }
+
     fn out(&mut self, mechanism: &str) {
         let mechanism: Mechanism = mechanism.parse().expect("a mechanism of the catalogue");
-        if self.statements.iter().all(|said| said.mechanism != mechanism) {
-            self.statements.push(Statement::out(mechanism, Claimant::Person));
+        self.say(Statement::out(mechanism, Claimant::Person));
+    }
+
+    fn say(&mut self, statement: Statement) {
+        if self.statements.iter().all(|said| said.mechanism != statement.mechanism) {
+            self.statements.push(statement);
         }
     }
 

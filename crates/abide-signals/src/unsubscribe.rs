@@ -86,6 +86,12 @@ impl Addressee {
         Self { kind, form, text: Zeroizing::new(text.into()) }
     }
 
+    /// With the text that the identifier was read from.
+    pub fn of(identifier: &Identifier, text: impl Into<String>) -> Self {
+        let form = identifier.is_hashed().then(|| identifier.primary().form);
+        Self::new(identifier.kind(), form, text)
+    }
+
     pub fn kind(&self) -> IdentifierKind {
         self.kind
     }

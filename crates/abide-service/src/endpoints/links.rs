@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use abide_model::Scope;
 use abide_signals::unsubscribe::{Addressee, Link, headers};
 use futures::future::LocalBoxFuture;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{mechanism, scope};
 use crate::{
     ask::{Answer, Ask, json},
     problem::{Kind, Problem},
@@ -59,8 +59,7 @@ pub(crate) fn links(worker: &Worker, mut ask: Ask) -> LocalBoxFuture<'_, Result<
     Box::pin(async move {
         ask.json_only()?;
         let shared = worker.shared();
-        let none = || Problem::new(Kind::NotFound, "this server has no [serve.unsubscribe]");
-        let links = shared.links.as_ref().ok_or_else(none)?;
+        let links = worker.links()?;
         let body = ask.read_body(shared.config.limits.batch_bytes, &shared.config.limits).await?;
         let is_many = body.trim_ascii_start().starts_with(b"[");
         let asked: Vec<LinkBody<'_>> = if is_many {
@@ -82,23 +81,15 @@ pub(crate) fn links(worker: &Worker, mut ask: Ask) -> LocalBoxFuture<'_, Result<
 
 fn make(worker: &Worker, links: &Links, body: &LinkBody<'_>) -> Result<LinkAnswer, String> {
     let shared = worker.shared();
-    if body.subject.is_undecodable {
-        return Err("an identifier is of a kind or form that does not exist, or is no text".to_owned());
-    }
-    let scope: Scope = match body.scope.as_deref() {
-        None => Scope::Everyone,
-        Some(scope) => scope.parse().map_err(|error: abide_model::scope::InvalidScope| error.to_string())?,
-    };
+    let written = body.subject.decoded()?;
+    let scope = scope(body.scope.as_deref())?;
     let mechanism = match body.mechanism.as_deref() {
         None => Link::mechanism_for(&scope),
-        Some(named) => named
-            .parse()
-            .map_err(|_| "there is no such mechanism; `abide mechanisms` lists them".to_owned())?,
+        Some(named) => mechanism(named)?,
     };
-    let people = body.subject.written.iter().map(|written| {
+    let people = written.iter().map(|written| {
         let read = written.read(&shared.normaliser).map_err(|error| error.to_string())?;
-        let form = read.is_hashed().then(|| read.primary().form);
-        Ok(Addressee::new(written.kind, form, &*written.text))
+        Ok(Addressee::of(&read, &*written.text))
     });
     let people = people.collect::<Result<Vec<_>, String>>()?;
     let link = Link::new(worker.now(), mechanism, scope, people).map_err(|error| error.to_string())?;

@@ -1,17 +1,16 @@
 //! `POST /v1/signals`: somebody said "do not", or "do again". Answered when it is durable and in force here.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, iter, sync::Arc};
 
 use abide_journal::Right;
-use abide_model::{
-    Claimant, Direction, IdentifierKind, Mechanism, Proof, SaidBy, Scope, Time, signal::Statement,
-};
+use abide_model::{Claimant, Direction, IdentifierKind, Mechanism, Proof, SaidBy, Time, signal::Statement};
 use bytes::Bytes;
 use futures::future::LocalBoxFuture;
 use hyper::header::HeaderName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{mechanism, scope};
 use crate::{
     access::Caller,
     ask::{Answer, Ask, MediaType, answer},
@@ -188,31 +187,19 @@ async fn take(
     }
     let now = worker.now();
     let (mut said, mut refused) = (Vec::with_capacity(read.len()), Vec::new());
-    let (mut accepted, mut silent, mut not_understood) = (0, 0, Vec::new());
+    let (mut accepted, mut is_any_silent, mut not_understood) = (0, false, Vec::new());
     for (at, body) in read.into_iter().enumerate() {
         match body.and_then(|body| statements(worker, &body, now)) {
             Ok((of_one, faults)) => {
                 accepted += usize::from(!of_one.is_empty());
-                silent += usize::from(of_one.is_empty());
+                is_any_silent |= of_one.is_empty();
                 said.extend(of_one);
                 not_understood.extend(faults.into_iter().map(|why| RefusedBody { at, why }));
             }
             Err(why) => refused.push(RefusedBody { at, why }),
         }
     }
-    if said.is_empty() && silent > 0 {
-        // Nobody refused anything, and nothing is to be made durable.
-        let body = SignalsAnswer {
-            accepted,
-            token: None,
-            durable: DurableWord::Store,
-            in_force: true,
-            refused,
-            not_understood,
-        };
-        return Ok(serde_json::to_vec(&body).expect("strings and numbers become JSON").into());
-    }
-    if said.is_empty() {
+    if said.is_empty() && !is_any_silent {
         let first = refused.into_iter().next().map(|refused| refused.why);
         return Err(Problem::invalid(first.unwrap_or_else(|| "there is no signal".to_owned())));
     }
@@ -225,12 +212,16 @@ async fn take(
     for one in &said {
         worker.shared().metrics.signal(&one.statement);
     }
-    let durable = worker.shared().intake()?.accept(said).await.map_err(refusal)?;
-    let (token, durable) = match durable {
-        Accepted::Store(token) => (Some(token.to_string()), DurableWord::Store),
-        Accepted::Node => (None, DurableWord::Node),
+    let (token, durable, in_force) = if said.is_empty() {
+        // Nobody refused anything, and nothing is to be made durable.
+        (None, DurableWord::Store, true)
+    } else {
+        let (token, durable) = match worker.shared().intake()?.accept(said).await.map_err(refusal)? {
+            Accepted::Store(token) => (Some(token.to_string()), DurableWord::Store),
+            Accepted::Node => (None, DurableWord::Node),
+        };
+        (token, durable, worker.shared().list.current().is_some())
     };
-    let in_force = worker.shared().list.current().is_some();
     let body = SignalsAnswer { accepted, token, durable, in_force, refused, not_understood };
     Ok(serde_json::to_vec(&body).expect("strings and numbers become JSON").into())
 }
@@ -267,27 +258,22 @@ fn read_one(text: &[u8]) -> Result<SignalBody<'_>, String> {
 /// What is said of each identifier of a person. In the errors stands no word that the client sent.
 fn statements(worker: &Worker, body: &SignalBody<'_>, now: Time) -> Result<(Vec<Said>, Vec<String>), String> {
     let shared = worker.shared();
-    if body.subject.is_undecodable {
-        return Err("an identifier is of a kind or form that does not exist, or is no text".to_owned());
-    }
-    if body.subject.written.is_empty() || body.subject.written.len() > shared.config.limits.identifiers {
+    let written = body.subject.decoded()?;
+    if written.is_empty() || written.len() > shared.config.limits.identifiers {
         return Err("a signal is about one person with at least one identifier, and not too many".to_owned());
     }
     let (statements, faults) = match (&body.mechanism, &body.consent) {
-        (Some(mechanism), None) => {
-            let no_such = "there is no such mechanism; `abide mechanisms` lists them";
-            let mechanism = mechanism.parse().map_err(|_| no_such.to_owned())?;
-            (vec![statement(body, mechanism, now)?], Vec::new())
-        }
+        (Some(named), None) => (vec![statement(body, mechanism(named)?, now)?], Vec::new()),
         (None, Some(consent)) => consented(body, consent, now)?,
         _ => return Err("a signal has a `mechanism`, or a `consent`".to_owned()),
     };
     let mut said = Vec::new();
-    for written in &body.subject.written {
+    for written in written {
         let identifier = written.read(&shared.normaliser).map_err(|error| error.to_string())?;
-        for statement in &statements {
+        let keys = iter::repeat_n(shared.keyring.signal_keys(&identifier), statements.len());
+        for (keys, statement) in keys.zip(&statements) {
             check_domain_mechanism(identifier.kind(), &statement.mechanism)?;
-            said.push(Said { keys: shared.keyring.signal_keys(&identifier), statement: statement.clone() });
+            said.push(Said { keys, statement: statement.clone() });
         }
     }
     Ok((said, faults))
@@ -323,10 +309,7 @@ fn statement(body: &SignalBody<'_>, mechanism: Mechanism, now: Time) -> Result<S
         (None, SaidBy::Person) => Claimant::Person,
         (None, SaidBy::Source) => return Err("this is the word of a source; name it as `source`".to_owned()),
     };
-    let scope = match &body.scope {
-        None => Scope::Everyone,
-        Some(scope) => scope.parse().map_err(|error: abide_model::scope::InvalidScope| error.to_string())?,
-    };
+    let scope = scope(body.scope.as_deref())?;
     let stated_at = match &body.at {
         None => None,
         Some(at) => Some(

@@ -24,7 +24,8 @@ const RECORDED_BY: &str = "unsubscribe link";
 
 pub(crate) fn look(worker: &Worker, ask: Ask) -> LocalBoxFuture<'_, Result<Answer, Problem>> {
     Box::pin(async move {
-        let opened = links(worker).and_then(|links| Ok((links, links.open(token(&ask.head), worker.now())?)));
+        let opened =
+            worker.links().and_then(|links| Ok((links, links.open(token(&ask.head), worker.now())?)));
         let shown = opened.map(|(links, link)| {
             page::question(links, &links.stop_of(&link), &links.choices_of(&link), None)
         });
@@ -41,7 +42,7 @@ pub(crate) fn act(worker: &Worker, mut ask: Ask) -> LocalBoxFuture<'_, Result<An
 
 async fn unsubscribe(worker: &Worker, ask: &mut Ask) -> Result<Answer, Problem> {
     let (shared, now) = (worker.shared(), worker.now());
-    let links = links(worker)?;
+    let links = worker.links()?;
     let link = links.open(token(&ask.head), now)?;
     let limits = &shared.config.limits;
     let body = ask.read_body(limits.single_bytes, limits).await?;
@@ -61,11 +62,6 @@ async fn unsubscribe(worker: &Worker, ask: &mut Ask) -> Result<Answer, Problem> 
     shared.intake()?.accept(said).await.map_err(refusal)?;
     counted.iter().for_each(|statement| shared.metrics.signal(statement));
     Ok(page::done(links, &stops))
-}
-
-fn links(worker: &Worker) -> Result<&Links, Problem> {
-    let none = || Problem::new(Kind::NotFound, "this server has no [serve.unsubscribe]");
-    worker.shared().links.as_ref().ok_or_else(none)
 }
 
 fn token(head: &Parts) -> &str {

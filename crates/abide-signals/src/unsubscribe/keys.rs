@@ -54,6 +54,11 @@ impl LinkKeys {
         if keys.is_empty() { Err(InvalidLinkKeys::None) } else { Ok(Self(keys)) }
     }
 
+    /// How many there are; at least one.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
     pub(super) fn newest(&self) -> &LinkKey {
         self.0.first().expect("there is at least one")
     }
