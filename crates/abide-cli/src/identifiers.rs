@@ -61,10 +61,14 @@ impl Written {
 
 impl IdentifierFlags {
     pub(crate) fn read(&self, normaliser: &Normaliser) -> anyhow::Result<Vec<Given>> {
+        let given = |one: Written| Given { kind: one.kind, read: one.read(normaliser) };
+        Ok(self.some_written()?.into_iter().map(given).collect())
+    }
+
+    pub(crate) fn some_written(&self) -> anyhow::Result<Vec<Written>> {
         let written = self.written()?;
         ensure!(!written.is_empty(), "no identifier was given; name one, e.g. --email jane@example.com");
-        let given = |one: Written| Given { kind: one.kind, read: one.read(normaliser) };
-        Ok(written.into_iter().map(given).collect())
+        Ok(written)
     }
 
     /// None of them, too.

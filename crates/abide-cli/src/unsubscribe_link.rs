@@ -3,10 +3,10 @@
 use std::{
     fs,
     io::{BufRead as _, Write as _},
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
+use abide_formats::WholeFile;
 use abide_model::{IdentifierKind, Mechanism, Normaliser, Scope};
 use abide_service::{Links, Unsubscribe};
 use abide_signals::unsubscribe::{Addressee, Link, LinkKeys, headers};
@@ -97,9 +97,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
         ensure!(args.identifiers.written()?.is_empty(), "--each reads people from standard input; name none");
         return args.each_line(&links, &normaliser, kind);
     }
-    let written = args.identifiers.written()?;
-    ensure!(!written.is_empty(), "no identifier was given; name one, e.g. --email jane@example.com");
-    let url = args.link(&links, &normaliser, written)?;
+    let url = args.link(&links, &normaliser, args.identifiers.some_written()?)?;
     if args.url {
         println!("{url}");
     } else {
@@ -129,8 +127,7 @@ impl Args {
         let person = |one: Written| {
             let read =
                 one.read(normaliser).with_context(|| format!("could not read the {} given", one.kind))?;
-            let form = read.is_hashed().then(|| read.primary().form);
-            anyhow::Ok(Addressee::new(one.kind, form, one.text))
+            anyhow::Ok(Addressee::of(&read, one.text))
         };
         let people = written.into_iter().map(person).collect::<Result<_, _>>()?;
         let mechanism = self.mechanism.clone().unwrap_or_else(|| Link::mechanism_for(&self.scope));
@@ -157,7 +154,7 @@ impl Args {
     }
 }
 
-/// Above those that are there; written beside them and then put in their place, so that a kill loses no key.
+/// Above those that are there, in a file that takes the place of theirs when it is whole: a kill loses no key.
 fn add_key(path: &Path) -> anyhow::Result<Exit> {
     let could_not = || format!("could not write `{}`", path.display());
     let held = match fs::read_to_string(path) {
@@ -172,24 +169,14 @@ fn add_key(path: &Path) -> anyhow::Result<Exit> {
     }
     let key = hex::encode(clock::random::<32>()?);
     let text = format!("{key} # {}\n{held}", clock::now());
-    LinkKeys::parse(&text)?;
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let beside = PathBuf::from(beside);
+    let count = LinkKeys::parse(&text)?.count();
     let written = || -> std::io::Result<()> {
-        let mut file =
-            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-        file.set_permissions(fs::Permissions::from_mode(0o600))?;
+        let mut file = WholeFile::create_private(path)?;
         file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&beside, path)
+        file.appear()
     };
     written().with_context(could_not)?;
-    println!("{} seals links from now on, with its newest key; there are {}.", path.display(), count(&text));
+    println!("{} seals links from now on, with its newest key; there are {count}.", path.display());
     println!("Back it up, and give it to every node of the service before a mail goes out.");
     Ok(Exit::Clean)
-}
-
-fn count(keys: &str) -> usize {
-    keys.lines().filter(|line| !line.split('#').next().unwrap_or_default().trim().is_empty()).count()
 }
