@@ -31,9 +31,7 @@ pub(crate) fn tidy() -> Result<()> {
 ///
 /// One failing test binary does not hide the next, so that one run shows everything that is broken.
 pub(crate) fn test(name: Option<&str>) -> Result<()> {
-    let (server, solver) = (setup::s3_server()?, setup::solver()?);
-    setup::schemathesis()?;
-    setup::programs()?;
+    let (server, solver) = setup::all()?;
     let mut command = cargo();
     command.args(["test", "--locked", "--workspace", "--no-fail-fast"]).args(name);
     run(command.env("ABIDE_TEST_S3", server).env("CVC5", solver))

@@ -14,7 +14,8 @@ use std::process::ExitCode;
 const MENU: &str = "\
 usage: cargo xtask COMMAND
 
-  setup         install what the tests need besides: an S3 server into target/tools, the solver cvc5, nginx, Caddy, Chromium, schemathesis
+  setup         install what the tests need besides: an S3 server and schemathesis into target/tools, the solver cvc5,
+                nginx, Caddy and Chromium
   check         formatting, clippy and tidy: before every commit
   tidy          crate arrows, file sizes and names
   test [NAME]   setup, then all tests and doc tests, or those whose name contains NAME
@@ -29,10 +30,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments[..] {
-        ["setup"] => setup::s3_server()
-            .and_then(|_| setup::solver())
-            .and_then(|_| setup::schemathesis())
-            .and_then(|_| setup::programs()),
+        ["setup"] => setup::all().map(|_| ()),
         ["check"] => cargo::check(),
         ["tidy"] => cargo::tidy(),
         ["test"] => cargo::test(None),

@@ -16,25 +16,38 @@ const MODULE: &str = "github.com/versity/versitygw/cmd/versitygw";
 const VERSION: &str = "v1.8.0";
 const PROGRAM: &str = "versitygw";
 
+/// All that the tests need; returns the S3 server, and what `CVC5` has to be.
+pub(crate) fn all() -> Result<(PathBuf, PathBuf)> {
+    let (server, solver) = (s3_server()?, solver()?);
+    schemathesis()?;
+    programs()?;
+    Ok((server, solver))
+}
+
 /// Builds the pinned version from source with `go install`, unless it is there; returns its path.
 pub(crate) fn s3_server() -> Result<PathBuf> {
     let tools = cargo::workspace().join("target").join("tools");
     let program = tools.join(PROGRAM);
-    // Written last: an interrupted install has a program but no stamp, and is done again.
-    let stamp = tools.join(format!("{PROGRAM}.version"));
-    if program.is_file() && fs::read_to_string(&stamp).is_ok_and(|found| found == VERSION) {
-        return Ok(program);
-    }
-
-    require_go()?;
-    println!("xtask: building the S3 test server, {PROGRAM} {VERSION}; some minutes the first time");
-    fs::create_dir_all(&tools).with_context(|| format!("could not create {}", tools.display()))?;
-    // Without debug tables it links faster and is half the size.
-    let source = format!("{MODULE}@{VERSION}");
-    cargo::run(Command::new("go").args(["install", "-ldflags=-s -w", &source]).env("GOBIN", &tools))?;
-    ensure!(program.is_file(), "`go install` left no {}", program.display());
-    fs::write(&stamp, VERSION).with_context(|| format!("could not write {}", stamp.display()))?;
+    once(&program, &tools.join(format!("{PROGRAM}.version")), VERSION, || {
+        require_go()?;
+        println!("xtask: building the S3 test server, {PROGRAM} {VERSION}; some minutes the first time");
+        fs::create_dir_all(&tools).with_context(|| format!("could not create {}", tools.display()))?;
+        // Without debug tables it links faster and is half the size.
+        let source = format!("{MODULE}@{VERSION}");
+        cargo::run(Command::new("go").args(["install", "-ldflags=-s -w", &source]).env("GOBIN", &tools))
+    })?;
     Ok(program)
+}
+
+/// Installs a program, unless this version of it is there.
+fn once(program: &Path, stamp: &Path, version: &str, install: impl FnOnce() -> Result<()>) -> Result<()> {
+    if program.is_file() && fs::read_to_string(stamp).is_ok_and(|found| found == version) {
+        return Ok(());
+    }
+    install()?;
+    ensure!(program.is_file(), "installing {version} left no {}", program.display());
+    // Last: an interrupted install has a program but no stamp, and is done again.
+    fs::write(stamp, version).with_context(|| format!("could not write {}", stamp.display()))
 }
 
 /// Debian's package of the solver, and what it needs that a bare machine has not.
@@ -43,7 +56,7 @@ const SOLVER_PACKAGES: [&str; 6] =
 
 /// Finds the solver that `CVC5` names or that is on the path; else installs Debian's, or unpacks it into target/tools
 /// where nothing may be installed. Returns what `CVC5` has to be.
-pub(crate) fn solver() -> Result<PathBuf> {
+fn solver() -> Result<PathBuf> {
     let tools = cargo::workspace().join("target").join("tools").join("cvc5");
     let unpacked = tools.join("run");
     let named = env::var_os("CVC5").filter(|path| !path.is_empty()).map(PathBuf::from);
@@ -88,7 +101,7 @@ fn is_sudo_at_hand() -> bool {
 const PROGRAMS: [(&str, &str); 3] = [("nginx", "nginx-light"), ("caddy", "caddy"), ("chromium", "chromium")];
 
 /// Installs those of [`PROGRAMS`] that are not on the path.
-pub(crate) fn programs() -> Result<()> {
+fn programs() -> Result<()> {
     // Debian has servers in a folder that is on the path of its administrator only.
     let path = env::var_os("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> = env::split_paths(&path).chain(["/usr/sbin".into()]).collect();
@@ -145,19 +158,16 @@ chmod +x run"#;
 
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 
-/// Installs the pinned version from PyPI into an environment of its own, unless it is there; returns its path.
-pub(crate) fn schemathesis() -> Result<PathBuf> {
+/// Installs the pinned version from PyPI into an environment of its own, unless it is there.
+fn schemathesis() -> Result<()> {
     let folder = cargo::workspace().join("target").join("tools").join("schemathesis");
-    let (program, stamp) = (folder.join("bin").join("st"), folder.join("version"));
-    if program.is_file() && fs::read_to_string(&stamp).is_ok_and(|found| found == SCHEMATHESIS) {
-        return Ok(program);
-    }
-    println!("xtask: installing {SCHEMATHESIS}, which asks the service what its description allows");
-    let made = cargo::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
-    made.context("install Python 3 with its module venv (Debian's package python3-venv)")?;
-    cargo::run(Command::new(folder.join("bin").join("pip")).args(["install", "--quiet", SCHEMATHESIS]))?;
-    fs::write(&stamp, SCHEMATHESIS).with_context(|| format!("could not write {}", stamp.display()))?;
-    Ok(program)
+    let programs = folder.join("bin");
+    once(&programs.join("st"), &folder.join("version"), SCHEMATHESIS, || {
+        println!("xtask: installing {SCHEMATHESIS}, which asks the service what its description allows");
+        let made = cargo::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
+        made.context("install Python 3 with its module venv (Debian's package python3-venv)")?;
+        cargo::run(Command::new(programs.join("pip")).args(["install", "--quiet", SCHEMATHESIS]))
+    })
 }
 
 const FUZZER_VERSION: &str = "0.13.2";
