@@ -1,7 +1,8 @@
 //! `cargo xtask bench`: Abide side by side with what people would use instead.
 //!
-//! Every figure is made here: `people` invents the data, `scrub`, `import`, `rules`, `service` and `index` measure, `contest` runs
-//! processes, `structures` holds the maps that ours is compared with, `report` writes `docs/benchmarks.md`.
+//! Every figure is made here: `people` invents the data, `scrub`, `import`, `rules`, `service` and `index` measure,
+//! `contest` runs processes, `structures` holds the maps that ours is compared with, `report` writes
+//! `docs/benchmarks.md`.
 
 #![expect(clippy::disallowed_methods, reason = "measuring time is what it is for")]
 

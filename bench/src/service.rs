@@ -21,9 +21,8 @@ use crate::bench_dir::BenchDir;
 use crate::contest::Spread;
 use crate::report::{Bar, bars, mib, of_bar, ratio, table};
 use crate::store::Store;
-use peers::{Nginx, Opa};
-use questions::Questions;
-use running::Serving;
+use questions::{Bodies, Questions};
+use running::{Running, serve};
 use wrk::Wrk;
 
 const OPA_ROWS: u64 = 1_000_000;
@@ -56,7 +55,11 @@ struct Memory {
 
 /// Who takes part, with their versions.
 pub(crate) fn peers() -> Result<String> {
-    Ok(format!("{}, Open Policy Agent {}", Nginx::version()?, peers::OPA.rsplit('@').next().unwrap_or("?")))
+    Ok(format!(
+        "{}, Open Policy Agent {}",
+        peers::nginx_version()?,
+        peers::OPA.rsplit('@').next().unwrap_or("?")
+    ))
 }
 
 pub(crate) fn part(bench: &BenchDir, rows: u64, rounds: usize, seconds: u64) -> Result<String> {
@@ -167,33 +170,47 @@ fn against_a_constant(
     wrk: &Wrk,
     rounds: usize,
 ) -> Result<[Answered; 2]> {
-    let ours = Serving::start(store, "check", &["--workers", "1"], true)?;
+    let ours = serve(store, "check", &["--workers", "1"], true)?;
     let answer = client::Client::new(ours.port)?.post("/v1/check", questions.first().as_bytes())?;
-    let nginx = Nginx::start(bench, &answer)?;
-    let (mut our_rates, mut their_rates) = (Vec::new(), Vec::new());
+    let nginx = peers::nginx(bench, &answer)?;
+    let asked = questions.checks();
+    in_turns(
+        wrk,
+        rounds,
+        [("`/v1/check`".to_owned(), &ours, &asked), ("nginx, a constant".to_owned(), &nginx, &asked)],
+    )
+}
+
+/// Each in each round, after one that warms caches.
+fn in_turns(
+    wrk: &Wrk,
+    rounds: usize,
+    contestants: [(String, &Running, &Bodies); 2],
+) -> Result<[Answered; 2]> {
+    let mut rates = [Vec::new(), Vec::new()];
     for round in 0..=rounds {
-        let (our, their) =
-            (wrk.rate(ours.port, &questions.checks())?, wrk.rate(nginx.port, &questions.checks())?);
-        // The first warms caches.
-        if round > 0 {
-            our_rates.push(our);
-            their_rates.push(their);
+        for ((_, server, asked), rates) in contestants.iter().zip(&mut rates) {
+            let rate = wrk.rate(server.port, asked)?;
+            if round > 0 {
+                rates.push(rate);
+            }
         }
     }
-    let (of_ours, of_nginx) = (ours.memory()?, nginx.memory()?);
-    Ok([
-        Answered { name: "`/v1/check`".to_owned(), rate: Spread::of(our_rates), memory: of_ours },
-        Answered { name: "nginx, a constant".to_owned(), rate: Spread::of(their_rates), memory: of_nginx },
-    ])
+    let [ours, theirs] = contestants;
+    let [our_rates, their_rates] = rates;
+    let answered = |(name, server, _): (String, &Running, &Bodies), rates| -> Result<Answered> {
+        Ok(Answered { name, rate: Spread::of(rates), memory: server.memory()? })
+    };
+    Ok([answered(ours, our_rates)?, answered(theirs, their_rates)?])
 }
 
 fn at_half(store: &Store, questions: &Questions, most: f64, seconds: u64) -> Result<paced::Paced> {
-    let ours = Serving::start(store, "check", &["--workers", "1"], true)?;
+    let ours = serve(store, "check", &["--workers", "1"], true)?;
     running::on_the_other_core(|| paced::run(ours.port, &questions.bodies()?, most / 2.0, seconds))
 }
 
 fn in_batches(store: &Store, questions: &Questions, wrk: &Wrk, rounds: usize) -> Result<Vec<Answered>> {
-    let ours = Serving::start(store, "check", &["--workers", "1"], true)?;
+    let ours = serve(store, "check", &["--workers", "1"], true)?;
     let mut answered = Vec::new();
     for (name, batches) in questions.batches(BATCH) {
         wrk.rate(ours.port, &batches)?;
@@ -217,14 +234,14 @@ struct Taken {
 
 fn opt_outs(bench: &BenchDir, store: &Store, seconds: u64) -> Result<Taken> {
     let flush_ms = flush_ms(bench)?;
-    let serving = Serving::start(store, "signals", &[], false)?;
+    let serving = serve(store, "signals", &[], false)?;
     let (seen, unseen) = client::check_after_each(serving.port, CLIENTS, 2)?;
     let (alone, mut accepted) = client::opt_out(serving.port, CLIENTS, 1, seconds)?;
     let (together, others) = client::opt_out(serving.port, CLIENTS, TOGETHER, seconds)?;
     accepted.extend(others);
     // `kill -9`, by dropping it.
     drop(serving);
-    let again = Serving::start(store, "signals", &[], false)?;
+    let again = serve(store, "signals", &[], false)?;
     let lost = accepted.len() - client::blocked(again.port, &accepted)?;
     ensure!(!accepted.is_empty(), "no opt-out was accepted");
     Ok(Taken { alone, together, flush_ms, accepted: accepted.len(), lost, seen, unseen })
@@ -249,25 +266,13 @@ fn flush_ms(bench: &BenchDir) -> Result<f64> {
 fn against_opa(bench: &BenchDir, wrk: &Wrk, rounds: usize) -> Result<Option<[Answered; 2]>> {
     let list = bench.list(OPA_ROWS)?;
     let questions = Questions::write(bench, OPA_ROWS)?;
-    let Some(opa) = Opa::start(bench, &list)? else { return Ok(None) };
+    let Some(opa) = peers::opa(bench, &list)? else { return Ok(None) };
     let store = Store::prepared(bench, &list)?;
-    let ours = Serving::start(&store, "check", &["--workers", "1"], true)?;
-    let (mut our_rates, mut their_rates) = (Vec::new(), Vec::new());
-    for round in 0..=rounds {
-        let our = wrk.rate(ours.port, &questions.checks())?;
-        let their = wrk.rate(opa.port, &questions.inputs())?;
-        if round > 0 {
-            our_rates.push(our);
-            their_rates.push(their);
-        }
-    }
-    let (of_ours, of_opa) = (ours.memory()?, opa.memory()?);
-    Ok(Some([
-        Answered {
-            name: format!("`/v1/check`, list of {OPA_ROWS}"),
-            rate: Spread::of(our_rates),
-            memory: of_ours,
-        },
-        Answered { name: format!("OPA, list of {OPA_ROWS}"), rate: Spread::of(their_rates), memory: of_opa },
-    ]))
+    let ours = serve(&store, "check", &["--workers", "1"], true)?;
+    let (asked, of_opa) = (questions.checks(), questions.inputs());
+    let contestants = [
+        (format!("`/v1/check`, list of {OPA_ROWS}"), &ours, &asked),
+        (format!("OPA, list of {OPA_ROWS}"), &opa, &of_opa),
+    ];
+    in_turns(wrk, rounds, contestants).map(Some)
 }

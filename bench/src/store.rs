@@ -56,19 +56,10 @@ impl Store {
         Ok(command)
     }
 
-    /// On one core, if it is named.
-    pub(crate) fn serve(&self, machine: &str, core: Option<&str>) -> Result<Command> {
-        let mut command = match core {
-            None => Command::new(abide()?),
-            Some(core) => {
-                let mut command = Command::new("taskset");
-                command.args(["-c", core]).arg(abide()?);
-                command
-            }
-        };
-        self.lead(&mut command, machine);
+    /// Makes of a command of the program one that serves this store.
+    pub(crate) fn serve(&self, command: &mut Command, machine: &str) {
+        self.lead(command, machine);
         command.env("XDG_STATE_HOME", self.directory.join("state")).arg("serve");
-        Ok(command)
     }
 
     fn command(&self, machine: &str) -> Result<Command> {

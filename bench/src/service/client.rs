@@ -32,13 +32,7 @@ impl Client {
 
     /// The body of the answer; an error unless it is a success.
     fn ask(&mut self, method: &str, path: &str, body: &[u8]) -> Result<String> {
-        let mut request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
-            body.len()
-        )
-        .into_bytes();
-        request.extend_from_slice(body);
-        self.stream.get_mut().write_all(&request)?;
+        self.stream.get_mut().write_all(&request(method, path, body))?;
         let (mut status, mut length, mut line) = (String::new(), 0, String::new());
         loop {
             line.clear();
@@ -52,11 +46,7 @@ impl Client {
             if line.is_empty() {
                 break;
             }
-            if let Some((name, value)) = line.split_once(':')
-                && name.eq_ignore_ascii_case("content-length")
-            {
-                length = value.trim().parse()?;
-            }
+            length = content_length(line).unwrap_or(length);
         }
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body)?;
@@ -66,6 +56,21 @@ impl Client {
         }
         Ok(body)
     }
+}
+
+/// The bytes of a request, with JSON in it.
+pub(crate) fn request(method: &str, path: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    [head.as_bytes(), body].concat()
+}
+
+/// The length of a body, if that is what a line of an answer's head says.
+pub(crate) fn content_length(line: &str) -> Option<usize> {
+    let (name, value) = line.split_once(':')?;
+    name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
 }
 
 fn opt_out_of(email: &str) -> String {

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::client::{content_length, request};
+
 const CONNECTIONS: usize = 32;
 
 pub(crate) struct Paced {
@@ -28,7 +30,8 @@ pub(crate) fn run(port: u16, bodies: &[String], rate: f64, seconds: u64) -> Resu
         (0..CONNECTIONS).map(|_| Connection::new(port)).collect::<Result<_>>()?;
     let mut busy: Vec<Connection> = Vec::new();
     let between = Duration::from_secs_f64(1.0 / rate);
-    let requests: Vec<Vec<u8>> = bodies.iter().map(|body| request(body)).collect();
+    let requests: Vec<Vec<u8>> =
+        bodies.iter().map(|body| request("POST", "/v1/check", body.as_bytes())).collect();
     let total = (rate * seconds as f64) as usize;
     let mut latencies: Vec<Duration> = Vec::with_capacity(total);
     let (began, mut sent, mut buffer) = (Instant::now(), 0, vec![0; 16 << 10]);
@@ -62,14 +65,6 @@ pub(crate) fn run(port: u16, bodies: &[String], rate: f64, seconds: u64) -> Resu
     Ok(Paced { rate: total as f64 / elapsed, median_ms: at(0.5), p99_ms: at(0.99) })
 }
 
-fn request(body: &str) -> Vec<u8> {
-    format!(
-        "POST /v1/check HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .into_bytes()
-}
-
 impl Connection {
     fn new(port: u16) -> Result<Self> {
         let stream = TcpStream::connect(("127.0.0.1", port))?;
@@ -88,10 +83,7 @@ impl Connection {
         let Some(end) = self.read.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(false) };
         let head = std::str::from_utf8(&self.read[..end])?;
         ensure!(head.starts_with("HTTP/1.1 200"), "{head}");
-        let length = head.lines().find_map(|line| {
-            let (name, value) = line.split_once(':')?;
-            name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
-        });
+        let length = head.lines().find_map(content_length);
         Ok(self.read.len() >= end + 4 + length.context("an answer has a length")?)
     }
 }

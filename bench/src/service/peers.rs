@@ -13,80 +13,50 @@ use crate::bench_dir::{BenchDir, checkout};
 /// Debian has it where only its administrator's path leads.
 const NGINX: &str = "/usr/sbin/nginx";
 
-pub(crate) struct Nginx(Running);
-
-impl std::ops::Deref for Nginx {
-    type Target = Running;
-
-    fn deref(&self) -> &Running {
-        &self.0
-    }
+pub(crate) fn nginx_version() -> Result<String> {
+    let said = Command::new(NGINX).arg("-v").output().context("nginx: `apt-get install nginx-light`")?;
+    let said = String::from_utf8_lossy(&said.stderr).into_owned();
+    Ok(said.trim().rsplit(' ').next().unwrap_or("nginx").replace('/', " "))
 }
 
-impl Nginx {
-    pub(crate) fn version() -> Result<String> {
-        let said = Command::new(NGINX).arg("-v").output().context("nginx: `apt-get install nginx-light`")?;
-        let said = String::from_utf8_lossy(&said.stderr).into_owned();
-        Ok(said.trim().rsplit(' ').next().unwrap_or("nginx").replace('/', " "))
-    }
-
-    /// Answers every request with these bytes, as quickly as it can: one process, no log.
-    pub(crate) fn start(bench: &BenchDir, answer: &str) -> Result<Self> {
-        let (folder, port) = (bench.empty("nginx")?, free_port()?);
-        let at = folder.display();
-        let conf = format!(
-            "daemon off; master_process off; error_log {at}/error; pid {at}/pid;\n\
-             events {{ worker_connections 256; }}\n\
-             http {{ access_log off; keepalive_requests 1000000000; tcp_nodelay on; default_type application/json;\n\
-             client_body_temp_path {at}/a; proxy_temp_path {at}/b; fastcgi_temp_path {at}/c; uwsgi_temp_path {at}/d; \
-             scgi_temp_path {at}/e;\n\
-             server {{ listen 127.0.0.1:{port}; location / {{ return 200 '{answer}'; }} }} }}\n"
-        );
-        let file = folder.join("nginx.conf");
-        fs::write(&file, conf)?;
-        let mut command = on_core(NGINX);
-        command.arg("-p").arg(&folder).arg("-c").arg(file);
-        Ok(Self(Running::start(command, port, "/").context("nginx: `apt-get install nginx-light`")?))
-    }
+/// Answers every request with these bytes, as quickly as it can: one process, no log.
+pub(crate) fn nginx(bench: &BenchDir, answer: &str) -> Result<Running> {
+    let (folder, port) = (bench.empty("nginx")?, free_port()?);
+    let at = folder.display();
+    let conf = format!(
+        "daemon off; master_process off; error_log {at}/error; pid {at}/pid;\n\
+         events {{ worker_connections 256; }}\n\
+         http {{ access_log off; keepalive_requests 1000000000; tcp_nodelay on; default_type application/json;\n\
+         client_body_temp_path {at}/a; proxy_temp_path {at}/b; fastcgi_temp_path {at}/c; uwsgi_temp_path {at}/d; \
+         scgi_temp_path {at}/e;\n\
+         server {{ listen 127.0.0.1:{port}; location / {{ return 200 '{answer}'; }} }} }}\n"
+    );
+    let file = folder.join("nginx.conf");
+    fs::write(&file, conf)?;
+    let mut command = on_core(NGINX);
+    command.arg("-p").arg(&folder).arg("-c").arg(file);
+    Running::start(command, port, "/").context("nginx: `apt-get install nginx-light`")
 }
 
 pub(crate) const OPA: &str = "github.com/open-policy-agent/opa@v1.22.3";
 
-pub(crate) struct Opa(Running);
-
-impl std::ops::Deref for Opa {
-    type Target = Running;
-
-    fn deref(&self) -> &Running {
-        &self.0
-    }
-}
-
-impl Opa {
-    /// `None`, and says so, where it cannot be had.
-    pub(crate) fn start(bench: &BenchDir, list: &Path) -> Result<Option<Self>> {
-        let program = match bench.go_program("opa", OPA) {
-            Ok(program) => program,
-            Err(error) => {
-                println!("bench: without Open Policy Agent, which could not be built: {error:#}");
-                return Ok(None);
-            }
-        };
-        let data = data(bench, list)?;
-        let port = free_port()?;
-        let mut command = on_core(&program.display().to_string());
-        // One core is what it has, so that Go need not find out.
-        command.env("GOMAXPROCS", "1").args([
-            "run",
-            "--server",
-            "--disable-telemetry",
-            "--log-level",
-            "error",
-        ]);
-        command.arg("--addr").arg(format!("127.0.0.1:{port}"));
-        command.arg(data).arg(checkout().join("bench/peers/contact.rego"));
-        Ok(Some(Self(Running::start(command, port, "/health")?)))
-    }
+/// `None`, and says so, where it cannot be had.
+pub(crate) fn opa(bench: &BenchDir, list: &Path) -> Result<Option<Running>> {
+    let program = match bench.go_program("opa", OPA) {
+        Ok(program) => program,
+        Err(error) => {
+            println!("bench: without Open Policy Agent, which could not be built: {error:#}");
+            return Ok(None);
+        }
+    };
+    let data = data(bench, list)?;
+    let port = free_port()?;
+    let mut command = on_core(&program);
+    // One core is what it has, so that Go need not find out.
+    command.env("GOMAXPROCS", "1").args(["run", "--server", "--disable-telemetry", "--log-level", "error"]);
+    command.arg("--addr").arg(format!("127.0.0.1:{port}"));
+    command.arg(data).arg(checkout().join("bench/peers/contact.rego"));
+    Running::start(command, port, "/health").map(Some)
 }
 
 /// The list as OPA takes it: an object, which is what it looks things up in.

@@ -1,5 +1,6 @@
 //! Servers that are measured: started on a core of their own, killed when they are dropped.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -11,6 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::Memory;
 use super::client::Client;
+use crate::bench_dir::abide;
 use crate::store::Store;
 
 /// Where whoever is measured runs, and whoever asks.
@@ -46,7 +48,7 @@ impl Running {
         bail!("the server on port {} is not ready after {} s", self.port, START.as_secs())
     }
 
-    /// Of the process alone; nginx's worker is its only child.
+    /// Of the process alone: none that is measured has others.
     pub(crate) fn memory(&self) -> Result<Memory> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let kib = |name: &str| -> Option<u64> {
@@ -70,9 +72,9 @@ pub(crate) fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
-pub(crate) fn on_core(program: &str) -> Command {
+pub(crate) fn on_core(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("taskset");
-    command.args(["-c", CORE, program]);
+    command.args(["-c", CORE]).arg(program);
     command
 }
 
@@ -91,33 +93,20 @@ pub(crate) fn on_the_other_core<T: Send>(run: impl FnOnce() -> Result<T> + Send)
     })
 }
 
-/// `abide serve`.
-pub(crate) struct Serving {
-    running: Running,
-}
-
-impl std::ops::Deref for Serving {
-    type Target = Running;
-
-    fn deref(&self) -> &Running {
-        &self.running
-    }
-}
-
-impl Serving {
-    /// On a machine of that name; `alone` gives it one core.
-    pub(crate) fn start(store: &Store, machine: &str, arguments: &[&str], alone: bool) -> Result<Self> {
-        let mut command = store.serve(machine, if alone { Some(CORE) } else { None })?;
-        command.args(["--listen", "127.0.0.1:0", "--metrics", ""]).args(arguments);
-        let said = File::create(std::env::temp_dir().join("abide-bench-serve.txt"))?;
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(said);
-        let mut child = command.spawn().with_context(|| format!("could not start {command:?}"))?;
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().context("it was piped")?).read_line(&mut line)?;
-        let port = line.trim().rsplit(':').next().and_then(|port| port.parse().ok());
-        let port = port.with_context(|| format!("abide serve said `{line}`"))?;
-        let running = Running { child, port };
-        running.wait("/readyz")?;
-        Ok(Self { running })
-    }
+/// `abide serve` on a machine of that name; `alone` gives it one core.
+pub(crate) fn serve(store: &Store, machine: &str, arguments: &[&str], alone: bool) -> Result<Running> {
+    let program = abide()?;
+    let mut command = if alone { on_core(program) } else { Command::new(program) };
+    store.serve(&mut command, machine);
+    command.args(["--listen", "127.0.0.1:0", "--metrics", ""]).args(arguments);
+    let said = File::create(std::env::temp_dir().join("abide-bench-serve.txt"))?;
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(said);
+    let mut child = command.spawn().with_context(|| format!("could not start {command:?}"))?;
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().context("it was piped")?).read_line(&mut line)?;
+    let port = line.trim().rsplit(':').next().and_then(|port| port.parse().ok());
+    let port = port.with_context(|| format!("abide serve said `{line}`"))?;
+    let running = Running { child, port };
+    running.wait("/readyz")?;
+    Ok(running)
 }
