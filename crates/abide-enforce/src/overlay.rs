@@ -1,17 +1,15 @@
 //! What came after the index was built: whole states in memory, which shadow the index's.
 
 mod balance;
+mod shards;
 
-use std::{
-    collections::{HashMap, HashSet},
-    fmt,
-    sync::Arc,
-};
+use std::{collections::HashSet, fmt, sync::Arc};
 
 use abide_index::{IndexError, list::List};
 use abide_model::{FactSet, Held, IdentityState, Key, Retractions, Signal};
 
 use balance::Balance;
+use shards::Shards;
 
 /// One identity as the overlay knows it.
 #[derive(Debug)]
@@ -21,10 +19,10 @@ pub struct Entry {
 }
 
 /// A map from key to entry that is cheap to copy and to change by a little: each snapshot has its
-/// own, and shares with the one before all shards that no signal has touched since.
-#[derive(Clone)]
+/// own, and shares with the one before all that no signal has touched since.
+#[derive(Clone, Default)]
 pub struct Overlay {
-    shards: Vec<Arc<HashMap<Key, Arc<Entry>>>>,
+    entries: Shards,
     /// Equal sets are one set, so that decisions are remembered by address.
     interned: Arc<HashSet<Arc<FactSet>>>,
     /// What its entries add to the forms that the list below holds, and what they replace there.
@@ -34,24 +32,9 @@ pub struct Overlay {
     shadowed: usize,
 }
 
-const SHARDS: usize = 1024;
-
-impl Default for Overlay {
-    fn default() -> Self {
-        let empty = Arc::new(HashMap::new());
-        Self {
-            shards: vec![empty; SHARDS],
-            interned: Arc::default(),
-            balance: Balance::default(),
-            identities: 0,
-            shadowed: 0,
-        }
-    }
-}
-
 impl Overlay {
     pub fn get(&self, key: &Key) -> Option<&Arc<Entry>> {
-        if self.identities == 0 { None } else { self.shards[shard_of(key)].get(key) }
+        if self.identities == 0 { None } else { self.entries.get(key) }
     }
 
     /// Takes a signal in. What the list below knows of any of its keys comes along, so that an
@@ -93,7 +76,7 @@ impl Overlay {
         let facts = self.intern(FactSet::in_force(&state, retractions));
         let entry = Arc::new(Entry { state, facts });
         for typed in entry.state.keys() {
-            Arc::make_mut(&mut self.shards[shard_of(&typed.key)]).insert(typed.key, entry.clone());
+            self.entries.insert(typed.key, entry.clone());
         }
     }
 
@@ -127,15 +110,8 @@ impl Overlay {
 
     /// Every entry once, in no order.
     pub fn entries(&self) -> impl Iterator<Item = &Arc<Entry>> {
-        self.shards.iter().flat_map(|shard| {
-            shard.iter().filter(|(key, entry)| **key == entry.state.primary.key).map(|(_, entry)| entry)
-        })
+        self.entries.iter().filter(|(key, entry)| **key == entry.state.primary.key).map(|(_, entry)| entry)
     }
-}
-
-/// Keys are evenly spread, so any of their bits will do.
-fn shard_of(key: &Key) -> usize {
-    usize::from(u16::from_le_bytes([key.0[0], key.0[1]])) % SHARDS
 }
 
 impl fmt::Debug for Overlay {

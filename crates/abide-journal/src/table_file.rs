@@ -48,21 +48,31 @@ impl<W: Write + Send> TableFile<W> {
         if rows.num_rows() == 0 {
             return Ok(());
         }
-        let mut writers = self.writers.create_column_writers(self.groups)?.into_iter();
+        // All or none can be had, so none until there is a column that needs one.
+        let mut writers: Vec<Option<ArrowColumnWriter>> = Vec::new();
         let leaves = self.file.schema_descr().columns().to_vec();
         let roots: Vec<usize> =
             (0..leaves.len()).map(|leaf| self.file.schema_descr().get_column_root_idx(leaf)).collect();
         let properties = self.file.properties().clone();
         let mut group = self.file.next_row_group()?;
+        let mut first_leaf = 0;
         for (at, (field, column)) in self.schema.fields().iter().zip(rows.columns()).enumerate() {
             let leaves: Vec<&ColumnDescPtr> =
                 leaves.iter().zip(&roots).filter(|(_, root)| **root == at).map(|(leaf, _)| leaf).collect();
-            let writers = writers.by_ref().take(leaves.len()).collect();
+            let numbers = first_leaf..first_leaf + leaves.len();
+            first_leaf = numbers.end;
             let says_more =
                 |leaf: &ColumnDescPtr| properties.statistics_enabled(leaf.path()) != EnabledStatistics::None;
             match own_chunks(column, &leaves, says_more)? {
                 Some(chunks) => chunks.into_iter().try_for_each(|chunk| chunk.append_to(&mut group))?,
-                None => write_by_parquet(field, column, writers, &mut group)?,
+                None => {
+                    if writers.is_empty() {
+                        let made = self.writers.create_column_writers(self.groups)?;
+                        writers = made.into_iter().map(Some).collect();
+                    }
+                    let writers = writers[numbers].iter_mut().filter_map(Option::take);
+                    write_by_parquet(field, column, writers, &mut group)?;
+                }
             }
         }
         group.close()?;
@@ -111,10 +121,10 @@ fn own_chunks(
 fn write_by_parquet<W: Write + Send>(
     field: &Field,
     column: &ArrayRef,
-    writers: Vec<ArrowColumnWriter>,
+    writers: impl Iterator<Item = ArrowColumnWriter>,
     group: &mut SerializedRowGroupWriter<'_, W>,
 ) -> Result<(), ParquetError> {
-    for (mut writer, leaf) in writers.into_iter().zip(compute_leaves(field, column)?) {
+    for (mut writer, leaf) in writers.zip(compute_leaves(field, column)?) {
         writer.write(&leaf)?;
         writer.close()?.append_to_row_group(group)?;
     }

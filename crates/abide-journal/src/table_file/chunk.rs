@@ -43,13 +43,19 @@ struct DataPage {
 const FIXED_ROWS: usize = 1 << 16;
 
 impl Chunk {
-    /// All in one page, with the values as its dictionary.
+    /// All in one page, with the values as its dictionary where they come again.
     pub(super) fn of_runs(
         leaf: &ColumnDescPtr,
         runs: &Runs,
         with_statistics: bool,
     ) -> Result<Self, ParquetError> {
         let mut bytes = levels(leaf, &runs.runs);
+        let statistics = with_statistics.then(|| statistics_of_runs(runs));
+        if let Some(values) = runs.spelt_out() {
+            bytes.extend(plain(&values));
+            let page = DataPage { bytes, rows: runs.rows() };
+            return Self::write(leaf, None, vec![page], Encoding::PLAIN, statistics);
+        }
         // A width of no bits is allowed, and not understood by all.
         let bits = u8::try_from(32 - last_number(runs).leading_zeros()).expect("at most 32").max(1);
         bytes.push(bits);
@@ -60,7 +66,6 @@ impl Chunk {
         }
         let dictionary = Dictionary { bytes: plain(&runs.values), values: runs.values.len() };
         let page = DataPage { bytes, rows: runs.rows() };
-        let statistics = with_statistics.then(|| statistics_of_runs(runs));
         Self::write(leaf, Some(dictionary), vec![page], Encoding::RLE_DICTIONARY, statistics)
     }
 

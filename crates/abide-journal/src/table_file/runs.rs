@@ -35,6 +35,14 @@ impl Values {
         }
     }
 
+    fn pick(&self, numbers: impl Iterator<Item = usize>) -> Self {
+        match self {
+            Self::Int32(values) => Self::Int32(numbers.map(|number| values[number]).collect()),
+            Self::Int64(values) => Self::Int64(numbers.map(|number| values[number]).collect()),
+            Self::Bytes(values) => Self::Bytes(numbers.map(|number| values[number].clone()).collect()),
+        }
+    }
+
     fn bytes(&self) -> usize {
         match self {
             Self::Int32(values) => size_of_val(&**values),
@@ -50,6 +58,9 @@ const VALUE_BYTES_MAX: usize = 64 << 10;
 /// Rows that one run has to stand for on average, lest numbers of a few bits each take less room.
 const ROWS_PER_RUN: usize = 16;
 
+/// So few rows may have a run each: what Parquet's own writer sets up for a column costs more than it would save.
+const FEW_ROWS: usize = 1024;
+
 impl Runs {
     /// `None` if there are many, their values are large, or the type is not one of those that occur.
     pub(super) fn of(column: &ArrayRef) -> Option<Self> {
@@ -57,7 +68,7 @@ impl Runs {
     }
 
     fn of_any_size(column: &ArrayRef) -> Option<Self> {
-        let runs_max = column.len() / ROWS_PER_RUN + 1;
+        let runs_max = if column.len() <= FEW_ROWS { column.len() } else { column.len() / ROWS_PER_RUN + 1 };
         let nulls = column.logical_nulls();
         match column.data_type() {
             DataType::Int8 => int32(column.as_primitive::<Int8Type>().values(), nulls, runs_max),
@@ -97,6 +108,16 @@ impl Runs {
             }
             _ => None,
         }
+    }
+
+    /// The values of all rows, one after the other, if a dictionary of them would be larger.
+    pub(super) fn spelt_out(&self) -> Option<Values> {
+        let rows = self.rows() - self.nulls();
+        if self.values.len() * 2 <= rows {
+            return None;
+        }
+        let numbers = self.runs.iter().flat_map(|(number, len)| number.iter().copied().cycle().take(*len));
+        Some(self.values.pick(numbers.map(|number| number as usize)))
     }
 
     pub(super) fn rows(&self) -> usize {
