@@ -3,7 +3,7 @@
 use std::{borrow::Cow, pin::pin, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::BodyExt as _;
 use hyper::{
     Response,
     body::{Body as _, Incoming},
@@ -14,11 +14,12 @@ use tokio::time::timeout;
 
 use crate::{
     access::Caller,
+    body::Body,
     limits::Limits,
     problem::{Kind, Problem},
 };
 
-pub(crate) type Answer = Response<Full<Bytes>>;
+pub(crate) type Answer = Response<Body>;
 
 /// A request that has found its endpoint.
 #[derive(Debug)]
@@ -131,7 +132,7 @@ async fn collect(body: &mut Incoming, bytes_max: usize) -> Result<Option<Bytes>,
 }
 
 pub(crate) fn answer(media_type: MediaType, body: impl Into<Bytes>) -> Answer {
-    let mut answer = Response::new(Full::new(body.into()));
+    let mut answer = Response::new(Body::from(body));
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type.as_str()));
     answer
 }

@@ -11,6 +11,7 @@ use crate::{
     hooks::HookAccount,
     limits::Limits,
     mapping::{AuthzRoute, Mapping},
+    peers::Peers,
     tls::Tls,
     unsubscribe::Unsubscribe,
 };
@@ -40,6 +41,8 @@ pub struct Config {
     /// How long requests that were begun may take when the server is told to stop, in seconds.
     pub drain_s: u64,
     pub verdicts: Verdicts,
+    /// Other nodes of the store, which tell this one what is new.
+    pub peers: Peers,
     /// Certificates for HTTPS; plain HTTP without.
     pub tls: Tls,
     /// What gateways ask about.
@@ -78,6 +81,7 @@ impl Default for Config {
             tokens_ms: 5_000,
             drain_s: 10,
             verdicts: Verdicts::default(),
+            peers: Peers::default(),
             tls: Tls::default(),
             authz: Vec::new(),
             hooks: Vec::new(),
@@ -119,6 +123,7 @@ impl Config {
         Mapping::new(&self.authz)?;
         self.hooks.iter().try_for_each(|account| account.check().map(|_| ()))?;
         self.unsubscribe.check()?;
+        self.peers.check()?;
         self.tls.check()?;
         self.limits.fault().map_or(Ok(()), |fault| Err(format!("limits: {fault}")))
     }

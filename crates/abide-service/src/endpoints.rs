@@ -8,6 +8,7 @@ pub(crate) mod hooks;
 pub(crate) mod in_force;
 pub(crate) mod links;
 pub(crate) mod openapi;
+pub(crate) mod push;
 pub(crate) mod signals;
 pub(crate) mod unsubscribe;
 

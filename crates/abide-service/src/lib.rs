@@ -20,6 +20,8 @@ mod list;
 
 mod follow;
 mod intake;
+mod peers;
+mod push;
 mod since;
 
 mod access;
@@ -33,6 +35,7 @@ mod wire;
 mod consent;
 
 mod ask;
+mod body;
 mod page;
 mod problem;
 
@@ -47,6 +50,7 @@ pub use config::{Config, InvalidConfig, Layer, Layers, Verdicts};
 pub use hooks::HookAccount;
 pub use limits::Limits;
 pub use mapping::AuthzRoute;
+pub use peers::Peers;
 pub use server::{Server, ServerError, Wiring};
 pub use tls::Tls;
 pub use unsubscribe::{Choice, Links, Unsubscribe};

@@ -61,6 +61,16 @@ struct OriginLabels {
     origin: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PeerLabels {
+    peer: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ToldLabels {
+    outcome: &'static str,
+}
+
 type Histograms = Family<RouteLabels, Histogram, fn() -> Histogram>;
 
 pub(crate) struct Metrics {
@@ -77,6 +87,8 @@ pub(crate) struct Metrics {
     connections: Gauge,
     followed: Counter,
     follow_errors: Counter,
+    peers: Family<PeerLabels, Gauge>,
+    told: Family<ToldLabels, Counter>,
     // Set when they are asked for.
     list_age: Gauge<f64, AtomicU64>,
     identities: Gauge,
@@ -100,6 +112,8 @@ impl Metrics {
             connections: Gauge::default(),
             followed: Counter::default(),
             follow_errors: Counter::default(),
+            peers: Family::default(),
+            told: Family::default(),
             list_age: Gauge::default(),
             identities: Gauge::default(),
             ahead: Gauge::default(),
@@ -128,6 +142,12 @@ impl Metrics {
             metrics.followed.clone(),
         );
         registry.register("journal_read_errors", "Times that it could not be", metrics.follow_errors.clone());
+        registry.register(
+            "peer_connected",
+            "Whether another node tells this one what is new",
+            metrics.peers.clone(),
+        );
+        registry.register("told", "News of other nodes, by what became of them", metrics.told.clone());
         let help = "Since it was last made sure that there is nothing newer";
         registry.register_with_unit("list_age", help, Unit::Seconds, metrics.list_age.clone());
         registry.register("list_identities", "Identities that the list holds", metrics.identities.clone());
@@ -214,6 +234,14 @@ impl Metrics {
         self.follow_errors.inc();
     }
 
+    pub(crate) fn peer(&self, peer: &str, is_connected: bool) {
+        self.peers.get_or_create(&PeerLabels { peer: peer.to_owned() }).set(is_connected.into());
+    }
+
+    pub(crate) fn told(&self, outcome: &'static str) {
+        self.told.get_or_create(&ToldLabels { outcome }).inc();
+    }
+
     /// All of it as text, with how the list stands now.
     pub(crate) fn text(&self, list: &List, now: Time) -> String {
         if let Some(published) = list.current() {
@@ -285,7 +313,7 @@ fn scrape(shared: &crate::server::Shared, path: &str) -> crate::ask::Answer {
         return crate::problem::Problem::new(crate::problem::Kind::NotFound, "ask for /metrics").respond();
     }
     let text = shared.metrics.text(&shared.list, (shared.now)());
-    let mut answer = hyper::Response::new(http_body_util::Full::new(text.into()));
+    let mut answer = hyper::Response::new(crate::body::Body::from(text));
     let open_metrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(open_metrics));
     answer

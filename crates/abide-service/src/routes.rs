@@ -10,7 +10,7 @@ use crate::{
     access::Caller,
     ask::{Answer, Ask},
     endpoints::{
-        authz, check, filter, health, hooks, in_force, links, openapi as openapi_endpoint, signals,
+        authz, check, filter, health, hooks, in_force, links, openapi as openapi_endpoint, push, signals,
         unsubscribe,
     },
     problem::{Kind, Problem, ProblemBody},
@@ -228,9 +228,19 @@ pub(crate) const ROUTES: &[Route] = &[
     },
 ];
 
+/// What nodes ask of each other: no part of what clients may rely on, and not described to them.
+const BETWEEN_NODES: &[Route] = &[Route {
+    method: "GET",
+    path: "/v1/push",
+    rights: &[Right::Follow],
+    endpoint: push::push,
+    summary: "How far the journals lead, line by line.",
+    describe: |_| Described::default(),
+}];
+
 /// The route of a request, or why there is none.
 pub(crate) fn find(method: &Method, path: &str) -> Result<&'static Route, Problem> {
-    let mut of_path = ROUTES.iter().filter(|route| route.is_at(path));
+    let mut of_path = ROUTES.iter().chain(BETWEEN_NODES).filter(|route| route.is_at(path));
     let Some(first) = of_path.next() else {
         return Err(Problem::new(Kind::NotFound, "see /openapi.json for what there is"));
     };

@@ -30,6 +30,7 @@ use crate::{
     mapping::Mapping,
     metrics::Metrics,
     problem::{Kind, Problem},
+    push::Board,
     tls::Encryption,
     unsubscribe::Links,
     worker::{self, Connection},
@@ -81,6 +82,7 @@ pub(crate) struct Shared {
     pub(crate) now: fn() -> Time,
     pub(crate) random: fn() -> io::Result<[u8; 12]>,
     pub(crate) list: Arc<List>,
+    pub(crate) board: Arc<Board>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) once: Once,
     pub(crate) access: Access,
@@ -103,6 +105,11 @@ const NODES_HOLD_MICROS: i64 = 1_000_000;
 impl Shared {
     pub(crate) fn is_stopping(&self) -> bool {
         *self.stop.borrow()
+    }
+
+    /// Becomes true when the server is to stop.
+    pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
+        self.stop.clone()
     }
 
     pub(crate) fn intake(&self) -> Result<&Intake, Problem> {
@@ -165,11 +172,15 @@ impl Server {
 
         let (stop, stopping) = watch::channel(false);
         let (list, metrics) = (Arc::new(List::default()), Arc::new(Metrics::new()));
-        let (intake, keeping) = keeper(&config, &wiring, &list, &metrics)
+        let board = Arc::new(Board::new(wiring.store.clone(), wiring.origin.clone(), wiring.now));
+        let (intake, keeping) = keeper(&config, &wiring, &list, &board, &metrics)
             .start(config.limits.waiting_signals)
             .await
             .map_err(ServerError::Spool)?;
-        let following = tokio::spawn(follow(&config, &wiring, &list, &metrics).run(stopping.clone()));
+        let told = config.peers.listen(&wiring.store, &metrics, wiring.random, &stopping);
+        let told = told.map_err(ServerError::Secrets)?;
+        let follow = follow(&config, &wiring, &list, &board, &metrics);
+        let following = tokio::spawn(follow.run(told, stopping.clone()));
         let shared = Arc::new(Shared {
             keyring: wiring.keyring,
             normaliser: wiring.normaliser,
@@ -186,6 +197,7 @@ impl Server {
             nodes: Mutex::default(),
             stop: stopping.clone(),
             list,
+            board,
             metrics,
             config,
         });
@@ -277,7 +289,13 @@ async fn keep_access(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
     }
 }
 
-fn keeper(config: &Config, wiring: &Wiring, list: &Arc<List>, metrics: &Arc<Metrics>) -> Keeper {
+fn keeper(
+    config: &Config,
+    wiring: &Wiring,
+    list: &Arc<List>,
+    board: &Arc<Board>,
+    metrics: &Arc<Metrics>,
+) -> Keeper {
     Keeper {
         store: wiring.store.clone(),
         origin: wiring.origin.clone(),
@@ -286,12 +304,19 @@ fn keeper(config: &Config, wiring: &Wiring, list: &Arc<List>, metrics: &Arc<Metr
         spool_after: Duration::from_millis(config.spool_after_ms),
         seen: wiring.seen.clone(),
         list: list.clone(),
+        board: board.clone(),
         metrics: metrics.clone(),
         now: wiring.now,
     }
 }
 
-fn follow(config: &Config, wiring: &Wiring, list: &Arc<List>, metrics: &Arc<Metrics>) -> Follow {
+fn follow(
+    config: &Config,
+    wiring: &Wiring,
+    list: &Arc<List>,
+    board: &Arc<Board>,
+    metrics: &Arc<Metrics>,
+) -> Follow {
     let every = Duration::from_secs(config.heartbeat_s);
     Follow {
         store: wiring.store.clone(),
@@ -299,7 +324,12 @@ fn follow(config: &Config, wiring: &Wiring, list: &Arc<List>, metrics: &Arc<Metr
         replica: wiring.replica.clone(),
         poll: Duration::from_millis(config.poll_ms),
         heartbeat: (!every.is_zero()).then(|| (wiring.origin.clone(), every)),
+        relay_patience: config
+            .peers
+            .has_relay()
+            .then(|| Duration::from_millis(config.peers.relay_patience_ms)),
         list: list.clone(),
+        board: board.clone(),
         metrics: metrics.clone(),
         now: wiring.now,
     }

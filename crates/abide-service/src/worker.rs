@@ -9,11 +9,8 @@ use std::{
 };
 
 use abide_model::Time;
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::{
-    Request, Response, body::Incoming, header::HOST, http::request::Parts, server::conn::http1,
-    service::service_fn,
+    Request, body::Incoming, header::HOST, http::request::Parts, server::conn::http1, service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
@@ -26,7 +23,7 @@ use tokio::{
 
 use crate::{
     access::Caller,
-    ask::Ask,
+    ask::{Answer, Ask},
     desk::Desk,
     list::Published,
     problem::{Kind, Problem},
@@ -78,7 +75,7 @@ impl Worker {
         self.shared.list.current().ok_or_else(not_yet)
     }
 
-    async fn answer(&self, request: Request<Incoming>, is_certified: bool) -> Response<Full<Bytes>> {
+    async fn answer(&self, request: Request<Incoming>, is_certified: bool) -> Answer {
         let began = Instant::now();
         let (head, body) = request.into_parts();
         let (name, answered) = match routes::find(&head.method, head.uri.path()) {

@@ -12,6 +12,8 @@ mod cut_off;
 mod description;
 mod filter;
 mod hooks;
+mod proxy;
+mod push;
 mod refused;
 mod schemathesis;
 mod signals;
