@@ -12,6 +12,7 @@ use crate::{
     limits::Limits,
     mapping::{AuthzRoute, Mapping},
     peers::Peers,
+    postfix::PolicyService,
     tls::Tls,
     unsubscribe::Unsubscribe,
 };
@@ -47,6 +48,8 @@ pub struct Config {
     pub tls: Tls,
     /// What gateways ask about.
     pub authz: Vec<AuthzRoute>,
+    /// What a Postfix on this machine asks about.
+    pub postfix: Vec<PolicyService>,
     /// Accounts at vendors whose webhooks are taken.
     pub hooks: Vec<HookAccount>,
     /// Links in mails by which a person says no.
@@ -84,6 +87,7 @@ impl Default for Config {
             peers: Peers::default(),
             tls: Tls::default(),
             authz: Vec::new(),
+            postfix: Vec::new(),
             hooks: Vec::new(),
             unsubscribe: Unsubscribe::default(),
             limits: Limits::default(),
@@ -122,6 +126,7 @@ impl Config {
         }
         Mapping::new(&self.authz)?;
         self.hooks.iter().try_for_each(|account| account.check().map(|_| ()))?;
+        self.postfix.iter().try_for_each(|service| service.check().map(|_| ()))?;
         self.unsubscribe.check()?;
         self.peers.check()?;
         self.tls.check()?;

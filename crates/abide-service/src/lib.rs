@@ -40,6 +40,7 @@ mod page;
 mod problem;
 
 mod endpoints;
+mod postfix;
 mod routes;
 
 mod metrics;
@@ -51,6 +52,7 @@ pub use hooks::HookAccount;
 pub use limits::Limits;
 pub use mapping::AuthzRoute;
 pub use peers::Peers;
+pub use postfix::PolicyService;
 pub use server::{Server, ServerError, Wiring};
 pub use tls::Tls;
 pub use unsubscribe::{Choice, Links, Unsubscribe};

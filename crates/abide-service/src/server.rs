@@ -29,6 +29,7 @@ use crate::{
     list::List,
     mapping::Mapping,
     metrics::Metrics,
+    postfix::{self, Policy},
     problem::{Kind, Problem},
     push::Board,
     tls::Encryption,
@@ -135,6 +136,7 @@ impl Shared {
 pub struct Server {
     address: SocketAddr,
     metrics_address: Option<SocketAddr>,
+    postfix_addresses: Vec<SocketAddr>,
     stop: watch::Sender<bool>,
     accepting: JoinHandle<()>,
     workers: Vec<thread::JoinHandle<()>>,
@@ -167,6 +169,9 @@ impl Server {
             Some(address) => Some(listen(address).await?),
             None => None,
         };
+        let policies = listen_for_postfix(&config)?;
+        let postfix_addresses =
+            policies.iter().map(|(listener, _)| listener.local_addr().expect("it is bound")).collect();
         let bound = |listener: &TcpListener| listener.local_addr().expect("it is bound");
         let (address, metrics_address) = (bound(&listener), metrics_listener.as_ref().map(bound));
 
@@ -214,12 +219,19 @@ impl Server {
             workers.push(thread.map_err(ServerError::Thread)?);
             hands.push(hand);
         }
+        if !policies.is_empty() {
+            let (shared, stopping) = (shared.clone(), stopping.clone());
+            let named = thread::Builder::new().name("postfix".to_owned());
+            let thread = named.spawn(move || postfix::run(shared, policies, stopping));
+            workers.push(thread.map_err(ServerError::Thread)?);
+        }
         let connections_max = shared.config.limits.connections;
         let accepting = tokio::spawn(accept(listener, hands, connections_max, stopping));
         tracing::info!(%address, "listening");
         Ok(Self {
             address,
             metrics_address,
+            postfix_addresses,
             stop,
             accepting,
             workers,
@@ -238,6 +250,11 @@ impl Server {
 
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         self.metrics_address
+    }
+
+    /// Where Postfix asks, in the order of the settings.
+    pub fn postfix_addresses(&self) -> Vec<SocketAddr> {
+        self.postfix_addresses.clone()
     }
 
     pub fn is_encrypted(&self) -> bool {
@@ -337,6 +354,16 @@ fn follow(
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, ServerError> {
     TcpListener::bind(address).await.map_err(|source| ServerError::Listen { address, source })
+}
+
+fn listen_for_postfix(config: &Config) -> Result<Vec<(std::net::TcpListener, Policy)>, ServerError> {
+    let open = |service: &postfix::PolicyService| {
+        let listener = std::net::TcpListener::bind(service.listen);
+        let listener = listener.and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
+        let listener = listener.map_err(|source| ServerError::Listen { address: service.listen, source })?;
+        Ok((listener, service.check().expect("it was checked")))
+    };
+    config.postfix.iter().map(open).collect()
 }
 
 fn count(workers: usize) -> usize {

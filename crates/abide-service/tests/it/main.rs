@@ -12,6 +12,7 @@ mod cut_off;
 mod description;
 mod filter;
 mod hooks;
+mod postfix;
 mod proxy;
 mod push;
 mod refused;
