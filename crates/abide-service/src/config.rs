@@ -4,7 +4,7 @@ mod layers;
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use abide_model::OnCannotTell;
+use abide_model::{OnCannotTell, Time};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -54,6 +54,9 @@ pub struct Config {
     pub hooks: Vec<HookAccount>,
     /// Links in mails by which a person says no.
     pub unsubscribe: Unsubscribe,
+    /// Since when whoever runs this abides by Global Privacy Control (YYYY-MM-DD), for `/.well-known/gpc.json`; empty if
+    /// they do not say so.
+    pub gpc_since: String,
     pub limits: Limits,
 }
 
@@ -90,6 +93,7 @@ impl Default for Config {
             postfix: Vec::new(),
             hooks: Vec::new(),
             unsubscribe: Unsubscribe::default(),
+            gpc_since: String::new(),
             limits: Limits::default(),
         }
     }
@@ -130,6 +134,11 @@ impl Config {
         self.unsubscribe.check()?;
         self.peers.check()?;
         self.tls.check()?;
+        if !self.gpc_since.is_empty()
+            && Time::parse_rfc3339(&format!("{}T00:00:00Z", self.gpc_since)).is_none()
+        {
+            return Err("gpc_since is a date such as 2026-11-26".to_owned());
+        }
         self.limits.fault().map_or(Ok(()), |fault| Err(format!("limits: {fault}")))
     }
 

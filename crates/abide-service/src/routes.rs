@@ -10,8 +10,8 @@ use crate::{
     access::Caller,
     ask::{Answer, Ask},
     endpoints::{
-        authz, check, filter, health, hooks, in_force, links, openapi as openapi_endpoint, push, signals,
-        unsubscribe,
+        authz, check, filter, gpc, health, hooks, in_force, links, openapi as openapi_endpoint, push, reload,
+        rules, signals, unsubscribe,
     },
     problem::{Kind, Problem, ProblemBody},
     worker::Worker,
@@ -204,6 +204,33 @@ pub(crate) const ROUTES: &[Route] = &[
     },
     Route {
         method: "GET",
+        path: "/v1/rules",
+        rights: &[Right::Rules],
+        endpoint: rules::rules,
+        summary: "Which ruleset is in force here, and which versions does the store keep?",
+        describe: |schemas| Described {
+            answers: json!({ "200": answer_of::<rules::RulesAnswer>(schemas, "The versions") }),
+            ..Described::default()
+        },
+    },
+    Route {
+        method: "POST",
+        path: "/v1/reload",
+        rights: &[Right::Admin],
+        endpoint: reload::reload,
+        summary: "Reads the certificates anew, as SIGHUP does.",
+        describe: |_| Described { answers: json!({ "200": plain("They are read") }), ..Described::default() },
+    },
+    Route {
+        method: "GET",
+        path: "/.well-known/gpc.json",
+        rights: &[],
+        endpoint: gpc::gpc,
+        summary: "Whoever runs this server abides by Global Privacy Control.",
+        describe: |_| Described { answers: json!({ "200": plain("They do") }), ..Described::default() },
+    },
+    Route {
+        method: "GET",
         path: "/healthz",
         rights: &[],
         endpoint: health::healthz,
@@ -246,7 +273,9 @@ pub(crate) fn find(method: &Method, path: &str) -> Result<&'static Route, Proble
     };
     // No path has more than two.
     let second = of_path.next();
-    let is_asked = |route: &&Route| route.method == ANY || route.method == method.as_str();
+    // Whoever asks for the head alone gets that of GET; the HTTP library leaves the body out.
+    let asked = if *method == Method::HEAD { "GET" } else { method.as_str() };
+    let is_asked = |route: &&Route| route.method == ANY || route.method == asked;
     [Some(first), second].into_iter().flatten().find(is_asked).ok_or_else(|| {
         let kind = Kind::WrongMethod(first.method, second.map(|route| route.method));
         Problem::new(kind, "ask with a method that the header Allow names")

@@ -108,6 +108,18 @@ impl Shared {
         *self.stop.borrow()
     }
 
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Reads anew what can change while the server runs.
+    pub(crate) fn reload(&self) -> Result<(), String> {
+        let Some(encryption) = &self.encryption else { return Ok(()) };
+        encryption.reload()?;
+        tracing::info!("read the certificates anew");
+        Ok(())
+    }
+
     /// Becomes true when the server is to stop.
     pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
         self.stop.clone()
@@ -263,10 +275,7 @@ impl Server {
 
     /// Reads the certificates anew; connections that come from now on get them. An error leaves those that there were.
     pub fn reload(&self) -> Result<(), ServerError> {
-        let Some(encryption) = &self.shared.encryption else { return Ok(()) };
-        encryption.reload().map_err(ServerError::Secrets)?;
-        tracing::info!("read the certificates anew");
-        Ok(())
+        self.shared.reload().map_err(ServerError::Secrets)
     }
 
     /// Takes no more requests, lets those that were begun end, and makes durable what was handed in.

@@ -89,6 +89,16 @@ impl Client {
     }
 
     pub(crate) fn read(&mut self) -> Answer {
+        let mut answer = self.read_head();
+        let length = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
+        let mut body = vec![0; length];
+        self.stream.read_exact(&mut body).unwrap();
+        answer.body = String::from_utf8(body).unwrap();
+        answer
+    }
+
+    /// As of an answer to `HEAD`, which has no body.
+    pub(crate) fn read_head(&mut self) -> Answer {
         let mut head = String::new();
         loop {
             let mut line = String::new();
@@ -99,12 +109,7 @@ impl Client {
             head += &line;
         }
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        let mut answer = Answer { status, head, body: String::new() };
-        let length = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
-        let mut body = vec![0; length];
-        self.stream.read_exact(&mut body).unwrap();
-        answer.body = String::from_utf8(body).unwrap();
-        answer
+        Answer { status, head, body: String::new() }
     }
 
     /// What a server that expects something else answers to this, if anything.

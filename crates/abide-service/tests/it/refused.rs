@@ -83,6 +83,12 @@ fn wrong_ways_to_ask() {
             "{method} {path}: {answer:?}"
         );
     }
+    for path in ["/healthz", "/readyz", "/openapi.json", "/v1/rules"] {
+        client.write(format!("HEAD {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").as_bytes());
+        let head = client.read_head();
+        assert_eq!(head.status, 200, "{path}: {head:?}");
+    }
+    assert_eq!(client.ask("GET", "/.well-known/gpc.json", &[], b"").problem(), "not-found");
     // What a page in a browser could send is not taken.
     for kind in ["text/plain", "application/x-www-form-urlencoded", ""] {
         let answer = client.ask("POST", "/v1/check", &[("content-type", kind)], b"{}");
