@@ -13,6 +13,7 @@
 
 mod config;
 mod limits;
+mod outgoing;
 mod secrets;
 mod tls;
 
@@ -29,6 +30,7 @@ mod access;
 mod desk;
 mod hooks;
 mod mapping;
+mod sns;
 mod unsubscribe;
 mod wire;
 

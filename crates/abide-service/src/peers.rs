@@ -25,7 +25,7 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use crate::{access::ABIDE_TOKEN, metrics::Metrics, push::Line, secrets, tls};
+use crate::{access::ABIDE_TOKEN, metrics::Metrics, outgoing::drive, push::Line, secrets, tls};
 
 /// `[serve.peers]` of `abide.toml`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -285,12 +285,7 @@ impl Peer {
             self.metrics.peer(&self.place.to_string(), true);
             self.read(answer.into_body(), began, has_told).await
         };
-        tokio::select! {
-            // When the connection ends, so does reading, which says it better.
-            biased;
-            why = reading => why.err().unwrap_or_default(),
-            _ = connection => "the connection ended".to_owned(),
-        }
+        drive(connection, reading).await.err().unwrap_or_default()
     }
 
     /// Never ends well.

@@ -21,6 +21,8 @@ pub(crate) fn account(folder: &Path, name: &str) -> HookAccount {
         secret_variable: None,
         secret_file: Some(file),
         scope: None,
+        authorities_file: None,
+        connect_to: None,
     }
 }
 

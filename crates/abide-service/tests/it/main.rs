@@ -18,6 +18,7 @@ mod push;
 mod refused;
 mod schemathesis;
 mod signals;
+mod sns;
 mod tls;
 mod unsubscribe;
 mod world;
