@@ -36,6 +36,7 @@ mod wire;
 
 mod consent;
 
+mod arrow;
 mod ask;
 mod body;
 mod page;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     access::Caller,
-    ask::{Answer, Ask},
+    ask::{Answer, Ask, MediaType},
     endpoints::{
         authz, check, filter, gpc, health, hooks, in_force, links, openapi as openapi_endpoint, push, reload,
         rules, signals, unsubscribe,
@@ -65,13 +65,16 @@ pub(crate) const ROUTES: &[Route] = &[
         path: "/v1/filter",
         rights: &[Right::Check],
         endpoint: filter::filter,
-        summary: "Which of these people may this be done to? As NDJSON, each line is a subject and the rest stands in the query.",
+        summary: "Which of these people may this be done to? As NDJSON or an Arrow stream, each line or row is a subject and the rest stands in the query.",
         describe: |schemas| {
             let mut request = request_of::<filter::FilterRequest<'static>>(schemas);
             request["application/x-ndjson"] = json!({ "schema": { "type": "string" } });
+            let binary = json!({ "schema": { "type": "string", "format": "binary" } });
+            request[MediaType::Arrow.as_str()] = binary.clone();
             let mut answer =
                 answer_of::<filter::FilterAnswer>(schemas, "The verdicts, in the order of the subjects");
             answer["content"]["application/x-ndjson"] = json!({ "schema": { "type": "string" } });
+            answer["content"][MediaType::Arrow.as_str()] = binary;
             Described {
                 parameters: filter_parameters(),
                 request: Some(request),
@@ -425,7 +428,7 @@ fn filter_parameters() -> Vec<Value> {
     let parameter = |name: &str, schema: Value| {
         json!({
             "name": name, "in": "query", "required": false, "schema": schema,
-            "description": "With NDJSON only: what stands in the body otherwise.",
+            "description": "With NDJSON and Arrow only: what stands in the body otherwise.",
         })
     };
     vec![
@@ -437,7 +440,7 @@ fn filter_parameters() -> Vec<Value> {
         parameter("explain", json!({ "type": "boolean" })),
         json!({
             "name": "context", "in": "query", "required": false,
-            "description": "With NDJSON only: context.NAME=VALUE for each attribute.",
+            "description": "With NDJSON and Arrow only: context.NAME=VALUE for each attribute.",
             "schema": { "type": "object", "additionalProperties": { "type": "string" } },
         }),
     ]

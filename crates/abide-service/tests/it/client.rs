@@ -97,6 +97,14 @@ impl Client {
         answer
     }
 
+    /// An answer whose body is no text.
+    pub(crate) fn read_bytes(&mut self) -> (Answer, Vec<u8>) {
+        let head = self.read_head();
+        let mut body = vec![0; head.header("content-length").unwrap().parse().unwrap()];
+        self.stream.read_exact(&mut body).unwrap();
+        (head, body)
+    }
+
     /// As of an answer to `HEAD`, which has no body.
     pub(crate) fn read_head(&mut self) -> Answer {
         let mut head = String::new();
