@@ -46,6 +46,7 @@ mod endpoints;
 mod postfix;
 mod routes;
 
+mod deadline;
 mod metrics;
 mod server;
 mod worker;

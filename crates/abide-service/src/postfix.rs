@@ -147,7 +147,7 @@ async fn converse(worker: &Worker, stream: TcpStream, policy: &Policy) -> Result
         let request = timeout(limits.body(), read(&mut reading, limits.single_bytes));
         let Some(request) = request.await.map_err(|_| Broken::TooSlow)?? else { break };
         let answer = format!("action={}\n\n", decide(worker, policy, &request));
-        let written = timeout(limits.body(), writing.write_all(answer.as_bytes()));
+        let written = timeout(limits.write(), writing.write_all(answer.as_bytes()));
         written.await.map_err(|_| Broken::TooSlow)??;
     }
     Ok(())

@@ -24,6 +24,7 @@ use tokio::{
 use crate::{
     access::Caller,
     ask::{Answer, Ask},
+    deadline::Deadline,
     desk::Desk,
     list::Published,
     problem::{Kind, Problem},
@@ -186,7 +187,8 @@ async fn speak(
         let worker = worker.clone();
         async move { Ok::<_, Infallible>(worker.answer(request, is_certified).await) }
     });
-    let mut serving = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
+    let mut serving =
+        std::pin::pin!(http.serve_connection(TokioIo::new(Deadline::new(stream, limits.write())), service));
     // What a client does to its connection is its own affair.
     let mut stopping = *stop.borrow();
     if stopping {
