@@ -14,6 +14,7 @@ use crate::{
     peers::Peers,
     postfix::PolicyService,
     tls::Tls,
+    traces::Traces,
     unsubscribe::Unsubscribe,
 };
 
@@ -57,6 +58,8 @@ pub struct Config {
     /// Since when whoever runs this abides by Global Privacy Control (YYYY-MM-DD), for `/.well-known/gpc.json`; empty if
     /// they do not say so.
     pub gpc_since: String,
+    /// Spans for OpenTelemetry.
+    pub traces: Traces,
     pub limits: Limits,
 }
 
@@ -94,6 +97,7 @@ impl Default for Config {
             hooks: Vec::new(),
             unsubscribe: Unsubscribe::default(),
             gpc_since: String::new(),
+            traces: Traces::default(),
             limits: Limits::default(),
         }
     }
@@ -133,6 +137,7 @@ impl Config {
         self.postfix.iter().try_for_each(|service| service.check().map(|_| ()))?;
         self.unsubscribe.check()?;
         self.peers.check()?;
+        self.traces.check()?;
         self.tls.check()?;
         if !self.gpc_since.is_empty()
             && Time::parse_rfc3339(&format!("{}T00:00:00Z", self.gpc_since)).is_none()

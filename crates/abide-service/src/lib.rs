@@ -49,6 +49,7 @@ mod routes;
 mod deadline;
 mod metrics;
 mod server;
+mod traces;
 mod worker;
 
 pub use config::{Config, InvalidConfig, Layer, Layers, Verdicts};
@@ -59,4 +60,5 @@ pub use peers::Peers;
 pub use postfix::PolicyService;
 pub use server::{Server, ServerError, Wiring};
 pub use tls::Tls;
+pub use traces::Traces;
 pub use unsubscribe::{Choice, Links, Unsubscribe};

@@ -67,7 +67,7 @@ struct PeerLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ToldLabels {
+struct OutcomeLabels {
     outcome: &'static str,
 }
 
@@ -88,7 +88,8 @@ pub(crate) struct Metrics {
     followed: Counter,
     follow_errors: Counter,
     peers: Family<PeerLabels, Gauge>,
-    told: Family<ToldLabels, Counter>,
+    told: Family<OutcomeLabels, Counter>,
+    spans: Family<OutcomeLabels, Counter>,
     // Set when they are asked for.
     list_age: Gauge<f64, AtomicU64>,
     identities: Gauge,
@@ -114,6 +115,7 @@ impl Metrics {
             follow_errors: Counter::default(),
             peers: Family::default(),
             told: Family::default(),
+            spans: Family::default(),
             list_age: Gauge::default(),
             identities: Gauge::default(),
             ahead: Gauge::default(),
@@ -146,6 +148,11 @@ impl Metrics {
             "peer_connected",
             "Whether another node tells this one what is new",
             metrics.peers.clone(),
+        );
+        registry.register(
+            "trace_spans",
+            "Spans for OpenTelemetry, by what became of them",
+            metrics.spans.clone(),
         );
         registry.register("told", "News of other nodes, by what became of them", metrics.told.clone());
         let help = "Since it was last made sure that there is nothing newer";
@@ -238,8 +245,12 @@ impl Metrics {
         self.peers.get_or_create(&PeerLabels { peer: peer.to_owned() }).set(is_connected.into());
     }
 
+    pub(crate) fn spans(&self, count: u64, outcome: &'static str) {
+        self.spans.get_or_create(&OutcomeLabels { outcome }).inc_by(count);
+    }
+
     pub(crate) fn told(&self, outcome: &'static str) {
-        self.told.get_or_create(&ToldLabels { outcome }).inc();
+        self.told.get_or_create(&OutcomeLabels { outcome }).inc();
     }
 
     /// All of it as text, with how the list stands now.

@@ -9,7 +9,7 @@ use abide_journal::{Head, Heartbeat, Store};
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::{
-    Request, StatusCode, Uri,
+    Request, StatusCode,
     body::Incoming,
     client::conn::http1,
     header::{ACCEPT, HOST},
@@ -25,7 +25,13 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use crate::{access::ABIDE_TOKEN, metrics::Metrics, outgoing::drive, push::Line, secrets, tls};
+use crate::{
+    access::ABIDE_TOKEN,
+    metrics::Metrics,
+    outgoing::{Place, drive},
+    push::Line,
+    secrets, tls,
+};
 
 /// `[serve.peers]` of `abide.toml`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -95,6 +101,9 @@ impl Peers {
         let is_set = |path: &PathBuf| !path.as_os_str().is_empty();
         for url in &all {
             let place = Place::read(url).map_err(|why| format!("peers, `{url}`: {why}"))?;
+            if place.path != "/" || url.ends_with('/') {
+                return Err(format!("peers, `{url}`: it is an address without a path"));
+            }
             if place.is_encrypted && !is_set(&self.authorities_file) {
                 return Err(
                     "peers: `authorities_file` names those whose certificates are believed".to_owned()
@@ -163,37 +172,6 @@ impl Peers {
             tokio::spawn(peer.run_until(stop.clone()));
         }
         Ok(heard)
-    }
-}
-
-/// Where a node answers.
-#[derive(Clone, Debug)]
-struct Place {
-    host: String,
-    port: u16,
-    is_encrypted: bool,
-}
-
-impl Place {
-    fn read(url: &str) -> Result<Self, String> {
-        let wrong = || "it is an address such as https://eu-2.example.com:7450".to_owned();
-        let uri: Uri = url.parse().map_err(|_| wrong())?;
-        let is_encrypted = match uri.scheme_str() {
-            Some("https") => true,
-            Some("http") => false,
-            _ => return Err(wrong()),
-        };
-        let host = uri.host().ok_or_else(wrong)?.trim_matches(['[', ']']).to_owned();
-        if uri.path() != "/" || url.ends_with('/') || uri.query().is_some() {
-            return Err(wrong());
-        }
-        let is_loopback =
-            host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
-        if !is_encrypted && !is_loopback {
-            return Err("only a loopback address is asked without TLS, since a token is shown".to_owned());
-        }
-        let port = uri.port_u16().unwrap_or(if is_encrypted { 443 } else { 80 });
-        Ok(Self { host, port, is_encrypted })
     }
 }
 
@@ -321,12 +299,5 @@ impl Peer {
         };
         let heads = heartbeat.heads().to_vec();
         Ok(Told { heads, as_of: as_of_ms.and_then(at), is_relay: self.is_relay })
-    }
-}
-
-impl std::fmt::Display for Place {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { host, port, .. } = self;
-        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
     }
 }

@@ -33,6 +33,7 @@ use crate::{
     problem::{Kind, Problem},
     push::Board,
     tls::Encryption,
+    traces::Tracer,
     unsubscribe::Links,
     worker::{self, Connection},
 };
@@ -91,6 +92,7 @@ pub(crate) struct Shared {
     pub(crate) hooks: Vec<Hook>,
     pub(crate) links: Option<Links>,
     pub(crate) encryption: Option<Encryption>,
+    pub(crate) tracer: Option<Tracer>,
     intake: OnceLock<Intake>,
     store: Store,
     nodes: Mutex<Option<(Time, Arc<Heartbeats>)>>,
@@ -194,6 +196,8 @@ impl Server {
             .start(config.limits.waiting_signals)
             .await
             .map_err(ServerError::Spool)?;
+        let tracer = config.traces.open(wiring.origin.as_str(), &metrics, wiring.random, &stopping);
+        let tracer = tracer.map_err(ServerError::Secrets)?;
         let told = config.peers.listen(&wiring.store, &metrics, wiring.random, &stopping);
         let told = told.map_err(ServerError::Secrets)?;
         let follow = follow(&config, &wiring, &list, &board, &metrics);
@@ -208,6 +212,7 @@ impl Server {
             hooks,
             links,
             encryption,
+            tracer,
             mapping: Mapping::new(&config.authz).expect("it was checked"),
             intake: OnceLock::from(intake),
             store: wiring.store,

@@ -79,6 +79,8 @@ impl Worker {
     async fn answer(&self, request: Request<Incoming>, is_certified: bool) -> Answer {
         let began = Instant::now();
         let (head, body) = request.into_parts();
+        let tracer = self.shared.tracer.as_ref();
+        let traced = tracer.and_then(|tracer| tracer.begin(&head, self.now()).map(|begun| (tracer, begun)));
         let (name, answered) = match routes::find(&head.method, head.uri.path()) {
             Ok(route) => {
                 let answered = match self.admit(route, &head, is_certified) {
@@ -91,6 +93,9 @@ impl Worker {
         };
         let response = answered.unwrap_or_else(|problem| problem.respond());
         self.shared.metrics.answered(name, response.status().as_u16(), began.elapsed());
+        if let Some((tracer, begun)) = traced {
+            tracer.end(begun, name, response.status().as_u16(), began.elapsed());
+        }
         response
     }
 

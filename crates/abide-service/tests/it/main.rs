@@ -20,5 +20,6 @@ mod schemathesis;
 mod signals;
 mod sns;
 mod tls;
+mod traces;
 mod unsubscribe;
 mod world;
