@@ -1,5 +1,6 @@
 //! One file for each endpoint: what it takes, what it answers.
 
+pub(crate) mod aside;
 pub(crate) mod authz;
 pub(crate) mod check;
 pub(crate) mod filter;

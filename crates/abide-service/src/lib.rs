@@ -27,6 +27,7 @@ mod since;
 
 mod access;
 
+mod aside;
 mod desk;
 mod hooks;
 mod mapping;

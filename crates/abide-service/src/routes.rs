@@ -10,8 +10,8 @@ use crate::{
     access::Caller,
     ask::{Answer, Ask, MediaType},
     endpoints::{
-        authz, check, filter, gpc, health, hooks, in_force, links, openapi as openapi_endpoint, push, reload,
-        rules, signals, unsubscribe,
+        aside, authz, check, filter, gpc, health, hooks, in_force, links, openapi as openapi_endpoint, push,
+        reload, rules, signals, unsubscribe,
     },
     problem::{Kind, Problem, ProblemBody},
     worker::Worker,
@@ -203,6 +203,17 @@ pub(crate) const ROUTES: &[Route] = &[
             parameters: vec![link_parameter()],
             request: Some(unsubscribe_forms()),
             answers: json!({ "200": html("It is recorded") }),
+        },
+    },
+    Route {
+        method: "GET",
+        path: "/v1/hook-events",
+        rights: &[Right::Admin],
+        endpoint: aside::aside,
+        summary: "Which events of webhooks does nobody know the meaning of?",
+        describe: |schemas| Described {
+            answers: json!({ "200": answer_of::<aside::AsideAnswer>(schemas, "Names and counts") }),
+            ..Described::default()
         },
     },
     Route {

@@ -22,6 +22,7 @@ use tokio::{
 
 use crate::{
     access::Access,
+    aside::Aside,
     config::Config,
     follow::Follow,
     hooks::{Hook, HookAccount},
@@ -90,6 +91,7 @@ pub(crate) struct Shared {
     pub(crate) access: Access,
     pub(crate) mapping: Mapping,
     pub(crate) hooks: Vec<Hook>,
+    pub(crate) aside: Aside,
     pub(crate) links: Option<Links>,
     pub(crate) encryption: Option<Encryption>,
     pub(crate) tracer: Option<Tracer>,
@@ -210,6 +212,7 @@ impl Server {
             once: Once::new(config.limits.idempotency_keys),
             access,
             hooks,
+            aside: Aside::default(),
             links,
             encryption,
             tracer,

@@ -132,6 +132,7 @@ async fn take(worker: &Worker, hook: &Hook, request: &Request<'_>) -> Result<Ans
                     event = name,
                     "an event that says nothing we know, or of nobody we know"
                 );
+                worker.shared().aside.keep(&hook.name, &name, worker.now());
                 answer.unknown += 1;
             }
             Event::Confirm { url } => match confirm(hook, &url).await {
