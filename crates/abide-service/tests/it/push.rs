@@ -4,18 +4,20 @@
 use std::{
     fs,
     net::SocketAddr,
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use abide_journal::{AccessId, AccessText, AccessToken, Created, Right};
-use abide_service::{Config, Peers};
+use abide_service::{Config, Peers, Tls};
 use abide_testkit::{Faults, FaultyStore};
 use serde_json::{Value, json};
 
 use crate::{
     client::Client,
     proxy::Proxy,
+    tls::{Authority, install},
     world::{Running, World, config, now, wait_until},
 };
 
@@ -201,6 +203,47 @@ fn who_is_told() {
     });
     let lied = format!("peer=\"{liar}\"}} 0");
     wait_until(|| hearing.metrics().contains(&lied));
+}
+
+/// Certificates on both sides: who has none, or believes another authority, hears nothing.
+#[test]
+fn by_tls() {
+    let world = World::new();
+    let folder = world.directory.path();
+    let (authority, another) = (Authority::new(), Authority::new());
+    install(folder, &authority.make("localhost"));
+    for (name, authority) in [("ours.pem", &authority), ("another.pem", &another)] {
+        fs::write(folder.join(name), authority.pem()).unwrap();
+    }
+    let tls = Tls {
+        certificate_file: folder.join("certificate.pem"),
+        key_file: folder.join("key.pem"),
+        client_authorities_file: folder.join("ours.pem"),
+    };
+    let told = Running::start(Config { tls, ..config() }, world.wiring("us-1", world.objects()));
+    let url = format!("https://localhost:{}", told.address().port());
+    let hears = |origin: &str, authorities: &str, shows: bool| {
+        let own = |name: &str| if shows { folder.join(name) } else { PathBuf::new() };
+        let peers = Peers {
+            hear: vec![url.clone()],
+            authorities_file: folder.join(authorities),
+            certificate_file: own("certificate.pem"),
+            key_file: own("key.pem"),
+            ..Peers::default()
+        };
+        Running::start(Config { peers, ..config() }, world.wiring(origin, world.objects()))
+    };
+    let connected = |node: &Running| {
+        let metrics = node.metrics();
+        let line = metrics.lines().find(|line| line.starts_with("abide_peer_connected{"));
+        line.map(|line| line.ends_with(" 1"))
+    };
+    let good = hears("eu-1", "ours.pem", true);
+    wait_until(|| connected(&good) == Some(true));
+    for (origin, authorities, shows) in [("eu-2", "another.pem", true), ("eu-3", "ours.pem", false)] {
+        let bad = hears(origin, authorities, shows);
+        wait_until(|| connected(&bad) == Some(false));
+    }
 }
 
 /// Somebody who answers as a node does and holds no secret.

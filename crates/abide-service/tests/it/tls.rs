@@ -47,7 +47,7 @@ impl Authority {
     }
 }
 
-fn install(folder: &Path, made: &Made) {
+pub(crate) fn install(folder: &Path, made: &Made) {
     fs::write(folder.join("certificate.pem"), &made.pem).unwrap();
     fs::write(folder.join("key.pem"), made.key.serialize_pem()).unwrap();
 }
