@@ -97,8 +97,9 @@ fn is_sudo_at_hand() -> bool {
 }
 
 /// The programs that the service's tests start, each with the package of Debian that brings it: gateways in front of an
-/// API, and a browser that opens its pages.
-const PROGRAMS: [(&str, &str); 3] = [("nginx", "nginx-light"), ("caddy", "caddy"), ("chromium", "chromium")];
+/// API, a browser that opens its pages, and a mail server.
+const PROGRAMS: [(&str, &str); 4] =
+    [("nginx", "nginx-light"), ("caddy", "caddy"), ("chromium", "chromium"), ("postfix", "postfix")];
 
 /// Installs those of [`PROGRAMS`] that are not on the path.
 fn programs() -> Result<()> {

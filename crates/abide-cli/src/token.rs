@@ -34,7 +34,7 @@ struct Create {
     #[arg(long)]
     name: String,
 
-    /// What its holder may ask for: signals:out, signals:in, check, explain, rules, admin.
+    /// What its holder may ask for: signals:out, signals:in, check, explain, rules, follow, admin.
     #[arg(long, value_delimiter = ',', required = true)]
     rights: Vec<Right>,
 

@@ -34,12 +34,21 @@ pub enum Right {
     Explain,
     /// Read and change rulesets.
     Rules,
+    /// Be told how far the journals lead, as another node of the store.
+    Follow,
     Admin,
 }
 
 impl Right {
-    pub const ALL: [Self; 6] =
-        [Self::SignalsOut, Self::SignalsIn, Self::Check, Self::Explain, Self::Rules, Self::Admin];
+    pub const ALL: [Self; 7] = [
+        Self::SignalsOut,
+        Self::SignalsIn,
+        Self::Check,
+        Self::Explain,
+        Self::Rules,
+        Self::Follow,
+        Self::Admin,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -48,6 +57,7 @@ impl Right {
             Self::Check => "check",
             Self::Explain => "explain",
             Self::Rules => "rules",
+            Self::Follow => "follow",
             Self::Admin => "admin",
         }
     }
@@ -66,7 +76,7 @@ impl FromStr for Right {
         Self::ALL
             .into_iter()
             .find(|right| right.as_str() == text)
-            .ok_or("one of `signals:out`, `signals:in`, `check`, `explain`, `rules`, `admin`")
+            .ok_or("one of `signals:out`, `signals:in`, `check`, `explain`, `rules`, `follow`, `admin`")
     }
 }
 

@@ -50,7 +50,7 @@ pub use clock::{CLOCK_OFF_MAX_US, Clock, ClockCheck};
 pub use error::{Damage, DamageKind, ErrorKind, JournalError, StoreError};
 pub use heartbeat::{Heartbeat, Heartbeats, heartbeats};
 pub use object::{Columns, JournalObject, OBJECT_BYTES_MAX, ObjectName, Records};
-pub use reader::{Followed, Follower, ObjectEntry, Reader};
+pub use reader::{Followed, Follower, ObjectEntry, Reader, Step};
 pub use record::{ActivationRecord, BatchRecord, Place, Record, RetractionRecord, counts_at_once};
 pub use rekey::{Fenced, Rekey, RekeyConfig};
 pub use roll_up::{RollUp, RollUpConfig, roll_up, roll_ups_due};

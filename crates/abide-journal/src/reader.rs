@@ -7,7 +7,7 @@ use abide_model::{Origin, Position, Time};
 use futures::TryStreamExt as _;
 use object_store::path::Path;
 
-pub use follow::{Followed, Follower};
+pub use follow::{Followed, Follower, Step};
 pub use listing::ObjectEntry;
 pub(crate) use listing::{Listing, folder};
 

@@ -10,7 +10,7 @@ use std::{
 use abide_enforce::{Overlay, Snapshot, Sources};
 use abide_index::list::List;
 use abide_journal::{
-    Followed, Follower, Head, JournalError, JournalObject, ObjectName, Reader, Record, Records, Store,
+    Followed, Follower, Head, JournalError, JournalObject, ObjectName, Reader, Record, Records, Step, Store,
 };
 use abide_model::{Positions, Retractions, Signal, Time};
 use abide_rules::Ruleset;
@@ -212,6 +212,39 @@ impl Replica {
     pub async fn refresh(&mut self, now: Time) -> Result<(), ReplicaError> {
         self.catch_up(now).await?;
         self.publish(now).inspect_err(|error| self.distrust(error))
+    }
+
+    /// Takes up how far another node of the store knows the journals to lead, and publishes that. Nothing is listed:
+    /// each object stands in the bucket and continues what is held, and its end is where the journal was told to lead.
+    /// `as_of` is when the other one knew that there was nothing more. `false` where only [`Replica::refresh`] leads
+    /// there.
+    pub async fn hear(&mut self, told: &[Head], as_of: Option<Time>) -> Result<bool, ReplicaError> {
+        if self.incomplete || self.pending.is_some() {
+            return Ok(false);
+        }
+        for head in told {
+            loop {
+                let step = self.follower.step_towards(head).await;
+                match step.map_err(Into::into).inspect_err(|error| self.distrust(error))? {
+                    Step::Reached => break,
+                    Step::Lost => return Ok(false),
+                    Step::Next(followed) => {
+                        if let Err(error) = self.take(&followed).await {
+                            self.pending = Some(followed);
+                            self.distrust(&error);
+                            return Err(error);
+                        }
+                    }
+                }
+            }
+        }
+        if !self.follower.is_sure() {
+            return Ok(false);
+        }
+        self.load_rules().await?;
+        let as_of = self.snapshot.as_of.max(as_of.unwrap_or(Time::MIN));
+        self.publish(as_of).inspect_err(|error| self.distrust(error))?;
+        Ok(true)
     }
 
     /// Reads everything that came since, without publishing it.

@@ -79,7 +79,7 @@ impl Caller {
 }
 
 /// Above `Authorization`, which a gateway passes on from its own client.
-const ABIDE_TOKEN: HeaderName = HeaderName::from_static("abide-token");
+pub(crate) const ABIDE_TOKEN: HeaderName = HeaderName::from_static("abide-token");
 
 fn shown(headers: &HeaderMap) -> Option<&str> {
     if let Some(token) = headers.get(ABIDE_TOKEN) {

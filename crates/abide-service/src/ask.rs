@@ -3,7 +3,7 @@
 use std::{borrow::Cow, pin::pin, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::BodyExt as _;
 use hyper::{
     Response,
     body::{Body as _, Incoming},
@@ -14,11 +14,12 @@ use tokio::time::timeout;
 
 use crate::{
     access::Caller,
+    body::Body,
     limits::Limits,
     problem::{Kind, Problem},
 };
 
-pub(crate) type Answer = Response<Full<Bytes>>;
+pub(crate) type Answer = Response<Body>;
 
 /// A request that has found its endpoint.
 #[derive(Debug)]
@@ -33,6 +34,8 @@ pub(crate) enum MediaType {
     Json,
     /// One JSON value a line.
     Ndjson,
+    /// A row for each, as an IPC stream.
+    Arrow,
 }
 
 impl MediaType {
@@ -40,6 +43,7 @@ impl MediaType {
         match self {
             Self::Json => "application/json",
             Self::Ndjson => "application/x-ndjson",
+            Self::Arrow => "application/vnd.apache.arrow.stream",
         }
     }
 }
@@ -47,10 +51,7 @@ impl MediaType {
 impl Ask {
     /// What the body is; a browser's form or plain text is none of it, so that no page can make one ask.
     pub(crate) fn media_type(&self) -> Result<MediaType, Problem> {
-        let named =
-            self.head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let essence = named.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        match essence.as_str() {
+        match self.essence().as_str() {
             "application/json" => Ok(MediaType::Json),
             "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Ok(MediaType::Ndjson),
             _ => Err(Problem::new(
@@ -60,10 +61,23 @@ impl Ask {
         }
     }
 
+    /// The same where many may also come in columns.
+    pub(crate) fn media_type_of_many(&self) -> Result<MediaType, Problem> {
+        if self.essence() == MediaType::Arrow.as_str() { Ok(MediaType::Arrow) } else { self.media_type() }
+    }
+
+    fn essence(&self) -> String {
+        let named =
+            self.head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        named.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    }
+
     pub(crate) fn json_only(&self) -> Result<(), Problem> {
         match self.media_type()? {
             MediaType::Json => Ok(()),
-            MediaType::Ndjson => Err(Problem::new(Kind::WrongType, "this takes application/json")),
+            MediaType::Ndjson | MediaType::Arrow => {
+                Err(Problem::new(Kind::WrongType, "this takes application/json"))
+            }
         }
     }
 
@@ -131,7 +145,7 @@ async fn collect(body: &mut Incoming, bytes_max: usize) -> Result<Option<Bytes>,
 }
 
 pub(crate) fn answer(media_type: MediaType, body: impl Into<Bytes>) -> Answer {
-    let mut answer = Response::new(Full::new(body.into()));
+    let mut answer = Response::new(Body::from(body));
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type.as_str()));
     answer
 }

@@ -4,14 +4,17 @@ mod layers;
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use abide_model::OnCannotTell;
+use abide_model::{OnCannotTell, Time};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     hooks::HookAccount,
     limits::Limits,
     mapping::{AuthzRoute, Mapping},
+    peers::Peers,
+    postfix::PolicyService,
     tls::Tls,
+    traces::Traces,
     unsubscribe::Unsubscribe,
 };
 
@@ -40,14 +43,23 @@ pub struct Config {
     /// How long requests that were begun may take when the server is told to stop, in seconds.
     pub drain_s: u64,
     pub verdicts: Verdicts,
+    /// Other nodes of the store, which tell this one what is new.
+    pub peers: Peers,
     /// Certificates for HTTPS; plain HTTP without.
     pub tls: Tls,
     /// What gateways ask about.
     pub authz: Vec<AuthzRoute>,
+    /// What a Postfix on this machine asks about.
+    pub postfix: Vec<PolicyService>,
     /// Accounts at vendors whose webhooks are taken.
     pub hooks: Vec<HookAccount>,
     /// Links in mails by which a person says no.
     pub unsubscribe: Unsubscribe,
+    /// Since when whoever runs this abides by Global Privacy Control (YYYY-MM-DD), for `/.well-known/gpc.json`; empty if
+    /// they do not say so.
+    pub gpc_since: String,
+    /// Spans for OpenTelemetry.
+    pub traces: Traces,
     pub limits: Limits,
 }
 
@@ -78,10 +90,14 @@ impl Default for Config {
             tokens_ms: 5_000,
             drain_s: 10,
             verdicts: Verdicts::default(),
+            peers: Peers::default(),
             tls: Tls::default(),
             authz: Vec::new(),
+            postfix: Vec::new(),
             hooks: Vec::new(),
             unsubscribe: Unsubscribe::default(),
+            gpc_since: String::new(),
+            traces: Traces::default(),
             limits: Limits::default(),
         }
     }
@@ -118,8 +134,16 @@ impl Config {
         }
         Mapping::new(&self.authz)?;
         self.hooks.iter().try_for_each(|account| account.check().map(|_| ()))?;
+        self.postfix.iter().try_for_each(|service| service.check().map(|_| ()))?;
         self.unsubscribe.check()?;
+        self.peers.check()?;
+        self.traces.check()?;
         self.tls.check()?;
+        if !self.gpc_since.is_empty()
+            && Time::parse_rfc3339(&format!("{}T00:00:00Z", self.gpc_since)).is_none()
+        {
+            return Err("gpc_since is a date such as 2026-11-26".to_owned());
+        }
         self.limits.fault().map_or(Ok(()), |fault| Err(format!("limits: {fault}")))
     }
 

@@ -1,13 +1,18 @@
 //! One file for each endpoint: what it takes, what it answers.
 
+pub(crate) mod aside;
 pub(crate) mod authz;
 pub(crate) mod check;
 pub(crate) mod filter;
+pub(crate) mod gpc;
 pub(crate) mod health;
 pub(crate) mod hooks;
 pub(crate) mod in_force;
 pub(crate) mod links;
 pub(crate) mod openapi;
+pub(crate) mod push;
+pub(crate) mod reload;
+pub(crate) mod rules;
 pub(crate) mod signals;
 pub(crate) mod unsubscribe;
 

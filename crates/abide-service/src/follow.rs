@@ -1,4 +1,5 @@
-//! Keeps the list current: opens it, then looks at the journal again and again.
+//! Keeps the list current: opens it, then looks at the journal again and again, and whenever another node tells that
+//! there is more.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,9 +7,17 @@ use abide_journal::{ErrorKind, Store};
 use abide_model::{Origin, Time};
 use abide_replica::{Replica, ReplicaConfig, ReplicaError};
 use abide_rules::Ruleset;
-use tokio::{sync::watch, time::sleep};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
 
-use crate::{list::List, metrics::Metrics};
+use crate::{
+    list::List,
+    metrics::Metrics,
+    peers::{AllTold, Told},
+    push::Board,
+};
 
 pub(crate) struct Follow {
     pub(crate) store: Store,
@@ -16,7 +25,10 @@ pub(crate) struct Follow {
     pub(crate) replica: ReplicaConfig,
     pub(crate) poll: Duration,
     pub(crate) heartbeat: Option<(Origin, Duration)>,
+    /// How old what the relay tells may be before this node looks at the bucket itself; `None` without a relay.
+    pub(crate) relay_patience: Option<Duration>,
     pub(crate) list: Arc<List>,
+    pub(crate) board: Arc<Board>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) now: fn() -> Time,
 }
@@ -24,38 +36,69 @@ pub(crate) struct Follow {
 /// After an error the next look comes later, up to so much.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
+/// What following is at.
+struct Course {
+    replica: Option<Replica>,
+    look_at: Instant,
+    told_at: Time,
+    /// When the relay knew that there was nothing that is not held.
+    relayed_at: Option<Instant>,
+    /// What another node told could not be followed by name.
+    is_lost: bool,
+}
+
 impl Follow {
     /// Ends when told to stop.
-    pub(crate) async fn run(self, mut stop: watch::Receiver<bool>) {
-        let mut replica = None;
-        let mut pause = self.poll;
-        let mut told_at = Time::MIN;
+    pub(crate) async fn run(self, mut told: watch::Receiver<AllTold>, mut stop: watch::Receiver<bool>) {
+        let mut course = Course {
+            replica: None,
+            look_at: Instant::now(),
+            told_at: Time::MIN,
+            relayed_at: None,
+            is_lost: false,
+        };
+        let mut has_peers = !told.borrow().is_empty();
         while !*stop.borrow() {
-            pause = match self.look(&mut replica).await {
-                Ok(()) => self.poll,
-                Err(error) => {
-                    self.say(&error);
-                    (pause * 2).min(PAUSE_MAX)
-                }
-            };
-            if let (Some(replica), Some((node, every))) = (&replica, &self.heartbeat)
-                && u128::try_from((self.now)().micros_since(told_at))
-                    .is_ok_and(|past| past >= every.as_micros())
-            {
-                told_at = (self.now)();
-                self.tell(replica, node, told_at).await;
-            }
             tokio::select! {
-                () = sleep(pause) => {}
                 _ = stop.changed() => {}
+                changed = told.changed(), if has_peers => match changed {
+                    Ok(()) => {
+                        let all: Vec<Told> = told.borrow_and_update().iter().flatten().cloned().collect();
+                        self.hear(&mut course, &all).await;
+                    }
+                    // Nobody is listened to any more.
+                    Err(_) => has_peers = false,
+                },
+                () = sleep_until(course.look_at) => {
+                    let pause = self.look_if_need_be(&mut course).await;
+                    course.look_at = Instant::now() + pause;
+                }
+            }
+            self.leave_heartbeat(&mut course).await;
+        }
+    }
+
+    /// When to look again.
+    async fn look_if_need_be(&self, course: &mut Course) -> Duration {
+        let is_relayed = self.relay_patience.is_some_and(|patience| {
+            course.relayed_at.is_some_and(|at| at.elapsed() < patience) && !course.is_lost
+        });
+        if is_relayed {
+            return self.poll;
+        }
+        match self.look(course).await {
+            Ok(()) => self.poll,
+            Err(error) => {
+                self.say(&error);
+                (self.poll * 2).min(PAUSE_MAX)
             }
         }
     }
 
     /// Reads what there is and publishes it. The first time that is the whole list.
-    async fn look(&self, held: &mut Option<Replica>) -> Result<(), ReplicaError> {
-        let now = (self.now)();
-        let replica = match held {
+    async fn look(&self, course: &mut Course) -> Result<(), ReplicaError> {
+        let (now, began) = ((self.now)(), Instant::now());
+        let replica = match &mut course.replica {
             Some(replica) => {
                 replica.refresh(now).await?;
                 replica
@@ -64,14 +107,70 @@ impl Follow {
                 let opening =
                     Replica::open(&self.store, self.built_in.clone(), self.replica.clone(), now).await?;
                 tracing::info!(identities = opening.snapshot().len_identities(), "the list is complete");
-                held.insert(opening)
+                course.replica.insert(opening)
             }
         };
-        let snapshot = replica.snapshot();
-        let published = self.list.publish(&snapshot, replica.clock(), (self.now)());
-        published.map_err(ReplicaError::List)?;
+        self.publish(replica)?;
+        self.board.confirmed(&replica.heads(), began);
+        course.is_lost = false;
         self.metrics.followed();
         Ok(())
+    }
+
+    /// Takes up what others have told, where that is news. What cannot be had so is looked for at the next look.
+    async fn hear(&self, course: &mut Course, all: &[Told]) {
+        let Some(replica) = &mut course.replica else { return };
+        for told in all {
+            let held = replica.heads();
+            let is_held = |head: &abide_journal::Head| {
+                held.iter().any(|held| held.origin == head.origin && held.position >= head.position)
+            };
+            let is_news = !told.heads.iter().all(is_held);
+            let makes_sure = told.is_relay && told.as_of > course.relayed_at;
+            if !is_news && !makes_sure {
+                continue;
+            }
+            let as_of = told.as_of.map(|at| self.wall_clock(at));
+            let outcome = match replica
+                .hear(&told.heads, as_of)
+                .await
+                .and_then(|taken| if taken { self.publish(replica).map(|()| true) } else { Ok(false) })
+            {
+                Ok(true) => {
+                    match told.as_of {
+                        Some(at) => self.board.confirmed(&replica.heads(), at),
+                        None => self.board.appended(&replica.heads()),
+                    }
+                    if told.is_relay {
+                        course.relayed_at = course.relayed_at.max(told.as_of);
+                    }
+                    "taken"
+                }
+                Ok(false) => {
+                    course.is_lost = true;
+                    "lost"
+                }
+                Err(error) => {
+                    self.say(&error);
+                    course.is_lost = true;
+                    "failed"
+                }
+            };
+            if is_news {
+                self.metrics.told(outcome);
+            }
+        }
+    }
+
+    fn publish(&self, replica: &Replica) -> Result<(), ReplicaError> {
+        let published = self.list.publish(&replica.snapshot(), replica.clock(), (self.now)());
+        published.map_err(ReplicaError::List)
+    }
+
+    /// What this machine's clock said at a moment.
+    fn wall_clock(&self, at: Instant) -> Time {
+        let ago = i64::try_from(at.elapsed().as_micros()).unwrap_or(i64::MAX);
+        (self.now)().plus_micros(-ago)
     }
 
     /// What was published last stands; it ages, and verdicts say so.
@@ -86,7 +185,14 @@ impl Follow {
         }
     }
 
-    async fn tell(&self, replica: &Replica, node: &Origin, now: Time) {
+    async fn leave_heartbeat(&self, course: &mut Course) {
+        let (Some(replica), Some((node, every))) = (&course.replica, &self.heartbeat) else { return };
+        let now = (self.now)();
+        let past = u128::try_from(now.micros_since(course.told_at));
+        if !past.is_ok_and(|past| past >= every.as_micros()) {
+            return;
+        }
+        course.told_at = now;
         let mut heartbeat = abide_journal::Heartbeat::new(node.clone(), now);
         heartbeat.see(&replica.heads());
         if let Err(error) = heartbeat.send(&self.store).await {

@@ -6,7 +6,7 @@ use abide_model::Scope;
 use abide_signals::hooks::{Account, Secret, Source};
 use serde::{Deserialize, Serialize};
 
-use crate::{config::is_address, secrets};
+use crate::{config::is_address, secrets, sns::Amazon};
 
 /// One `[[serve.hooks]]` of `abide.toml`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -27,6 +27,13 @@ pub struct HookAccount {
     /// For whom an unsubscribe counts, e.g. `brand:acme`; everyone, if it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
+    /// Amazon SES: whose certificates are believed of Amazon's hosts, in PEM, e.g. `/etc/ssl/certs/ca-certificates.crt`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorities_file: Option<PathBuf>,
+    /// Amazon SES: where connections to Amazon are led (`HOST:PORT`), for a machine that does not reach it by itself. It
+    /// is still Amazon's certificate that has to be shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connect_to: Option<String>,
 }
 
 pub(crate) struct Hook {
@@ -35,6 +42,8 @@ pub(crate) struct Hook {
     pub(crate) account: Account,
     pub(crate) public: String,
     pub(crate) secret: Secret,
+    /// Where SNS keeps its certificates.
+    pub(crate) amazon: Option<Amazon>,
 }
 
 impl HookAccount {
@@ -43,8 +52,10 @@ impl HookAccount {
         let fault = |why: &str| format!("hooks, the account `{}`: {why}", self.name);
         let vendor = self.vendor.as_deref().unwrap_or(&self.name);
         let source = Source::by_name(vendor).ok_or_else(|| fault("no vendor of that name is known"))?;
-        if source == Source::AmazonSes {
-            return Err(fault("this version does not fetch the certificates that SNS signs by"));
+        if (source == Source::AmazonSes) != self.authorities_file.is_some() {
+            return Err(fault(
+                "`authorities_file` says whose certificates are believed of Amazon, for `ses` and no other",
+            ));
         }
         if !is_address(&self.public) {
             return Err(fault("`public` is an address such as https://hooks.example.com"));
@@ -69,8 +80,18 @@ impl HookAccount {
             (None, Some(file)) => secrets::of_file(file),
             (None, None) => Err("it has no secret".to_owned()),
         };
-        let secret = Secret::new(text.map_err(fault)?.trim());
-        Ok(Hook { name: self.name.clone(), source, account, public: self.public.clone(), secret })
+        let text = text.map_err(fault)?;
+        let amazon = self.authorities_file.as_deref().map(|authorities| {
+            Amazon::new(text.trim(), authorities, self.connect_to.as_deref()).map_err(fault)
+        });
+        Ok(Hook {
+            name: self.name.clone(),
+            source,
+            account,
+            public: self.public.clone(),
+            secret: Secret::new(text.trim()),
+            amazon: amazon.transpose()?,
+        })
     }
 }
 

@@ -21,6 +21,7 @@ use tokio::{
 use crate::{
     list::{List, Place},
     metrics::Metrics,
+    push::Board,
 };
 
 pub(crate) use once::{Once, Seen};
@@ -105,6 +106,8 @@ pub(crate) struct Keeper {
     /// Where the journal was seen to lead earlier, by this machine.
     pub(crate) seen: Vec<abide_journal::Head>,
     pub(crate) list: Arc<List>,
+    /// Tells other nodes what was appended.
+    pub(crate) board: Arc<Board>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) now: fn() -> Time,
 }
@@ -248,6 +251,7 @@ impl Writing {
         })?;
         let (accepted, place) = match durable {
             Durable::Store(appended) => {
+                self.keeper.board.appended(&appended.heads);
                 let place = Place { first: appended.first, last: appended.token.clone() };
                 (Accepted::Store(appended.token), Some(place))
             }
@@ -350,6 +354,7 @@ impl Writing {
             }
         };
         self.reached();
+        self.keeper.board.appended(&appended.heads);
         // Where that fails, it is brought in once more, which changes nothing.
         let struck_off = self.spool.strike_off(part).await;
         self.keeper.metrics.spooled(self.spool.waiting());

@@ -13,6 +13,7 @@
 
 mod config;
 mod limits;
+mod outgoing;
 mod secrets;
 mod tls;
 
@@ -20,33 +21,45 @@ mod list;
 
 mod follow;
 mod intake;
+mod peers;
+mod push;
 mod since;
 
 mod access;
 
+mod aside;
 mod desk;
 mod hooks;
 mod mapping;
+mod sns;
 mod unsubscribe;
 mod wire;
 
 mod consent;
 
+mod arrow;
 mod ask;
+mod body;
 mod page;
 mod problem;
 
 mod endpoints;
+mod postfix;
 mod routes;
 
+mod deadline;
 mod metrics;
 mod server;
+mod traces;
 mod worker;
 
 pub use config::{Config, InvalidConfig, Layer, Layers, Verdicts};
 pub use hooks::HookAccount;
 pub use limits::Limits;
 pub use mapping::AuthzRoute;
+pub use peers::Peers;
+pub use postfix::PolicyService;
 pub use server::{Server, ServerError, Wiring};
 pub use tls::Tls;
+pub use traces::Traces;
 pub use unsubscribe::{Choice, Links, Unsubscribe};

@@ -16,6 +16,8 @@ pub struct Limits {
     pub head_s: u64,
     /// How long a client may take to send a body.
     pub body_s: u64,
+    /// How long a client may take none of an answer.
+    pub write_s: u64,
     /// Of a body that is about one person.
     pub single_bytes: usize,
     /// Of a body that is about many.
@@ -45,6 +47,7 @@ impl Default for Limits {
             head_bytes: 16 << 10,
             head_s: 60,
             body_s: 30,
+            write_s: 30,
             single_bytes: 64 << 10,
             batch_bytes: 16 << 20,
             filter_subjects: 100_000,
@@ -69,6 +72,10 @@ impl Limits {
         Duration::from_secs(self.body_s)
     }
 
+    pub(crate) fn write(&self) -> Duration {
+        Duration::from_secs(self.write_s)
+    }
+
     /// What makes no sense, in words.
     pub(crate) fn fault(&self) -> Option<&'static str> {
         let nothing = [
@@ -80,7 +87,7 @@ impl Limits {
             self.identifiers,
             self.waiting_signals,
         ];
-        if nothing.contains(&0) || self.head_s == 0 || self.body_s == 0 {
+        if nothing.contains(&0) || self.head_s == 0 || self.body_s == 0 || self.write_s == 0 {
             return Some("a limit of 0 would let nothing through");
         }
         // Below this the HTTP library does not work.

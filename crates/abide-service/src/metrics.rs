@@ -61,6 +61,16 @@ struct OriginLabels {
     origin: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PeerLabels {
+    peer: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabels {
+    outcome: &'static str,
+}
+
 type Histograms = Family<RouteLabels, Histogram, fn() -> Histogram>;
 
 pub(crate) struct Metrics {
@@ -77,6 +87,9 @@ pub(crate) struct Metrics {
     connections: Gauge,
     followed: Counter,
     follow_errors: Counter,
+    peers: Family<PeerLabels, Gauge>,
+    told: Family<OutcomeLabels, Counter>,
+    spans: Family<OutcomeLabels, Counter>,
     // Set when they are asked for.
     list_age: Gauge<f64, AtomicU64>,
     identities: Gauge,
@@ -100,6 +113,9 @@ impl Metrics {
             connections: Gauge::default(),
             followed: Counter::default(),
             follow_errors: Counter::default(),
+            peers: Family::default(),
+            told: Family::default(),
+            spans: Family::default(),
             list_age: Gauge::default(),
             identities: Gauge::default(),
             ahead: Gauge::default(),
@@ -128,6 +144,17 @@ impl Metrics {
             metrics.followed.clone(),
         );
         registry.register("journal_read_errors", "Times that it could not be", metrics.follow_errors.clone());
+        registry.register(
+            "peer_connected",
+            "Whether another node tells this one what is new",
+            metrics.peers.clone(),
+        );
+        registry.register(
+            "trace_spans",
+            "Spans for OpenTelemetry, by what became of them",
+            metrics.spans.clone(),
+        );
+        registry.register("told", "News of other nodes, by what became of them", metrics.told.clone());
         let help = "Since it was last made sure that there is nothing newer";
         registry.register_with_unit("list_age", help, Unit::Seconds, metrics.list_age.clone());
         registry.register("list_identities", "Identities that the list holds", metrics.identities.clone());
@@ -214,6 +241,18 @@ impl Metrics {
         self.follow_errors.inc();
     }
 
+    pub(crate) fn peer(&self, peer: &str, is_connected: bool) {
+        self.peers.get_or_create(&PeerLabels { peer: peer.to_owned() }).set(is_connected.into());
+    }
+
+    pub(crate) fn spans(&self, count: u64, outcome: &'static str) {
+        self.spans.get_or_create(&OutcomeLabels { outcome }).inc_by(count);
+    }
+
+    pub(crate) fn told(&self, outcome: &'static str) {
+        self.told.get_or_create(&OutcomeLabels { outcome }).inc();
+    }
+
     /// All of it as text, with how the list stands now.
     pub(crate) fn text(&self, list: &List, now: Time) -> String {
         if let Some(published) = list.current() {
@@ -285,7 +324,7 @@ fn scrape(shared: &crate::server::Shared, path: &str) -> crate::ask::Answer {
         return crate::problem::Problem::new(crate::problem::Kind::NotFound, "ask for /metrics").respond();
     }
     let text = shared.metrics.text(&shared.list, (shared.now)());
-    let mut answer = hyper::Response::new(http_body_util::Full::new(text.into()));
+    let mut answer = hyper::Response::new(crate::body::Body::from(text));
     let open_metrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(open_metrics));
     answer

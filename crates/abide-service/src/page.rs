@@ -4,8 +4,6 @@
 use std::{fmt::Write as _, sync::LazyLock};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::{
     Response, StatusCode,
     header::{
@@ -17,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     ask::Answer,
+    body::Body,
     problem::Problem,
     unsubscribe::{Links, Stop},
 };
@@ -120,7 +119,7 @@ fn page(status: StatusCode, title: &str, sender: &str, body: &str) -> Answer {
          <title>{title}{named}</title><style>{STYLE}</style></head>\
          <body><main><h1>{title}</h1>{body}</main></body></html>\n"
     );
-    let mut answer = Response::new(Full::new(Bytes::from(text)));
+    let mut answer = Response::new(Body::from(text));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
     let fixed = HeaderValue::from_static;

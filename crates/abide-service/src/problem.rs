@@ -5,14 +5,14 @@ use std::error::Error;
 
 use abide_index::IndexError;
 use abide_journal::ErrorKind;
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::{
     Response, StatusCode,
     header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use schemars::JsonSchema;
 use serde::Serialize;
+
+use crate::{ask::Answer, body::Body};
 
 /// One kind of problem. The words are the last part of its `type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,7 +155,7 @@ impl Problem {
         Self::invalid(format!("the body {what}: line {}, column {}", error.line(), error.column()))
     }
 
-    pub(crate) fn respond(&self) -> Response<Full<Bytes>> {
+    pub(crate) fn respond(&self) -> Answer {
         let (status, name, title) = self.kind.describe();
         let body = ProblemBody {
             r#type: format!("{TYPES}{name}"),
@@ -164,7 +164,7 @@ impl Problem {
             detail: &self.detail,
         };
         let body = serde_json::to_vec(&body).expect("strings and numbers become JSON");
-        let mut response = Response::new(Full::new(Bytes::from(body)));
+        let mut response = Response::new(Body::from(body));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use crate::{
     access::Caller,
-    ask::{Answer, Ask},
+    ask::{Answer, Ask, MediaType},
     endpoints::{
-        authz, check, filter, health, hooks, in_force, links, openapi as openapi_endpoint, signals,
-        unsubscribe,
+        aside, authz, check, filter, gpc, health, hooks, in_force, links, openapi as openapi_endpoint, push,
+        reload, rules, signals, unsubscribe,
     },
     problem::{Kind, Problem, ProblemBody},
     worker::Worker,
@@ -65,13 +65,16 @@ pub(crate) const ROUTES: &[Route] = &[
         path: "/v1/filter",
         rights: &[Right::Check],
         endpoint: filter::filter,
-        summary: "Which of these people may this be done to? As NDJSON, each line is a subject and the rest stands in the query.",
+        summary: "Which of these people may this be done to? As NDJSON or an Arrow stream, each line or row is a subject and the rest stands in the query.",
         describe: |schemas| {
             let mut request = request_of::<filter::FilterRequest<'static>>(schemas);
             request["application/x-ndjson"] = json!({ "schema": { "type": "string" } });
+            let binary = json!({ "schema": { "type": "string", "format": "binary" } });
+            request[MediaType::Arrow.as_str()] = binary.clone();
             let mut answer =
                 answer_of::<filter::FilterAnswer>(schemas, "The verdicts, in the order of the subjects");
             answer["content"]["application/x-ndjson"] = json!({ "schema": { "type": "string" } });
+            answer["content"][MediaType::Arrow.as_str()] = binary;
             Described {
                 parameters: filter_parameters(),
                 request: Some(request),
@@ -204,6 +207,44 @@ pub(crate) const ROUTES: &[Route] = &[
     },
     Route {
         method: "GET",
+        path: "/v1/hook-events",
+        rights: &[Right::Admin],
+        endpoint: aside::aside,
+        summary: "Which events of webhooks does nobody know the meaning of?",
+        describe: |schemas| Described {
+            answers: json!({ "200": answer_of::<aside::AsideAnswer>(schemas, "Names and counts") }),
+            ..Described::default()
+        },
+    },
+    Route {
+        method: "GET",
+        path: "/v1/rules",
+        rights: &[Right::Rules],
+        endpoint: rules::rules,
+        summary: "Which ruleset is in force here, and which versions does the store keep?",
+        describe: |schemas| Described {
+            answers: json!({ "200": answer_of::<rules::RulesAnswer>(schemas, "The versions") }),
+            ..Described::default()
+        },
+    },
+    Route {
+        method: "POST",
+        path: "/v1/reload",
+        rights: &[Right::Admin],
+        endpoint: reload::reload,
+        summary: "Reads the certificates anew, as SIGHUP does.",
+        describe: |_| Described { answers: json!({ "200": plain("They are read") }), ..Described::default() },
+    },
+    Route {
+        method: "GET",
+        path: "/.well-known/gpc.json",
+        rights: &[],
+        endpoint: gpc::gpc,
+        summary: "Whoever runs this server abides by Global Privacy Control.",
+        describe: |_| Described { answers: json!({ "200": plain("They do") }), ..Described::default() },
+    },
+    Route {
+        method: "GET",
         path: "/healthz",
         rights: &[],
         endpoint: health::healthz,
@@ -228,15 +269,27 @@ pub(crate) const ROUTES: &[Route] = &[
     },
 ];
 
+/// What nodes ask of each other: no part of what clients may rely on, and not described to them.
+const BETWEEN_NODES: &[Route] = &[Route {
+    method: "GET",
+    path: "/v1/push",
+    rights: &[Right::Follow],
+    endpoint: push::push,
+    summary: "How far the journals lead, line by line.",
+    describe: |_| Described::default(),
+}];
+
 /// The route of a request, or why there is none.
 pub(crate) fn find(method: &Method, path: &str) -> Result<&'static Route, Problem> {
-    let mut of_path = ROUTES.iter().filter(|route| route.is_at(path));
+    let mut of_path = ROUTES.iter().chain(BETWEEN_NODES).filter(|route| route.is_at(path));
     let Some(first) = of_path.next() else {
         return Err(Problem::new(Kind::NotFound, "see /openapi.json for what there is"));
     };
     // No path has more than two.
     let second = of_path.next();
-    let is_asked = |route: &&Route| route.method == ANY || route.method == method.as_str();
+    // Whoever asks for the head alone gets that of GET; the HTTP library leaves the body out.
+    let asked = if *method == Method::HEAD { "GET" } else { method.as_str() };
+    let is_asked = |route: &&Route| route.method == ANY || route.method == asked;
     [Some(first), second].into_iter().flatten().find(is_asked).ok_or_else(|| {
         let kind = Kind::WrongMethod(first.method, second.map(|route| route.method));
         Problem::new(kind, "ask with a method that the header Allow names")
@@ -386,7 +439,7 @@ fn filter_parameters() -> Vec<Value> {
     let parameter = |name: &str, schema: Value| {
         json!({
             "name": name, "in": "query", "required": false, "schema": schema,
-            "description": "With NDJSON only: what stands in the body otherwise.",
+            "description": "With NDJSON and Arrow only: what stands in the body otherwise.",
         })
     };
     vec![
@@ -398,7 +451,7 @@ fn filter_parameters() -> Vec<Value> {
         parameter("explain", json!({ "type": "boolean" })),
         json!({
             "name": "context", "in": "query", "required": false,
-            "description": "With NDJSON only: context.NAME=VALUE for each attribute.",
+            "description": "With NDJSON and Arrow only: context.NAME=VALUE for each attribute.",
             "schema": { "type": "object", "additionalProperties": { "type": "string" } },
         }),
     ]

@@ -22,6 +22,7 @@ use tokio::{
 
 use crate::{
     access::Access,
+    aside::Aside,
     config::Config,
     follow::Follow,
     hooks::{Hook, HookAccount},
@@ -29,8 +30,11 @@ use crate::{
     list::List,
     mapping::Mapping,
     metrics::Metrics,
+    postfix::{self, Policy},
     problem::{Kind, Problem},
+    push::Board,
     tls::Encryption,
+    traces::Tracer,
     unsubscribe::Links,
     worker::{self, Connection},
 };
@@ -81,13 +85,16 @@ pub(crate) struct Shared {
     pub(crate) now: fn() -> Time,
     pub(crate) random: fn() -> io::Result<[u8; 12]>,
     pub(crate) list: Arc<List>,
+    pub(crate) board: Arc<Board>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) once: Once,
     pub(crate) access: Access,
     pub(crate) mapping: Mapping,
     pub(crate) hooks: Vec<Hook>,
+    pub(crate) aside: Aside,
     pub(crate) links: Option<Links>,
     pub(crate) encryption: Option<Encryption>,
+    pub(crate) tracer: Option<Tracer>,
     intake: OnceLock<Intake>,
     store: Store,
     nodes: Mutex<Option<(Time, Arc<Heartbeats>)>>,
@@ -103,6 +110,23 @@ const NODES_HOLD_MICROS: i64 = 1_000_000;
 impl Shared {
     pub(crate) fn is_stopping(&self) -> bool {
         *self.stop.borrow()
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Reads anew what can change while the server runs.
+    pub(crate) fn reload(&self) -> Result<(), String> {
+        let Some(encryption) = &self.encryption else { return Ok(()) };
+        encryption.reload()?;
+        tracing::info!("read the certificates anew");
+        Ok(())
+    }
+
+    /// Becomes true when the server is to stop.
+    pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
+        self.stop.clone()
     }
 
     pub(crate) fn intake(&self) -> Result<&Intake, Problem> {
@@ -128,6 +152,7 @@ impl Shared {
 pub struct Server {
     address: SocketAddr,
     metrics_address: Option<SocketAddr>,
+    postfix_addresses: Vec<SocketAddr>,
     stop: watch::Sender<bool>,
     accepting: JoinHandle<()>,
     workers: Vec<thread::JoinHandle<()>>,
@@ -160,16 +185,25 @@ impl Server {
             Some(address) => Some(listen(address).await?),
             None => None,
         };
+        let policies = listen_for_postfix(&config)?;
+        let postfix_addresses =
+            policies.iter().map(|(listener, _)| listener.local_addr().expect("it is bound")).collect();
         let bound = |listener: &TcpListener| listener.local_addr().expect("it is bound");
         let (address, metrics_address) = (bound(&listener), metrics_listener.as_ref().map(bound));
 
         let (stop, stopping) = watch::channel(false);
         let (list, metrics) = (Arc::new(List::default()), Arc::new(Metrics::new()));
-        let (intake, keeping) = keeper(&config, &wiring, &list, &metrics)
+        let board = Arc::new(Board::new(wiring.store.clone(), wiring.origin.clone(), wiring.now));
+        let (intake, keeping) = keeper(&config, &wiring, &list, &board, &metrics)
             .start(config.limits.waiting_signals)
             .await
             .map_err(ServerError::Spool)?;
-        let following = tokio::spawn(follow(&config, &wiring, &list, &metrics).run(stopping.clone()));
+        let tracer = config.traces.open(wiring.origin.as_str(), &metrics, wiring.random, &stopping);
+        let tracer = tracer.map_err(ServerError::Secrets)?;
+        let told = config.peers.listen(&wiring.store, &metrics, wiring.random, &stopping);
+        let told = told.map_err(ServerError::Secrets)?;
+        let follow = follow(&config, &wiring, &list, &board, &metrics);
+        let following = tokio::spawn(follow.run(told, stopping.clone()));
         let shared = Arc::new(Shared {
             keyring: wiring.keyring,
             normaliser: wiring.normaliser,
@@ -178,14 +212,17 @@ impl Server {
             once: Once::new(config.limits.idempotency_keys),
             access,
             hooks,
+            aside: Aside::default(),
             links,
             encryption,
+            tracer,
             mapping: Mapping::new(&config.authz).expect("it was checked"),
             intake: OnceLock::from(intake),
             store: wiring.store,
             nodes: Mutex::default(),
             stop: stopping.clone(),
             list,
+            board,
             metrics,
             config,
         });
@@ -202,12 +239,19 @@ impl Server {
             workers.push(thread.map_err(ServerError::Thread)?);
             hands.push(hand);
         }
+        if !policies.is_empty() {
+            let (shared, stopping) = (shared.clone(), stopping.clone());
+            let named = thread::Builder::new().name("postfix".to_owned());
+            let thread = named.spawn(move || postfix::run(shared, policies, stopping));
+            workers.push(thread.map_err(ServerError::Thread)?);
+        }
         let connections_max = shared.config.limits.connections;
         let accepting = tokio::spawn(accept(listener, hands, connections_max, stopping));
         tracing::info!(%address, "listening");
         Ok(Self {
             address,
             metrics_address,
+            postfix_addresses,
             stop,
             accepting,
             workers,
@@ -228,16 +272,18 @@ impl Server {
         self.metrics_address
     }
 
+    /// Where Postfix asks, in the order of the settings.
+    pub fn postfix_addresses(&self) -> Vec<SocketAddr> {
+        self.postfix_addresses.clone()
+    }
+
     pub fn is_encrypted(&self) -> bool {
         self.shared.encryption.is_some()
     }
 
     /// Reads the certificates anew; connections that come from now on get them. An error leaves those that there were.
     pub fn reload(&self) -> Result<(), ServerError> {
-        let Some(encryption) = &self.shared.encryption else { return Ok(()) };
-        encryption.reload().map_err(ServerError::Secrets)?;
-        tracing::info!("read the certificates anew");
-        Ok(())
+        self.shared.reload().map_err(ServerError::Secrets)
     }
 
     /// Takes no more requests, lets those that were begun end, and makes durable what was handed in.
@@ -277,7 +323,13 @@ async fn keep_access(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
     }
 }
 
-fn keeper(config: &Config, wiring: &Wiring, list: &Arc<List>, metrics: &Arc<Metrics>) -> Keeper {
+fn keeper(
+    config: &Config,
+    wiring: &Wiring,
+    list: &Arc<List>,
+    board: &Arc<Board>,
+    metrics: &Arc<Metrics>,
+) -> Keeper {
     Keeper {
         store: wiring.store.clone(),
         origin: wiring.origin.clone(),
@@ -286,12 +338,19 @@ fn keeper(config: &Config, wiring: &Wiring, list: &Arc<List>, metrics: &Arc<Metr
         spool_after: Duration::from_millis(config.spool_after_ms),
         seen: wiring.seen.clone(),
         list: list.clone(),
+        board: board.clone(),
         metrics: metrics.clone(),
         now: wiring.now,
     }
 }
 
-fn follow(config: &Config, wiring: &Wiring, list: &Arc<List>, metrics: &Arc<Metrics>) -> Follow {
+fn follow(
+    config: &Config,
+    wiring: &Wiring,
+    list: &Arc<List>,
+    board: &Arc<Board>,
+    metrics: &Arc<Metrics>,
+) -> Follow {
     let every = Duration::from_secs(config.heartbeat_s);
     Follow {
         store: wiring.store.clone(),
@@ -299,7 +358,12 @@ fn follow(config: &Config, wiring: &Wiring, list: &Arc<List>, metrics: &Arc<Metr
         replica: wiring.replica.clone(),
         poll: Duration::from_millis(config.poll_ms),
         heartbeat: (!every.is_zero()).then(|| (wiring.origin.clone(), every)),
+        relay_patience: config
+            .peers
+            .has_relay()
+            .then(|| Duration::from_millis(config.peers.relay_patience_ms)),
         list: list.clone(),
+        board: board.clone(),
         metrics: metrics.clone(),
         now: wiring.now,
     }
@@ -307,6 +371,16 @@ fn follow(config: &Config, wiring: &Wiring, list: &Arc<List>, metrics: &Arc<Metr
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, ServerError> {
     TcpListener::bind(address).await.map_err(|source| ServerError::Listen { address, source })
+}
+
+fn listen_for_postfix(config: &Config) -> Result<Vec<(std::net::TcpListener, Policy)>, ServerError> {
+    let open = |service: &postfix::PolicyService| {
+        let listener = std::net::TcpListener::bind(service.listen);
+        let listener = listener.and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
+        let listener = listener.map_err(|source| ServerError::Listen { address: service.listen, source })?;
+        Ok((listener, service.check().expect("it was checked")))
+    };
+    config.postfix.iter().map(open).collect()
 }
 
 fn count(workers: usize) -> usize {

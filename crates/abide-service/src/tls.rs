@@ -8,7 +8,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use rustls::{
-    RootCertStore, ServerConfig,
+    ClientConfig, RootCertStore, ServerConfig,
     crypto::aws_lc_rs,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
     server::WebPkiClientVerifier,
@@ -81,6 +81,27 @@ impl Tls {
             .build()
             .map_err(|error| fault(&self.client_authorities_file, &error.to_string()))
     }
+}
+
+/// For asking others: whose certificates are believed, and what is shown to who asks for one.
+pub(crate) fn client(authorities: &Path, certificate: &Path, key: &Path) -> Result<ClientConfig, String> {
+    let mut roots = RootCertStore::empty();
+    for authority in certificates(authorities)? {
+        roots.add(authority).map_err(|error| fault(authorities, &error.to_string()))?;
+    }
+    let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| format!("tls: {error}"))?
+        .with_root_certificates(roots);
+    let mut config = if is_set(certificate) {
+        let own = PrivateKeyDer::from_pem_file(key).map_err(|error| fault(key, &error.to_string()))?;
+        let config = builder.with_client_auth_cert(certificates(certificate)?, own);
+        config.map_err(|error| fault(certificate, &error.to_string()))?
+    } else {
+        builder.with_no_client_auth()
+    };
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
 }
 
 fn is_set(path: &Path) -> bool {

@@ -9,11 +9,8 @@ use std::{
 };
 
 use abide_model::Time;
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::{
-    Request, Response, body::Incoming, header::HOST, http::request::Parts, server::conn::http1,
-    service::service_fn,
+    Request, body::Incoming, header::HOST, http::request::Parts, server::conn::http1, service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
@@ -26,7 +23,8 @@ use tokio::{
 
 use crate::{
     access::Caller,
-    ask::Ask,
+    ask::{Answer, Ask},
+    deadline::Deadline,
     desk::Desk,
     list::Published,
     problem::{Kind, Problem},
@@ -78,9 +76,11 @@ impl Worker {
         self.shared.list.current().ok_or_else(not_yet)
     }
 
-    async fn answer(&self, request: Request<Incoming>, is_certified: bool) -> Response<Full<Bytes>> {
+    async fn answer(&self, request: Request<Incoming>, is_certified: bool) -> Answer {
         let began = Instant::now();
         let (head, body) = request.into_parts();
+        let tracer = self.shared.tracer.as_ref();
+        let traced = tracer.and_then(|tracer| tracer.begin(&head, self.now()).map(|begun| (tracer, begun)));
         let (name, answered) = match routes::find(&head.method, head.uri.path()) {
             Ok(route) => {
                 let answered = match self.admit(route, &head, is_certified) {
@@ -93,6 +93,9 @@ impl Worker {
         };
         let response = answered.unwrap_or_else(|problem| problem.respond());
         self.shared.metrics.answered(name, response.status().as_u16(), began.elapsed());
+        if let Some((tracer, begun)) = traced {
+            tracer.end(begun, name, response.status().as_u16(), began.elapsed());
+        }
         response
     }
 
@@ -189,7 +192,8 @@ async fn speak(
         let worker = worker.clone();
         async move { Ok::<_, Infallible>(worker.answer(request, is_certified).await) }
     });
-    let mut serving = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
+    let mut serving =
+        std::pin::pin!(http.serve_connection(TokioIo::new(Deadline::new(stream, limits.write())), service));
     // What a client does to its connection is its own affair.
     let mut stopping = *stop.borrow();
     if stopping {

@@ -1,4 +1,5 @@
-//! Several nodes on one bucket under mixed traffic, while they are killed, restarted and cut off from it: whatever was
+//! Several nodes on one bucket under mixed traffic, while they are killed, restarted and cut off from it and from each
+//! other: whatever was
 //! acknowledged is in force on the node that did so, whenever it answers, and on every node in the end.
 //!
 //! `ABIDE_LOAD_SEED` replays which node is hit how and when, as far as clocks can; `ABIDE_LOAD_ROUNDS` makes it long.
@@ -41,8 +42,17 @@ struct Node {
     origin: &'static str,
     /// Its only way to the bucket.
     proxy: Proxy,
+    /// How the others hear it, wherever it answers.
+    peer: Proxy,
     /// Where it answers, while it does.
     address: RwLock<Option<String>>,
+}
+
+impl Node {
+    fn let_through(&self) {
+        self.proxy.let_through();
+        self.peer.let_through();
+    }
 }
 
 #[derive(Default)]
@@ -66,12 +76,14 @@ fn what_was_acknowledged_is_in_force_everywhere() {
     let endpoint = server.env().into_iter().find(|(name, _)| *name == "AWS_ENDPOINT").unwrap().1;
     let nodes = ORIGINS.map(|origin| Node {
         origin,
-        proxy: Proxy::start(endpoint.trim_start_matches("http://")),
+        proxy: Proxy::start(),
+        peer: Proxy::start(),
         address: RwLock::default(),
     });
+    nodes.iter().for_each(|node| node.proxy.lead_to(endpoint.trim_start_matches("http://")));
     let (stop, counts) = (AtomicBool::new(false), Counts::default());
     let acknowledged = Mutex::new(Vec::new());
-    let mut serving = nodes.each_ref().map(|node| Some(start(&world, node)));
+    let mut serving = nodes.each_ref().map(|node| Some(start(&world, node, &nodes)));
     thread::scope(|scope| {
         for number in 0..CLIENTS {
             let (nodes, stop, counts, acknowledged) = (&nodes, &stop, &counts, &acknowledged);
@@ -103,13 +115,16 @@ fn what_was_acknowledged_is_in_force_everywhere() {
     world.must(0, &["verify"]);
 }
 
-fn start(world: &World, node: &Node) -> Serving {
+fn start(world: &World, node: &Node, nodes: &[Node; 3]) -> Serving {
     let own = world.path(node.origin);
     let mut command = world.command();
     command.env("ABIDE_ORIGIN", node.origin).env("ABIDE_CACHE", own.join("cache"));
     command.env("XDG_STATE_HOME", own.join("state")).env("AWS_ENDPOINT", node.proxy.url());
     command.env("ABIDE_SERVE_SPOOL_AFTER_MS", SPOOL_AFTER_MS.to_string()).env("ABIDE_SERVE_WORKERS", "1");
+    let others = nodes.iter().filter(|other| other.origin != node.origin).map(|other| other.peer.url());
+    command.env("ABIDE_SERVE_PEERS_HEAR", others.collect::<Vec<_>>().join(","));
     let serving = Serving::start_by(command);
+    node.peer.lead_to(&serving.address);
     *node.address.write().unwrap() = Some(serving.address.clone());
     serving
 }
@@ -134,19 +149,22 @@ fn hit(
                 // A kill −9.
                 drop(serving[at].take());
                 counts.kills.fetch_add(1, Ordering::Relaxed);
-                node.proxy.let_through();
-                serving[at] = Some(start(world, node));
+                node.let_through();
+                serving[at] = Some(start(world, node, nodes));
             }
-            1 | 2 => {
+            both @ (1 | 2) => {
                 node.proxy.cut();
+                if both == 2 {
+                    node.peer.cut();
+                }
                 counts.cuts.fetch_add(1, Ordering::Relaxed);
                 // Long enough that its own disk has to do.
                 thread::sleep(Duration::from_millis(2 * SPOOL_AFTER_MS));
             }
-            _ => nodes.iter().for_each(|node| node.proxy.let_through()),
+            _ => nodes.iter().for_each(Node::let_through),
         }
     }
-    nodes.iter().for_each(|node| node.proxy.let_through());
+    nodes.iter().for_each(Node::let_through);
 }
 
 /// Whose opt-outs were acknowledged to it.

@@ -81,6 +81,16 @@ impl Followed {
     }
 }
 
+/// What came of [`Follower::step_towards`].
+#[derive(Debug)]
+pub enum Step {
+    Next(Followed),
+    /// It was followed that far, or farther.
+    Reached,
+    /// Names alone do not lead there; [`Follower::confirm`] and [`Follower::next`] do.
+    Lost,
+}
+
 impl Reader {
     /// Begins to follow after `from`; an origin that it does not name is followed from its start.
     pub async fn follow(&self, from: &Positions) -> Result<Follower, JournalError> {
@@ -164,25 +174,54 @@ impl Follower {
 
     async fn hand_out(&mut self) -> Result<Option<Followed>, JournalError> {
         while let Some(object) = self.read.pop_front() {
-            let origin = object.name().origin.clone();
-            let place = self.origins.get_mut(&origin).expect("it is one of those followed");
+            let origin = &object.name().origin;
+            let place = self.origins.get(origin).expect("it is one of those followed");
             // A listing may have shown meanwhile that something else is to be read.
-            if place.next_name(&origin) != *object.name() {
-                continue;
+            if place.next_name(origin) == *object.name() {
+                return self.go_on_after(object).await.map(Some);
             }
-            if !place.is_continued_by(&object)? {
-                // Unless it is what was read before that is none of the journal's.
-                place.confirm(&self.reader, &origin).await?;
-                return Err(Damage::new(object.name(), place.position + 1, DamageKind::Unchained).into());
-            }
-            place.compare(&object)?;
-            let after = place.position;
-            place.go_on_after(&object);
-            self.served = Some(origin);
-            self.confirmed = false;
-            return Ok(Some(Followed { object, after }));
         }
         Ok(None)
+    }
+
+    async fn go_on_after(&mut self, object: JournalObject) -> Result<Followed, JournalError> {
+        let origin = object.name().origin.clone();
+        let place = self.origins.get_mut(&origin).expect("it is one of those followed");
+        if !place.is_continued_by(&object)? {
+            // Unless it is what was read before that is none of the journal's.
+            place.confirm(&self.reader, &origin).await?;
+            return Err(Damage::new(object.name(), place.position + 1, DamageKind::Unchained).into());
+        }
+        place.compare(&object)?;
+        let after = place.position;
+        place.go_on_after(&object);
+        self.served = Some(origin);
+        self.confirmed = false;
+        Ok(Followed { object, after })
+    }
+
+    /// One object towards where another node has come who knows that to be the journal, since it appended it or a
+    /// listing has shown it. Names and links lead there without a listing: an equal link is an equal past. What was
+    /// handed out on the way is confirmed when this says that it is reached.
+    pub async fn step_towards(&mut self, told: &Head) -> Result<Step, JournalError> {
+        let place = self.origins.entry(told.origin.clone()).or_default();
+        if place.position >= told.position {
+            return Ok(if place.is_confirmed_by(told) { Step::Reached } else { Step::Lost });
+        }
+        let name = ObjectName::appended(&told.origin, place.position + 1);
+        // What is rolled up, or was begun in its middle, is for who lists.
+        if place.next_name(&told.origin) != name {
+            return Ok(Step::Lost);
+        }
+        match self.reader.read(&name).await? {
+            Some(object) => self.go_on_after(object).await.map(Step::Next),
+            None => Ok(Step::Lost),
+        }
+    }
+
+    /// Whether all that was handed out is known to be the journal.
+    pub fn is_sure(&self) -> bool {
+        self.origins.values().all(|place| place.unconfirmed.is_empty())
     }
 
     /// The next object, or `None` once a listing has shown that all that was handed out is the journal, and that there
@@ -272,6 +311,19 @@ impl Place {
         let theirs =
             if object.first() > self.position { object.previous() } else { object.link_at(self.position)? };
         Ok(theirs == link)
+    }
+
+    /// Somebody knows that the journal leads to there.
+    fn is_confirmed_by(&mut self, told: &Head) -> bool {
+        if self.position > told.position {
+            return true;
+        }
+        let is_it = self.link == Some(told.link);
+        if is_it {
+            self.unconfirmed.clear();
+            self.confirmed = self.position;
+        }
+        is_it
     }
 
     /// Keeps the link by which what was seen earlier is judged.

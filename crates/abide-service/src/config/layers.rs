@@ -164,6 +164,11 @@ fn like(default: &Value, text: &str) -> Option<Value> {
         Value::Integer(_) => Value::Integer(text.parse().ok()?),
         Value::Boolean(_) => Value::Boolean(text.parse().ok()?),
         Value::String(_) => Value::String(text.to_owned()),
+        // By commas.
+        Value::Array(_) => {
+            let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+            Value::Array(parts.map(Value::from).collect())
+        }
         _ => return None,
     })
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{action, check_context, effect, options, verdict_body};
 use crate::{
+    arrow::{self, Bounds},
     ask::{Answer, Ask, MediaType, answer},
     desk::{Found, Question, parts},
     list::Published,
@@ -79,13 +80,17 @@ impl From<Tally> for TallyBody {
 
 pub(crate) fn filter(worker: &Worker, mut ask: Ask) -> LocalBoxFuture<'_, Result<Answer, Problem>> {
     Box::pin(async move {
-        let media_type = ask.media_type()?;
+        let media_type = ask.media_type_of_many()?;
         let published = worker.list()?;
         let limits = &worker.shared().config.limits;
         let body = ask.read_body(limits.batch_bytes, limits).await?;
         let (request, subjects) = match media_type {
             MediaType::Json => read_json(&body)?,
             MediaType::Ndjson => (read_query(&ask)?, read_lines(&body)),
+            MediaType::Arrow => {
+                let bounds = Bounds { subjects: limits.filter_subjects, bytes: limits.batch_bytes };
+                (read_query(&ask)?, arrow::read(&body, bounds)?)
+            }
         };
         if subjects.len() > limits.filter_subjects {
             return Err(Problem::new(
@@ -95,6 +100,9 @@ pub(crate) fn filter(worker: &Worker, mut ask: Ask) -> LocalBoxFuture<'_, Result
         }
         ask.caller.spend_checks(subjects.len(), worker.now())?;
         if request.wishes.explain {
+            if media_type == MediaType::Arrow {
+                return Err(Problem::invalid("`explain` is answered as JSON"));
+            }
             ask.caller.require(Right::Explain)?;
             ask.caller.spend_explains(subjects.len(), worker.now())?;
         }
@@ -102,6 +110,9 @@ pub(crate) fn filter(worker: &Worker, mut ask: Ask) -> LocalBoxFuture<'_, Result
         let (options, on_doubt) = options(worker, &request.wishes);
         let found = judge(worker, &published, &request, options, &subjects).await?;
         let tally = count(worker, &request.action, &found);
+        if media_type == MediaType::Arrow {
+            return write_columns(&published, on_doubt, &found, tally);
+        }
         write(media_type, &published, &request, on_doubt, &found, tally)
     })
 }
@@ -242,6 +253,31 @@ fn count(worker: &Worker, action: &Action, found: &[Found]) -> Tally {
     tally
 }
 
+fn write_columns(
+    published: &Published,
+    on_doubt: OnDoubt,
+    found: &[Found],
+    tally: Tally,
+) -> Result<Answer, Problem> {
+    let mut answers = arrow::Answers::default();
+    for one in found {
+        answers.push(&verdict_body(one, effect(&one.judgement.verdict, on_doubt)?, false));
+    }
+    let tally = serde_json::to_string(&TallyBody::from(tally)).expect("numbers become JSON");
+    let stamp = format!("{{{}}}", published.stamp);
+    let columns = answers.finish([("abide.stamp", &stamp), ("abide.tally", &tally)]);
+    let mut answer = answer(MediaType::Arrow, columns);
+    stamp_head(&mut answer, &stamp, &tally);
+    Ok(answer)
+}
+
+/// Where the body has no place for it.
+fn stamp_head(answer: &mut Answer, stamp: &str, tally: &str) {
+    let headers = answer.headers_mut();
+    headers.insert("abide-stamp", HeaderValue::try_from(stamp).expect("ASCII, and no line breaks"));
+    headers.insert("abide-tally", HeaderValue::try_from(tally).expect("ASCII"));
+}
+
 fn write(
     media_type: MediaType,
     published: &Published,
@@ -281,10 +317,7 @@ fn write(
     text.extend_from_slice(if media_type == MediaType::Json { b"]}" } else { b"\n" });
     let mut answer = answer(media_type, text);
     if media_type == MediaType::Ndjson {
-        let headers = answer.headers_mut();
-        let stamp = HeaderValue::try_from(format!("{{{stamp}}}")).expect("ASCII, and no line breaks");
-        headers.insert("abide-stamp", stamp);
-        headers.insert("abide-tally", HeaderValue::try_from(tally).expect("ASCII"));
+        stamp_head(&mut answer, &format!("{{{stamp}}}"), &tally);
     }
     Ok(answer)
 }

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use abide_model::Direction;
-use abide_signals::hooks::{Event, Request, Said as Told};
+use abide_model::{Direction, Time};
+use abide_signals::hooks::{Event, Refused, Request, Said as Told, Verified};
 use futures::future::LocalBoxFuture;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -15,6 +15,7 @@ use crate::{
     hooks::Hook,
     intake::{Said, Seen},
     problem::{Kind, Problem},
+    sns::Unsaid,
     worker::Worker,
 };
 
@@ -29,6 +30,8 @@ pub(crate) struct HookAnswer {
     repeated: usize,
     /// Known, and no statement of anybody.
     silent: usize,
+    /// Subscriptions that were confirmed to Amazon SNS.
+    confirmed: usize,
     /// Not known, or about nobody that can be read.
     unknown: usize,
 }
@@ -46,9 +49,9 @@ pub(crate) fn hooks(worker: &Worker, mut ask: Ask) -> LocalBoxFuture<'_, Result<
             ask.head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
         let url = format!("{}{path}", hook.public);
         let request = Request { method: ask.head.method.as_str(), url: &url, headers: &headers, body: &body };
-        let verified = hook.source.verify(&request, &hook.secret, worker.now()).map_err(|refused| {
-            shared.metrics.hook(&hook.name, "refused");
-            Problem::new(Kind::WrongSignature, refused.to_string())
+        let verified = verify(hook, &request, worker.now()).await.inspect_err(|problem| {
+            let outcome = if problem.kind == Kind::WrongSignature { "refused" } else { "failed" };
+            shared.metrics.hook(&hook.name, outcome);
         })?;
         let Some(replay) = verified.replay_key else { return take(worker, hook, &request).await };
         let client: Arc<str> = format!("hook request {}", hook.name).into();
@@ -60,6 +63,34 @@ pub(crate) fn hooks(worker: &Worker, mut ask: Ask) -> LocalBoxFuture<'_, Result<
         shared.metrics.hook(&hook.name, "repeated");
         Ok(json(&HookAnswer { repeated: 1, ..HookAnswer::default() }))
     })
+}
+
+/// That it is the vendor's. Where a certificate tells that, it is fetched only for what says that it is of ours.
+async fn verify(hook: &Hook, request: &Request<'_>, now: Time) -> Result<Verified, Problem> {
+    let refused = |refused: Refused| Problem::new(Kind::WrongSignature, refused.to_string());
+    let needed = match hook.source.verify(request, &hook.secret, now) {
+        Err(Refused::NoCertificate) => hook.source.certificate_url(request).map_err(refused)?,
+        verified => return verified.map_err(refused),
+    };
+    let (Some(amazon), Some(url)) = (&hook.amazon, needed) else {
+        return Err(refused(Refused::NoCertificate));
+    };
+    let certificate = amazon.certificate(&url).await.map_err(|unsaid| not_said(hook, &unsaid))?;
+    hook.source.verify(request, &hook.secret.clone().with_certificate(certificate), now).map_err(refused)
+}
+
+fn not_said(hook: &Hook, unsaid: &Unsaid) -> Problem {
+    tracing::warn!(
+        hook = hook.name,
+        error = crate::problem::chain(unsaid),
+        "Amazon SNS did not say what was asked"
+    );
+    let kind = match unsaid {
+        // It will be no better when it comes again.
+        Unsaid::Foreign | Unsaid::NoCertificate | Unsaid::Status(400..=499) => Kind::WrongSignature,
+        Unsaid::Busy | Unsaid::Away(_) | Unsaid::Status(_) => Kind::Unavailable,
+    };
+    Problem::new(kind, unsaid.to_string())
 }
 
 /// Whether it is new; an error while the first one is under way.
@@ -101,9 +132,14 @@ async fn take(worker: &Worker, hook: &Hook, request: &Request<'_>) -> Result<Ans
                     event = name,
                     "an event that says nothing we know, or of nobody we know"
                 );
+                worker.shared().aside.keep(&hook.name, &name, worker.now());
                 answer.unknown += 1;
             }
-            Event::Confirm { .. } => answer.unknown += 1,
+            Event::Confirm { url } => match confirm(hook, &url).await {
+                Ok(()) => answer.confirmed += 1,
+                Err(problem) if problem.kind == Kind::Unavailable => return Err(problem),
+                Err(_) => answer.unknown += 1,
+            },
         }
     }
     // Opt-ins may be refused, and no opt-out with them.
@@ -116,11 +152,20 @@ async fn take(worker: &Worker, hook: &Hook, request: &Request<'_>) -> Result<Ans
         ("accepted", answer.accepted),
         ("repeated", answer.repeated),
         ("silent", answer.silent),
+        ("confirmed", answer.confirmed),
         ("unknown", answer.unknown),
     ] {
         (0..count).for_each(|_| metrics.hook(&hook.name, outcome));
     }
     Ok(json(&answer))
+}
+
+/// Once more is as good as once.
+async fn confirm(hook: &Hook, url: &str) -> Result<(), Problem> {
+    let amazon = hook.amazon.as_ref().ok_or_else(|| Problem::new(Kind::NotFound, "nobody confirms that"))?;
+    amazon.confirm(url).await.map_err(|unsaid| not_said(hook, &unsaid))?;
+    tracing::info!(hook = hook.name, "confirmed to Amazon SNS that it may post here");
+    Ok(())
 }
 
 async fn accept(

@@ -180,7 +180,7 @@ async fn take(
     let signals_max = worker.shared().config.limits.signals;
     let read = match media_type {
         MediaType::Json => read_json(body)?,
-        MediaType::Ndjson => read_lines(body),
+        MediaType::Ndjson | MediaType::Arrow => read_lines(body),
     };
     if read.len() > signals_max {
         return Err(Problem::new(Kind::TooLarge, format!("there are more than {signals_max} signals")));

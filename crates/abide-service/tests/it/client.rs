@@ -89,6 +89,24 @@ impl Client {
     }
 
     pub(crate) fn read(&mut self) -> Answer {
+        let mut answer = self.read_head();
+        let length = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
+        let mut body = vec![0; length];
+        self.stream.read_exact(&mut body).unwrap();
+        answer.body = String::from_utf8(body).unwrap();
+        answer
+    }
+
+    /// An answer whose body is no text.
+    pub(crate) fn read_bytes(&mut self) -> (Answer, Vec<u8>) {
+        let head = self.read_head();
+        let mut body = vec![0; head.header("content-length").unwrap().parse().unwrap()];
+        self.stream.read_exact(&mut body).unwrap();
+        (head, body)
+    }
+
+    /// As of an answer to `HEAD`, which has no body.
+    pub(crate) fn read_head(&mut self) -> Answer {
         let mut head = String::new();
         loop {
             let mut line = String::new();
@@ -99,12 +117,7 @@ impl Client {
             head += &line;
         }
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        let mut answer = Answer { status, head, body: String::new() };
-        let length = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
-        let mut body = vec![0; length];
-        self.stream.read_exact(&mut body).unwrap();
-        answer.body = String::from_utf8(body).unwrap();
-        answer
+        Answer { status, head, body: String::new() }
     }
 
     /// What a server that expects something else answers to this, if anything.

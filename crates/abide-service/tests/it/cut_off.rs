@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use abide_model::Time;
+use abide_service::Wiring;
 use abide_testkit::{Faults, FaultyStore};
 use serde_json::{Value, json};
 
 use crate::{
     client::Client,
-    world::{Running, World, config, wait_until},
+    world::{Running, World, config, now, wait_until},
 };
 
 const CUT_OFF: Faults = Faults { write_refused: 1.0, read_failed: 1.0, list_failed: 1.0, ..Faults::NONE };
@@ -73,6 +75,43 @@ fn opt_outs_are_taken_while_the_bucket_is_out_of_reach() {
     wait_until(|| running.metrics().contains("abide_spool_waiting 0"));
     wait_until(|| running.metrics().contains("abide_signals_ahead 0"));
     assert_eq!(verdict(&mut client, "during@example.com", &json!({}))["verdict"], "block");
+}
+
+const HOUR_US: i64 = 3_600_000_000;
+
+/// A node whose clock is wrong goes on taking opt-outs, which count everywhere at once, and enforces those of others. What
+/// it cannot date rightly, an opt-in, it refuses.
+#[test]
+fn a_clock_that_is_off() {
+    let world = World::new();
+    let start = |origin: &str, now: fn() -> Time| {
+        Running::start(config(), Wiring { now, ..world.wiring(origin, world.objects()) })
+    };
+    let (ahead, behind) =
+        (start("ap-1", || now().plus_micros(HOUR_US)), start("eu-1", || now().plus_micros(-HOUR_US)));
+    let right = start("us-1", now);
+    let mut clients = [ahead.ready(), behind.ready(), right.ready()];
+    for at in 0..clients.len() {
+        let email = format!("p{at}@example.com");
+        let taken = clients[at].post("/v1/signals", &signal(&email)).good();
+        assert_eq!((&taken["durable"], &taken["in_force"]), (&json!("store"), &json!(true)));
+        for other in &mut clients {
+            wait_until(|| verdict(other, &email, &json!({}))["verdict"] == "block");
+        }
+    }
+    let bound = json!({ "list_age_max_ms": 5_000 });
+    for (client, takes) in clients.iter_mut().zip([false, false, true]) {
+        // Ages are told by one clock alone.
+        assert_eq!(verdict(client, "anybody@example.com", &bound)["verdict"], "allow");
+        let mut back = signal("p0@example.com");
+        back.as_object_mut().unwrap().extend([
+            ("direction".to_owned(), json!("in")),
+            ("proof".to_owned(), json!("login")),
+            ("recorded_by".to_owned(), json!("form")),
+        ]);
+        let answer = client.post("/v1/signals", &back);
+        assert_eq!(answer.status == 200, takes, "{answer:?}");
+    }
 }
 
 /// Nothing is answered before the list is complete, and opt-outs are taken all the same.

@@ -14,7 +14,10 @@ fn the_description_is_that_of_the_routes() {
     let world = World::new();
     let hooks = vec![crate::hooks::account(world.directory.path(), "postmark")];
     let set_up = crate::unsubscribe::set_up(world.directory.path(), &[crate::unsubscribe::OLD]);
-    let running = Running::start(Config { hooks, ..set_up }, world.wiring("main", world.objects()));
+    let running = Running::start(
+        Config { hooks, gpc_since: "2026-11-26".to_owned(), ..set_up },
+        world.wiring("main", world.objects()),
+    );
     let mut client = running.ready();
     let link = crate::unsubscribe::mint(&mut client, &crate::unsubscribe::email("reader"));
     let described = client.get("/openapi.json").good();

@@ -21,6 +21,8 @@ pub(crate) fn account(folder: &Path, name: &str) -> HookAccount {
         secret_variable: None,
         secret_file: Some(file),
         scope: None,
+        authorities_file: None,
+        connect_to: None,
     }
 }
 
@@ -57,6 +59,10 @@ fn what_a_vendor_posts_is_in_force() {
     for unknown in [r#"{"RecordType":"Brand new"}"#, "no JSON", "[1]"] {
         assert_eq!(post(&mut client, BASIC, unknown).good()["unknown"], 1, "{unknown}");
     }
+    let aside = client.get("/v1/hook-events").good();
+    let kept: Vec<_> =
+        aside["unknown"].as_array().unwrap().iter().map(|one| (&one["event"], &one["count"])).collect();
+    assert_eq!(kept, [(&json!("?"), &json!(2)), (&json!("Brand new"), &json!(1))], "{aside}");
     let subjects = ["quiet", "forged", "soft"].map(|who| json!({ "email": format!("{who}@example.com") }));
     let question = json!({ "action": "contact.email", "subjects": subjects });
     let verdicts = client.post("/v1/filter", &question).good();

@@ -83,6 +83,12 @@ fn wrong_ways_to_ask() {
             "{method} {path}: {answer:?}"
         );
     }
+    for path in ["/healthz", "/readyz", "/openapi.json", "/v1/rules"] {
+        client.write(format!("HEAD {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").as_bytes());
+        let head = client.read_head();
+        assert_eq!(head.status, 200, "{path}: {head:?}");
+    }
+    assert_eq!(client.ask("GET", "/.well-known/gpc.json", &[], b"").problem(), "not-found");
     // What a page in a browser could send is not taken.
     for kind in ["text/plain", "application/x-www-form-urlencoded", ""] {
         let answer = client.ask("POST", "/v1/check", &[("content-type", kind)], b"{}");
@@ -142,6 +148,27 @@ fn slow_and_greedy_clients() {
     held.clear();
     crate::world::wait_until(|| running.metrics().contains("abide_http_connections 0"));
     running.ready();
+}
+
+/// Who asks for much and reads nothing loses the connection, and the answers go with it.
+#[test]
+fn a_client_that_reads_nothing() {
+    let world = World::new();
+    let mut config = config();
+    config.limits.write_s = 1;
+    let running = Running::start(config, world.wiring("main", world.objects()));
+    drop(running.ready());
+    let subjects = vec!["{\"email\":\"a@example.com\"}"; 20_000].join(",");
+    let body = format!("{{\"action\":\"contact.email\",\"subjects\":[{subjects}]}}");
+    let head =
+        "POST /v1/filter HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length:";
+    let request = format!("{head} {}\r\n\r\n{body}", body.len());
+    let mut greedy = running.client();
+    // More than the buffers between the two hold; the rest is not taken any more.
+    for _ in 0..40 {
+        greedy.write(request.as_bytes());
+    }
+    crate::world::wait_until(|| running.metrics().contains("abide_http_connections 0"));
 }
 
 #[test]

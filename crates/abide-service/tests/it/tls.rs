@@ -19,23 +19,27 @@ use rustls::{
 use crate::world::{Running, World, config};
 
 /// An authority that a test makes up.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 /// A certificate and its key, in DER and PEM.
-struct Made {
-    certificate: CertificateDer<'static>,
+pub(crate) struct Made {
+    pub(crate) certificate: CertificateDer<'static>,
     pem: String,
-    key: KeyPair,
+    pub(crate) key: KeyPair,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
-    fn make(&self, name: &str) -> Made {
+    pub(crate) fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    pub(crate) fn make(&self, name: &str) -> Made {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         let made = params.signed_by(&key, &self.0).unwrap();
@@ -43,7 +47,7 @@ impl Authority {
     }
 }
 
-fn install(folder: &Path, made: &Made) {
+pub(crate) fn install(folder: &Path, made: &Made) {
     fs::write(folder.join("certificate.pem"), &made.pem).unwrap();
     fs::write(folder.join("key.pem"), made.key.serialize_pem()).unwrap();
 }

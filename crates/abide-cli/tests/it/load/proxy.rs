@@ -1,4 +1,4 @@
-//! A way to the bucket that can be cut: then connections are closed, and new ones come to nothing.
+//! A way to the bucket, or to a node, that can be cut: then connections are closed, and new ones come to nothing.
 
 use std::{
     io,
@@ -18,14 +18,14 @@ pub(crate) struct Proxy {
 
 #[derive(Default)]
 struct Inner {
+    to: Mutex<Option<SocketAddr>>,
     is_cut: AtomicBool,
     open: Mutex<Vec<TcpStream>>,
 }
 
 impl Proxy {
-    /// Its threads end with the process.
-    pub(crate) fn start(to: &str) -> Self {
-        let to: SocketAddr = to.parse().unwrap();
+    /// Leads nowhere at first. Its threads end with the process.
+    pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let proxy = Self { address: listener.local_addr().unwrap(), inner: Arc::default() };
         let inner = proxy.inner.clone();
@@ -35,7 +35,8 @@ impl Proxy {
                 if inner.is_cut.load(Ordering::SeqCst) {
                     continue;
                 }
-                let Ok(onward) = TcpStream::connect(to) else { continue };
+                let to = *inner.to.lock().unwrap();
+                let Some(onward) = to.and_then(|to| TcpStream::connect(to).ok()) else { continue };
                 let both = [from.try_clone(), onward.try_clone()];
                 inner.open.lock().unwrap().extend(both.into_iter().flatten());
                 for (mut one, mut other) in [(from.try_clone(), onward.try_clone()), (Ok(onward), Ok(from))]
@@ -50,6 +51,10 @@ impl Proxy {
             }
         });
         proxy
+    }
+
+    pub(crate) fn lead_to(&self, to: &str) {
+        *self.inner.to.lock().unwrap() = Some(to.parse().unwrap());
     }
 
     pub(crate) fn url(&self) -> String {
