@@ -14,8 +14,8 @@ use std::process::ExitCode;
 const MENU: &str = "\
 usage: cargo xtask COMMAND
 
-  setup         install what the tests need besides: an S3 server and schemathesis into target/tools, the solver cvc5,
-                nginx, Caddy and Chromium
+  setup         install what the tests need besides: an S3 server, schemathesis and Kafka into target/tools, the solver
+                cvc5, nginx, Caddy, Chromium, Java and Maven
   check         formatting, clippy and tidy: before every commit
   tidy          crate arrows, file sizes and names
   test [NAME]   setup, then all tests and doc tests, or those whose name contains NAME
