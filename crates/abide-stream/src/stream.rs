@@ -1,0 +1,162 @@
+//! The running stream: threads that read and write, and beside them what follows and writes the journal.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use abide_journal::{Head, Store, WriterConfig};
+use abide_model::{Keyring, Normaliser, Origin, Time};
+use abide_replica::ReplicaConfig;
+use abide_rules::Ruleset;
+use tokio::{runtime::Handle, sync::watch};
+
+use crate::{
+    config::Config,
+    engine::Rules,
+    error::{StreamError, chain},
+    figures::Figures,
+    follow::Follow,
+    keeper::Keeper,
+    list::List,
+    tallies::RouteTally,
+    worker::{Shared, Worker},
+};
+
+/// What a stream is given besides its configuration.
+#[derive(Clone, Debug)]
+pub struct Wiring {
+    /// Where files that the configuration names are looked for.
+    pub folder: PathBuf,
+    pub store: Store,
+    /// Under which name it writes, to the journal and in transactions: no two instances have the same.
+    pub origin: Origin,
+    pub keyring: Keyring,
+    pub normaliser: Normaliser,
+    pub built_in: Arc<Ruleset>,
+    pub replica: ReplicaConfig,
+    pub writer: WriterConfig,
+    /// Where the journal was seen to lead earlier, by this machine.
+    pub seen: Vec<Head>,
+    pub now: fn() -> Time,
+}
+
+#[derive(Debug)]
+pub struct Stream {
+    shared: Arc<Shared>,
+    threads: Vec<thread::JoinHandle<Result<(), StreamError>>>,
+    follower: watch::Sender<bool>,
+}
+
+/// After the broker could not be reached, it is tried again so much later.
+const PAUSE: Duration = Duration::from_secs(1);
+
+impl Stream {
+    /// Starts the threads. What is wrong with the configuration is found out here; a broker that is out of reach is waited
+    /// for, and said so in the log.
+    pub fn start(config: &Config, wiring: Wiring, runtime: &Handle) -> Result<Self, StreamError> {
+        let rules = Arc::new(Rules::new(config, &wiring.folder)?);
+        let list = Arc::new(List::default());
+        let (follower, stop) = watch::channel(false);
+        let heartbeat = (config.stream.heartbeat_s > 0)
+            .then(|| (wiring.origin.clone(), Duration::from_secs(config.stream.heartbeat_s)));
+        let follow = Follow {
+            store: wiring.store.clone(),
+            built_in: wiring.built_in.clone(),
+            replica: wiring.replica.clone(),
+            poll: Duration::from_millis(config.stream.poll_ms),
+            heartbeat,
+            list: list.clone(),
+            now: wiring.now,
+        };
+        runtime.spawn(follow.run(stop));
+        let keeper = Keeper {
+            store: wiring.store.clone(),
+            origin: wiring.origin.clone(),
+            writer: wiring.writer,
+            seen: wiring.seen.clone(),
+            now: wiring.now,
+        };
+        let shared = Arc::new(Shared {
+            config: config.stream.clone(),
+            written_topics: config.written_topics(),
+            folder: wiring.folder.clone(),
+            rules,
+            keyring: wiring.keyring.clone(),
+            normaliser: wiring.normaliser,
+            list,
+            intake: keeper.start(runtime),
+            figures: Figures::default(),
+            stop: AtomicBool::new(false),
+            now: wiring.now,
+        });
+        let threads = (0..config.stream.workers)
+            .map(|number| {
+                let name = format!("{}.{}.{number}", config.stream.group, wiring.origin);
+                let shared = shared.clone();
+                thread::Builder::new().name(format!("stream-{number}")).spawn(move || work(&shared, &name))
+            })
+            .collect::<Result<_, _>>()
+            .map_err(StreamError::Thread)?;
+        Ok(Self { shared, threads, follower })
+    }
+
+    /// Whether one of the threads has ended, so that the stream should be stopped.
+    pub fn has_ended(&self) -> bool {
+        self.threads.iter().any(thread::JoinHandle::is_finished)
+    }
+
+    /// Logs what was done since the beginning.
+    pub fn report(&self) {
+        self.shared.figures.report();
+    }
+
+    /// Lets every thread end the transaction that it is in; returns what was done, by route.
+    pub fn stop(self) -> Result<BTreeMap<String, RouteTally>, StreamError> {
+        self.shared.stop.store(true, Ordering::Release);
+        let mut outcome = Ok(());
+        for thread in self.threads {
+            let ended = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            outcome = outcome.and(ended);
+        }
+        let _ = self.follower.send(true);
+        outcome.map(|()| self.shared.figures.tallies())
+    }
+}
+
+/// One member of the group, begun anew as often as its clients are of no use any more. Where it cannot go on at all, the
+/// others end too.
+fn work(shared: &Arc<Shared>, name: &str) -> Result<(), StreamError> {
+    let ended = members(shared, name);
+    if ended.is_err() {
+        shared.stop.store(true, Ordering::Release);
+    }
+    ended
+}
+
+fn members(shared: &Arc<Shared>, name: &str) -> Result<(), StreamError> {
+    while !shared.stop.load(Ordering::Acquire) {
+        match Worker::new(shared.clone(), name) {
+            Ok(mut worker) => {
+                if worker.run()? {
+                    break;
+                }
+            }
+            Err(error @ StreamError::Kafka { .. }) => {
+                tracing::warn!(
+                    error = chain(&error),
+                    "could not begin to work with the broker; trying again"
+                );
+            }
+            Err(error) => return Err(error),
+        }
+        thread::sleep(PAUSE);
+    }
+    Ok(())
+}

@@ -1,0 +1,618 @@
+//! One member of the group: reads, decides, and writes, all of it in one transaction or not at all.
+//!
+//! A partition is judged only while it is *open*: this member owns it, the list here has been looked up since it was
+//! given, and reaches as far as the committed offset says that the owner before had made durable. What is read of one that
+//! is not open is put back. After a transaction that failed, all of its records are read again.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use abide_journal::ErrorKind;
+use abide_model::{Keyring, Normaliser, Time, Token};
+use rdkafka::{
+    Message as _, Offset, TopicPartitionList,
+    consumer::Consumer as _,
+    error::{KafkaError, RDKafkaErrorCode},
+    message::{BorrowedMessage, Header, Headers as _, OwnedHeaders},
+    producer::{BaseRecord, Producer as _, PurgeConfig},
+};
+
+use crate::{
+    clients::{self, Change, Consumer, Producer},
+    config::StreamConfig,
+    engine::{Engine, Rules},
+    error::{StreamError, chain},
+    fate::{Cause, Fate, Output, Stamp},
+    figures::Figures,
+    keeper::Intake,
+    list::{List, Standing},
+    mark::Mark,
+    record::Record,
+    tallies::RouteTally,
+};
+
+/// What all members of one process share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) config: StreamConfig,
+    pub(crate) written_topics: BTreeSet<String>,
+    pub(crate) folder: PathBuf,
+    pub(crate) rules: Arc<Rules>,
+    pub(crate) keyring: Keyring,
+    pub(crate) normaliser: Normaliser,
+    pub(crate) list: Arc<List>,
+    pub(crate) intake: Intake,
+    pub(crate) figures: Figures,
+    pub(crate) stop: AtomicBool,
+    pub(crate) now: fn() -> Time,
+}
+
+pub(crate) struct Worker {
+    shared: Arc<Shared>,
+    consumer: Arc<Consumer>,
+    producer: Producer,
+    engine: Engine,
+    standing: Standing,
+    partitions: HashMap<String, BTreeMap<i32, Held>>,
+    /// How many partitions the topics have that are written to.
+    widths: HashMap<String, i32>,
+    /// Why nothing is read, as it was said last.
+    waits_for: Option<&'static str>,
+}
+
+/// A partition that this member owns.
+#[derive(Debug)]
+struct Held {
+    is_open: bool,
+    given_at: Time,
+    /// What the owner before had made durable; `None` until it was asked for.
+    mark: Option<Mark>,
+    /// The first record that is not committed, once one was seen.
+    next: Option<i64>,
+}
+
+/// Why a transaction did not become one.
+#[derive(Debug)]
+enum Failed {
+    /// Its records are read again.
+    Again(String),
+    /// With new clients.
+    Anew(String),
+    /// It is of no use.
+    Ended(StreamError),
+}
+
+/// How long a poll waits for the first record.
+const POLL: Duration = Duration::from_millis(100);
+
+/// After something failed, it is tried again so much later.
+const PAUSE: Duration = Duration::from_millis(500);
+
+impl Worker {
+    /// Joins the group. Fails where the broker cannot be reached or does not have the topics.
+    pub(crate) fn new(shared: Arc<Shared>, name: &str) -> Result<Self, StreamError> {
+        let consumer = clients::consumer(&shared.config, &shared.folder)?;
+        let producer = clients::producer(&shared.config, &shared.folder, name)?;
+        let timeout = Duration::from_millis(shared.config.timeout_ms);
+        let mut widths = HashMap::new();
+        for topic in &shared.written_topics {
+            let width = crate::broker::width(producer.client(), topic, timeout)?;
+            widths.insert(topic.clone(), width);
+        }
+        // Ends what a member of this name had begun before it was gone.
+        producer
+            .init_transactions(timeout.max(Duration::from_secs(30)))
+            .map_err(StreamError::kafka("begin to take part in transactions"))?;
+        let topics: Vec<&str> = shared.rules.read_topics().collect();
+        consumer.subscribe(&topics).map_err(StreamError::kafka("subscribe to the topics"))?;
+        let engine = Engine::new(shared.rules.clone(), shared.keyring.clone(), shared.normaliser);
+        Ok(Self {
+            shared,
+            consumer: Arc::new(consumer),
+            producer,
+            engine,
+            standing: Standing::default(),
+            partitions: HashMap::new(),
+            widths,
+            waits_for: None,
+        })
+    }
+
+    /// Until it is told to stop, or something has to be done anew (`Ok(false)`).
+    pub(crate) fn run(&mut self) -> Result<bool, StreamError> {
+        while !self.shared.stop.load(Ordering::Acquire) {
+            if let Some(why) = self.shared.list.broken() {
+                return Err(StreamError::Broken(why));
+            }
+            match self.step() {
+                Ok(()) => {}
+                Err(Failed::Again(why)) => {
+                    tracing::warn!(error = why, "a transaction failed; its records are read again");
+                    thread::sleep(PAUSE);
+                }
+                Err(Failed::Anew(why)) => {
+                    tracing::error!(
+                        error = why,
+                        "this member begins anew; if that goes on, another runs under its name, or transactions take too long"
+                    );
+                    return Ok(false);
+                }
+                Err(Failed::Ended(error)) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+
+    fn step(&mut self) -> Result<(), Failed> {
+        let consumer = self.consumer.clone();
+        let mut batch = self.gather(&consumer)?;
+        self.take_changes(&mut batch);
+        let now = (self.shared.now)();
+        let may_judge = self.may_judge(now);
+        if may_judge {
+            self.open_partitions()?;
+        } else {
+            self.close_partitions();
+        }
+        self.keep_open(&mut batch);
+        if batch.is_empty() {
+            return Ok(());
+        }
+        self.transact(&batch, now)
+    }
+
+    /// What has come, in the order of each partition; ends early when partitions are given or taken.
+    fn gather<'c>(&self, consumer: &'c Consumer) -> Result<Vec<BorrowedMessage<'c>>, Failed> {
+        let config = &self.shared.config;
+        let mut batch = Vec::new();
+        let mut bytes = 0;
+        while batch.len() < config.batch_records && bytes < config.batch_bytes {
+            let wait = if batch.is_empty() { POLL } else { Duration::ZERO };
+            match consumer.poll(wait) {
+                None => break,
+                Some(Ok(message)) => {
+                    bytes += message.payload_len() + message.key_len();
+                    batch.push(message);
+                }
+                Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => {
+                    return Err(Failed::Anew(error.to_string()));
+                }
+                // The client goes on by itself: another broker, a topic that comes to be.
+                Some(Err(error)) => {
+                    tracing::warn!(error = error.to_string(), "could not read from the broker");
+                    break;
+                }
+            }
+            if consumer.context().any() {
+                break;
+            }
+        }
+        Ok(batch)
+    }
+
+    fn take_changes(&mut self, batch: &mut Vec<BorrowedMessage<'_>>) {
+        for change in self.consumer.context().take() {
+            match change {
+                Change::Taken(partitions) => {
+                    tracing::info!(partitions = partitions.len(), "partitions go to another member");
+                    for (topic, partition) in partitions {
+                        batch.retain(|message| message.topic() != topic || message.partition() != partition);
+                        if let Some(of_topic) = self.partitions.get_mut(&topic) {
+                            of_topic.remove(&partition);
+                        }
+                    }
+                }
+                Change::Given(partitions) => {
+                    tracing::info!(partitions = partitions.len(), "partitions were given to this member");
+                    let given_at = (self.shared.now)();
+                    let mut list = TopicPartitionList::new();
+                    for (topic, partition) in partitions {
+                        list.add_partition(&topic, partition);
+                        let held = Held { is_open: false, given_at, mark: None, next: None };
+                        self.partitions.entry(topic).or_default().insert(partition, held);
+                    }
+                    self.pause(&list);
+                }
+            }
+        }
+    }
+
+    /// Whether there is a list, and it is as new as it has to be.
+    fn may_judge(&mut self, now: Time) -> bool {
+        let why = match self.shared.list.current() {
+            None => Some("the list is being read"),
+            Some(list) if self.shared.rules.is_stale(&list, now) => Some("the list is too old"),
+            Some(_) => None,
+        };
+        if why != self.waits_for {
+            match why {
+                Some(why) => tracing::warn!(why, "nothing is read"),
+                None => tracing::info!("reading goes on"),
+            }
+            self.waits_for = why;
+        }
+        why.is_none()
+    }
+
+    fn close_partitions(&mut self) {
+        let mut closed = TopicPartitionList::new();
+        for (topic, partition, held) in each(&mut self.partitions) {
+            if held.is_open {
+                held.is_open = false;
+                closed.add_partition(topic, partition);
+            }
+        }
+        self.pause(&closed);
+    }
+
+    /// Opens those for which this node's list reaches far enough.
+    fn open_partitions(&mut self) -> Result<(), Failed> {
+        self.read_marks();
+        let Some(list) = self.shared.list.current() else { return Ok(()) };
+        let mut opened = TopicPartitionList::new();
+        let mut rewound = TopicPartitionList::new();
+        for (topic, partition, held) in each(&mut self.partitions) {
+            let Some(mark) = held.mark.as_ref().filter(|_| !held.is_open) else { continue };
+            // By a look at the journal that began later, all that an owner before us made durable has been read.
+            if list.as_of > held.given_at && mark.is_reached(&list.positions) {
+                held.is_open = true;
+                opened.add_partition(topic, partition);
+                if let Some(next) = held.next {
+                    add(&mut rewound, topic, partition, next)?;
+                }
+            }
+        }
+        if opened.count() > 0
+            && let Err(error) = self.consumer.resume(&opened)
+        {
+            return Err(Failed::Anew(error.to_string()));
+        }
+        self.rewind(rewound)
+    }
+
+    /// Asks what the owners before had made durable.
+    fn read_marks(&mut self) {
+        let mut unknown = TopicPartitionList::new();
+        for (topic, partition, held) in each(&mut self.partitions) {
+            if held.mark.is_none() {
+                unknown.add_partition(topic, partition);
+            }
+        }
+        if unknown.count() == 0 {
+            return;
+        }
+        match self.consumer.committed_offsets(unknown, self.timeout()) {
+            Ok(committed) => {
+                for element in committed.elements() {
+                    if element.error().is_err() {
+                        continue;
+                    }
+                    let held = self.partitions.get_mut(element.topic());
+                    if let Some(held) = held.and_then(|topic| topic.get_mut(&element.partition())) {
+                        held.mark = Some(Mark::parse(element.metadata()));
+                    }
+                }
+            }
+            Err(error) => {
+                tracing::warn!(
+                    error = error.to_string(),
+                    "could not ask for the committed offsets; trying again"
+                );
+            }
+        }
+    }
+
+    /// Puts back what was read of partitions that are not open.
+    fn keep_open(&mut self, batch: &mut Vec<BorrowedMessage<'_>>) {
+        batch.retain(|message| {
+            let held = self.partitions.get_mut(message.topic());
+            let Some(held) = held.and_then(|topic| topic.get_mut(&message.partition())) else { return false };
+            let next = *held.next.get_or_insert(message.offset());
+            // Nothing before what is committed, whatever was still on its way when it was rewound.
+            held.is_open && message.offset() >= next
+        });
+    }
+
+    fn transact(&mut self, batch: &[BorrowedMessage<'_>], now: Time) -> Result<(), Failed> {
+        self.producer.begin_transaction().map_err(|error| Failed::Anew(chain(&error)))?;
+        match self.fill(batch, now) {
+            Ok(ends) => {
+                for (topic, partition, held) in each(&mut self.partitions) {
+                    if let Some(end) = ends.get(&(topic, partition)) {
+                        held.next = Some(end.next);
+                        held.mark = Some(end.mark.clone());
+                    }
+                }
+                Ok(())
+            }
+            Err(why) => {
+                self.standing.take_back();
+                if let Failed::Ended(_) = why {
+                    // Whoever comes next need not wait until it is too old.
+                    let _ = self.abort();
+                }
+                if let Failed::Again(_) = why {
+                    self.abort()?;
+                    let mut all = TopicPartitionList::new();
+                    for (topic, partition, held) in each(&mut self.partitions) {
+                        if let Some(next) = held.next.filter(|_| held.is_open) {
+                            add(&mut all, topic, partition, next)?;
+                        }
+                    }
+                    self.rewind(all)?;
+                }
+                Err(why)
+            }
+        }
+    }
+
+    /// Everything between the beginning of a transaction and its commit; returns where it ends in each partition.
+    fn fill<'b>(
+        &mut self,
+        batch: &'b [BorrowedMessage<'_>],
+        now: Time,
+    ) -> Result<HashMap<(&'b str, i32), End>, Failed> {
+        let records: Vec<Record<'_>> = batch.iter().map(record_of).collect();
+        let rules = self.shared.rules.clone();
+        let mut tallies = vec![RouteTally::default(); rules.routes.len()];
+        let mut said = Vec::new();
+        let mut done = 0;
+        let mut stamp = Arc::new(Stamp::default());
+        while done < records.len() {
+            let (snapshot, at) = self
+                .standing
+                .now(&self.shared.list)
+                .map_err(ended)?
+                .expect("partitions are open only while there is a list");
+            stamp = at;
+            let clock = self.shared.list.clock().successor().max(now);
+            let run = self.engine.judge(&snapshot, &records[done..], now, clock).map_err(ended)?;
+            for (record, fate) in records[done..].iter().zip(&run.fates) {
+                let (deed, output) = rules
+                    .follow(record, fate, &stamp)
+                    .map_err(|stopped| Failed::Ended(StreamError::stopped(record)(stopped)))?;
+                let route = rules.route_of(record.topic).expect("only topics of routes are read");
+                match output.map_or(Ok(true), |output| self.produce(record, &output))? {
+                    true => tallies[route].count(fate, deed),
+                    false => {
+                        let fate = Fate::Poison(Cause::TooLarge);
+                        let (deed, output) =
+                            rules.follow(record, &fate, &stamp).expect("poison stops nothing");
+                        let emptied = output.map(|output| Output { key: None, value: None, ..output });
+                        if let Some(emptied) = emptied {
+                            self.produce(record, &emptied)?;
+                        }
+                        tallies[route].count(&fate, deed);
+                    }
+                }
+            }
+            done += run.fates.len();
+            if !run.signals.is_empty() {
+                let route = rules.route_of(records[done - 1].topic).expect("only topics of routes are read");
+                tallies[route].opt_outs += run.signals.len() as u64;
+                said.extend(self.standing.say(run.signals).map_err(ended)?);
+            }
+        }
+        self.produce_tallies(&tallies, &stamp)?;
+        let token = if said.is_empty() { None } else { Some(self.make_durable(said)?) };
+        let ends = self.ends(batch, token.as_ref());
+        self.commit(&ends)?;
+        self.shared.figures.add(&rules, &tallies, records.len(), (self.shared.now)().micros_since(now));
+        Ok(ends)
+    }
+
+    /// `false` for a record that is too large for any broker that is set up like this.
+    fn produce(&self, record: &Record<'_>, output: &Output<'_>) -> Result<bool, Failed> {
+        let width = self.widths.get(output.topic).copied().unwrap_or(1).max(1);
+        let mut headers = None;
+        for (name, value) in &output.headers {
+            let header = Header { key: name, value: value.as_deref() };
+            headers = Some(headers.unwrap_or_else(OwnedHeaders::new).insert(header));
+        }
+        let mut next = BaseRecord {
+            topic: output.topic,
+            // What stood in one partition stands in one partition, in its order.
+            partition: Some(record.partition % width),
+            payload: output.value.as_deref(),
+            key: output.key,
+            timestamp: record.timestamp_ms,
+            headers,
+            delivery_opaque: (),
+        };
+        loop {
+            match self.producer.send(next) {
+                Ok(()) => return Ok(true),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                    self.producer.poll(Duration::from_millis(1));
+                    next = back;
+                }
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge), _)) => {
+                    return Ok(false);
+                }
+                Err((error, _)) => return Err(failed(&error)),
+            }
+        }
+    }
+
+    /// In the transaction of what they count, so that they are as true as it is.
+    fn produce_tallies(&self, tallies: &[RouteTally], stamp: &Stamp) -> Result<(), Failed> {
+        let Some(topic) = &self.shared.config.tallies else { return Ok(()) };
+        for (route, tally) in self.shared.rules.routes.iter().zip(tallies) {
+            if tally.is_empty() {
+                continue;
+            }
+            let value = tally.to_json(&route.name, &stamp.ruleset, &stamp.position);
+            let record = BaseRecord::to(topic).key(&route.name).payload(&value);
+            self.producer.send(record).map_err(|(error, _)| failed(&error))?;
+        }
+        Ok(())
+    }
+
+    fn make_durable(&mut self, said: Vec<abide_model::Signal>) -> Result<Token, Failed> {
+        let kept = self.shared.intake.keep(said, self.timeout());
+        match kept {
+            Ok(token) => {
+                self.standing.durable(&token);
+                Ok(token)
+            }
+            Err(refused) => {
+                let why = format!("opt-outs could not be made durable: {}", refused.why);
+                match refused.kind {
+                    ErrorKind::Unavailable | ErrorKind::Conflict => Err(Failed::Again(why)),
+                    _ => Err(Failed::Ended(StreamError::Broken(why))),
+                }
+            }
+        }
+    }
+
+    fn ends<'b>(
+        &self,
+        batch: &'b [BorrowedMessage<'_>],
+        token: Option<&Token>,
+    ) -> HashMap<(&'b str, i32), End> {
+        let mut ends: HashMap<(&str, i32), End> = HashMap::new();
+        for message in batch {
+            let end = ends.entry((message.topic(), message.partition())).or_insert_with(|| {
+                let held = self.partitions.get(message.topic());
+                let held = held.and_then(|topic| topic.get(&message.partition()));
+                let mut mark = held.and_then(|held| held.mark.clone()).unwrap_or_default();
+                // Of all partitions in the transaction: which one it came from does not matter to who waits for it.
+                if let Some(token) = token {
+                    mark.advance(token);
+                }
+                End { next: 0, mark }
+            });
+            end.next = message.offset() + 1;
+        }
+        ends
+    }
+
+    fn commit(&self, ends: &HashMap<(&str, i32), End>) -> Result<(), Failed> {
+        let mut offsets = TopicPartitionList::new();
+        for ((topic, partition), end) in ends {
+            let mut element = offsets.add_partition(topic, *partition);
+            element.set_offset(Offset::Offset(end.next)).map_err(|error| failed(&error))?;
+            element.set_metadata(end.mark.to_string());
+        }
+        let Some(member) = self.consumer.group_metadata() else {
+            return Err(Failed::Again("this member is of no group".to_owned()));
+        };
+        self.again_while_possible(|timeout| {
+            self.producer.send_offsets_to_transaction(&offsets, &member, timeout)
+        })?;
+        self.drain();
+        self.again_while_possible(|timeout| self.producer.commit_transaction(timeout))
+    }
+
+    /// Until all records were taken by the broker, or given up. The client's own waiting is by the tenth of a second.
+    fn drain(&self) {
+        while self.producer.in_flight_count() > 0 && !self.shared.stop.load(Ordering::Acquire) {
+            self.producer.poll(Duration::from_millis(1));
+        }
+    }
+
+    fn abort(&self) -> Result<(), Failed> {
+        self.producer.purge(PurgeConfig::default().queue().inflight());
+        self.drain();
+        self.again_while_possible(|timeout| self.producer.abort_transaction(timeout)).map_err(|why| match why
+        {
+            Failed::Again(why) => Failed::Anew(why),
+            other => other,
+        })
+    }
+
+    /// A call that may be made again after it took too long, until it comes to an end.
+    fn again_while_possible(
+        &self,
+        mut call: impl FnMut(Duration) -> Result<(), KafkaError>,
+    ) -> Result<(), Failed> {
+        loop {
+            match call(self.timeout()) {
+                Ok(()) => return Ok(()),
+                Err(KafkaError::Transaction(error))
+                    if error.is_retriable() && !self.shared.stop.load(Ordering::Acquire) =>
+                {
+                    tracing::warn!(error = error.to_string(), "the broker is slow; trying again");
+                }
+                Err(KafkaError::Flush(_)) if !self.shared.stop.load(Ordering::Acquire) => {}
+                Err(error) => return Err(failed(&error)),
+            }
+        }
+    }
+
+    /// Goes back to what is to be read again. A member that cannot begins anew: going on would leave records out.
+    fn rewind(&self, to: TopicPartitionList) -> Result<(), Failed> {
+        if to.count() == 0 {
+            return Ok(());
+        }
+        let anew = |error: KafkaError| Failed::Anew(format!("could not go back: {error}"));
+        let rewound = self.consumer.seek_partitions(to, self.timeout()).map_err(anew)?;
+        rewound.elements().iter().try_for_each(|element| element.error()).map_err(anew)
+    }
+
+    fn pause(&self, partitions: &TopicPartitionList) {
+        if partitions.count() > 0
+            && let Err(error) = self.consumer.pause(partitions)
+        {
+            tracing::debug!(error = error.to_string(), "could not pause reading");
+        }
+    }
+
+    fn timeout(&self) -> Duration {
+        Duration::from_millis(self.shared.config.timeout_ms)
+    }
+}
+
+/// Where a transaction ends in a partition.
+#[derive(Debug)]
+struct End {
+    next: i64,
+    mark: Mark,
+}
+
+fn each(
+    partitions: &mut HashMap<String, BTreeMap<i32, Held>>,
+) -> impl Iterator<Item = (&str, i32, &mut Held)> {
+    partitions.iter_mut().flat_map(|(topic, held)| {
+        held.iter_mut().map(move |(partition, held)| (topic.as_str(), *partition, held))
+    })
+}
+
+fn add(list: &mut TopicPartitionList, topic: &str, partition: i32, next: i64) -> Result<(), Failed> {
+    let added = list.add_partition_offset(topic, partition, Offset::Offset(next));
+    added.map_err(|error| Failed::Anew(error.to_string()))
+}
+
+pub(crate) fn record_of<'m>(message: &'m BorrowedMessage<'_>) -> Record<'m> {
+    let headers = message.headers().map(|headers| headers.iter().map(|header| (header.key, header.value)));
+    Record {
+        topic: message.topic(),
+        partition: message.partition(),
+        offset: message.offset(),
+        timestamp_ms: message.timestamp().to_millis(),
+        key: message.key(),
+        value: message.payload(),
+        headers: headers.into_iter().flatten().collect(),
+    }
+}
+
+fn failed(error: &KafkaError) -> Failed {
+    let why = chain(error);
+    match error {
+        KafkaError::Transaction(error) if error.is_fatal() => Failed::Anew(why),
+        _ if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) => Failed::Anew(why),
+        _ => Failed::Again(why),
+    }
+}
+
+fn ended(error: abide_index::IndexError) -> Failed {
+    Failed::Ended(error.into())
+}
