@@ -1,5 +1,7 @@
 //! Real Kafka on loopback: Apache's own brokers in KRaft mode, which `cargo xtask setup` fetches from Maven Central.
 
+mod client;
+
 use std::{
     env,
     fs::{self, File},
@@ -10,6 +12,8 @@ use std::{
     thread,
     time::Duration,
 };
+
+pub use client::{KafkaClient, TestRecord};
 
 const STARTS_MAX: u32 = 5;
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
@@ -68,6 +72,10 @@ impl Kafka {
     pub fn servers(&self) -> String {
         let addresses: Vec<String> = self.brokers.iter().map(|broker| broker.address.to_string()).collect();
         addresses.join(",")
+    }
+
+    pub fn client(&self) -> KafkaClient {
+        KafkaClient::new(self.servers())
     }
 
     /// Ends a broker as a failing machine would. [`Kafka::restart`] brings it back with what it had on its disk.

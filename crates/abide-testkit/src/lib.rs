@@ -12,6 +12,7 @@ pub mod clock;
 pub mod contract;
 pub mod dated;
 pub mod faulty;
+#[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod s3;
 
@@ -19,5 +20,6 @@ pub use clock::{NodeClock, SimClock};
 pub use contract::Broken;
 pub use dated::DatedStore;
 pub use faulty::{Faults, FaultyStore, Request, Stall};
-pub use kafka::Kafka;
+#[cfg(feature = "kafka")]
+pub use kafka::{Kafka, KafkaClient, TestRecord};
 pub use s3::S3Server;

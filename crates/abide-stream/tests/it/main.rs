@@ -1,0 +1,8 @@
+//! Streams on real brokers.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod hand_over;
+mod opt_outs;
+mod routes;
+mod world;
