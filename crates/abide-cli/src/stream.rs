@@ -145,7 +145,7 @@ async fn stream(settings: Settings) -> anyhow::Result<Exit> {
         store: opened.store,
         now: clock::now,
     };
-    let stream = Arc::new(Stream::start(&config, wiring, &tokio::runtime::Handle::current())?);
+    let stream = Arc::new(Stream::start(&config, &wiring, &tokio::runtime::Handle::current())?);
     let mut look = interval(Duration::from_millis(100));
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let looks_per_report = config.stream.report_s.saturating_mul(10);

@@ -18,7 +18,7 @@ pub struct TopicReport {
 /// Asks the broker for every topic that the configuration names; an error for one that is missing.
 pub fn check(config: &Config, folder: &Path) -> Result<Vec<TopicReport>, StreamError> {
     let rules = Rules::new(config, folder)?;
-    let consumer = clients::consumer(&config.stream, folder)?;
+    let consumer = clients::onlooker(&config.stream, folder)?;
     // What a producer would refuse is found out without one: it is made and never begins a transaction.
     drop(clients::producer(&config.stream, folder, "check")?);
     let timeout = Duration::from_millis(config.stream.timeout_ms);

@@ -114,17 +114,28 @@ fn log(level: RDKafkaLogLevel, message: &str) {
     }
 }
 
-/// A member of the group, which has not joined it yet.
-pub(crate) fn consumer(config: &StreamConfig, folder: &Path) -> Result<Consumer, InvalidConfig> {
-    reader(config, folder, false)
+/// A member of the group, which has not joined it yet: one of several of this process.
+pub(crate) fn consumer(
+    config: &StreamConfig,
+    folder: &Path,
+    number: usize,
+) -> Result<Consumer, InvalidConfig> {
+    let mut client = reader(config, folder, false)?;
+    // A name that outlives the process is one member's, so each thread has its own.
+    if let Some(name) = client.get("group.instance.id").map(str::to_owned) {
+        client.set("group.instance.id", format!("{name}.{number}"));
+    }
+    client.create_with_context(Changes::default()).map_err(|error| refused(&error))
 }
 
 /// One that is told where a partition ends for now.
 pub(crate) fn onlooker(config: &StreamConfig, folder: &Path) -> Result<Consumer, InvalidConfig> {
-    reader(config, folder, true)
+    let mut client = reader(config, folder, true)?;
+    client.remove("group.instance.id");
+    client.create_with_context(Changes::default()).map_err(|error| refused(&error))
 }
 
-fn reader(config: &StreamConfig, folder: &Path, tells_ends: bool) -> Result<Consumer, InvalidConfig> {
+fn reader(config: &StreamConfig, folder: &Path, tells_ends: bool) -> Result<ClientConfig, InvalidConfig> {
     // Only partitions that move are taken, so that one that joins does not stop all the others.
     let defaults =
         [("partition.assignment.strategy", "cooperative-sticky"), ("auto.offset.reset", "earliest")];
@@ -135,7 +146,7 @@ fn reader(config: &StreamConfig, folder: &Path, tells_ends: bool) -> Result<Cons
         .set("enable.auto.offset.store", "false")
         .set("enable.partition.eof", tells_ends.to_string())
         .set("isolation.level", "read_committed");
-    client.create_with_context(Changes::default()).map_err(|error| refused(&error))
+    Ok(client)
 }
 
 pub(crate) fn producer(config: &StreamConfig, folder: &Path, name: &str) -> Result<Producer, InvalidConfig> {

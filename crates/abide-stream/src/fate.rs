@@ -61,6 +61,8 @@ impl Deed {
     }
 }
 
+type Header<'r> = (Cow<'r, str>, Option<Cow<'r, [u8]>>);
+
 /// A record to be produced.
 #[derive(Clone)]
 pub(crate) struct Output<'r> {
@@ -68,7 +70,7 @@ pub(crate) struct Output<'r> {
     pub key: Option<&'r [u8]>,
     pub value: Option<Cow<'r, [u8]>>,
     /// Those of the record, but those taken out, then ours.
-    pub headers: Vec<(Cow<'r, str>, Option<Cow<'r, [u8]>>)>,
+    pub headers: Vec<Header<'r>>,
 }
 
 /// The run is to be stopped at this record, by the route's own wish.

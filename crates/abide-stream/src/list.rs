@@ -62,6 +62,13 @@ struct Ahead {
     token: Option<Token>,
 }
 
+/// A list to judge by, and what stands in headers about it.
+#[derive(Clone, Debug)]
+pub(crate) struct Judging {
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) stamp: Arc<Stamp>,
+}
+
 #[derive(Clone, Debug)]
 struct Made {
     read: Arc<Snapshot>,
@@ -71,7 +78,7 @@ struct Made {
 
 impl Standing {
     /// The list to judge by; `None` until there is one.
-    pub(crate) fn now(&mut self, list: &List) -> Result<Option<(Arc<Snapshot>, Arc<Stamp>)>, IndexError> {
+    pub(crate) fn now(&mut self, list: &List) -> Result<Option<Judging>, IndexError> {
         let Some(read) = list.current() else { return Ok(None) };
         if self.made.as_ref().is_none_or(|made| !Arc::ptr_eq(&made.read, &read)) {
             let is_read = |token: &Token| read.positions.of(&token.origin) >= token.position;
@@ -81,7 +88,7 @@ impl Standing {
             let stamp = Arc::new(Stamp::of(&above));
             self.made = Some(Made { read, above, stamp });
         }
-        Ok(self.made.as_ref().map(|made| (made.above.clone(), made.stamp.clone())))
+        Ok(self.made.as_ref().map(|made| Judging { snapshot: made.above.clone(), stamp: made.stamp.clone() }))
     }
 
     /// Puts in force what a record says. What the list knows already is left out, and returned is the rest: a record

@@ -60,7 +60,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 impl Stream {
     /// Starts the threads. What is wrong with the configuration is found out here; a broker that is out of reach is waited
     /// for, and said so in the log.
-    pub fn start(config: &Config, wiring: Wiring, runtime: &Handle) -> Result<Self, StreamError> {
+    pub fn start(config: &Config, wiring: &Wiring, runtime: &Handle) -> Result<Self, StreamError> {
         let rules = Arc::new(Rules::new(config, &wiring.folder)?);
         let list = Arc::new(List::default());
         let (follower, stop) = watch::channel(false);
@@ -85,6 +85,7 @@ impl Stream {
         };
         let shared = Arc::new(Shared {
             config: config.stream.clone(),
+            origin: wiring.origin.clone(),
             written_topics: config.written_topics(),
             folder: wiring.folder.clone(),
             rules,
@@ -98,9 +99,8 @@ impl Stream {
         });
         let threads = (0..config.stream.workers)
             .map(|number| {
-                let name = format!("{}.{}.{number}", config.stream.group, wiring.origin);
                 let shared = shared.clone();
-                thread::Builder::new().name(format!("stream-{number}")).spawn(move || work(&shared, &name))
+                thread::Builder::new().name(format!("stream-{number}")).spawn(move || work(&shared, number))
             })
             .collect::<Result<_, _>>()
             .map_err(StreamError::Thread)?;
@@ -132,17 +132,17 @@ impl Stream {
 
 /// One member of the group, begun anew as often as its clients are of no use any more. Where it cannot go on at all, the
 /// others end too.
-fn work(shared: &Arc<Shared>, name: &str) -> Result<(), StreamError> {
-    let ended = members(shared, name);
+fn work(shared: &Arc<Shared>, number: usize) -> Result<(), StreamError> {
+    let ended = members(shared, number);
     if ended.is_err() {
         shared.stop.store(true, Ordering::Release);
     }
     ended
 }
 
-fn members(shared: &Arc<Shared>, name: &str) -> Result<(), StreamError> {
+fn members(shared: &Arc<Shared>, number: usize) -> Result<(), StreamError> {
     while !shared.stop.load(Ordering::Acquire) {
-        match Worker::new(shared.clone(), name) {
+        match Worker::new(shared.clone(), number) {
             Ok(mut worker) => {
                 if worker.run()? {
                     break;

@@ -15,7 +15,7 @@ use crate::{
     engine::{Engine, Rules},
     error::StreamError,
     fate::{Cause, Deed, Fate},
-    list::{List, Standing},
+    list::{Judging, List, Standing},
     record::Record,
     tallies::RouteTally,
 };
@@ -83,7 +83,7 @@ impl Trial {
         let rules = self.rules.clone();
         let mut done = 0;
         while done < records.len() {
-            let (snapshot, stamp) = self.standing.now(&self.list)?.expect("it was published");
+            let Judging { snapshot, stamp } = self.standing.now(&self.list)?.expect("it was published");
             let clock = self.list.clock().successor().max(now);
             let run = self.engine.judge(&snapshot, &records[done..], now, clock)?;
             let last = run.fates.len() - 1;

@@ -105,23 +105,21 @@ fn open(args: &Args) -> anyhow::Result<Box<dyn BufRead>> {
     Ok(Box::new(BufReader::new(file)))
 }
 
-/// `dropped, by email-unsubscribed; 1 opt-out`
+/// `redacted to shop.allowed, blocked by targeting-opted-out; 1 opt-out`
 fn described(told: &Told) -> String {
     let mut said = if told.stops { "stops the stream".to_owned() } else { told.deed.as_str().to_owned() };
-    if let Some(topic) = &told.topic {
-        said.push_str(&format!(" to {topic}"));
-    }
-    match &told.why {
-        None => {}
-        Some(Why::Rules(rules)) => said.push_str(&format!(", blocked by {}", rules.join(", "))),
-        Some(Why::CannotTell(why)) => said.push_str(&format!(", cannot tell: {why}")),
-        Some(Why::Poison(cause)) => said.push_str(&format!(": {cause}")),
-    }
-    match told.opt_outs {
-        0 => {}
-        1 => said.push_str("; 1 opt-out"),
-        several => said.push_str(&format!("; {several} opt-outs")),
-    }
+    let to = told.topic.as_ref().map(|topic| format!(" to {topic}"));
+    let why = told.why.as_ref().map(|why| match why {
+        Why::Rules(rules) => format!(", blocked by {}", rules.join(", ")),
+        Why::CannotTell(why) => format!(", cannot tell: {why}"),
+        Why::Poison(cause) => format!(": {cause}"),
+    });
+    let opt_outs = match told.opt_outs {
+        0 => None,
+        1 => Some("; 1 opt-out".to_owned()),
+        several => Some(format!("; {several} opt-outs")),
+    };
+    said.extend([to, why, opt_outs].into_iter().flatten());
     said
 }
 

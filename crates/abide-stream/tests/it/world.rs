@@ -124,7 +124,7 @@ impl World {
             seen: Vec::new(),
             now,
         };
-        Stream::start(&Config::parse(config).unwrap(), wiring, self.runtime.handle()).unwrap()
+        Stream::start(&Config::parse(config).unwrap(), &wiring, self.runtime.handle()).unwrap()
     }
 }
 
