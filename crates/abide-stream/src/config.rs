@@ -178,8 +178,14 @@ impl Config {
                 }
             }
         }
-        // A record that comes back is read again, and again.
         let written = self.written_topics();
+        // A name that begins with `^` would be a pattern to the client.
+        let is_plain =
+            |topic: &str| topic.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
+        if let Some(topic) = topics.iter().copied().chain(&written).find(|topic| !is_plain(topic)) {
+            return Err(format!("`{topic}` is no topic's name"));
+        }
+        // A record that comes back is read again, and again.
         match written.iter().find(|topic| topics.contains(*topic)) {
             Some(topic) => Err(format!("`{topic}` is read and written")),
             None => Ok(()),

@@ -45,12 +45,22 @@ struct Seat {
     records: Vec<usize>,
 }
 
-/// Records judged on one list: they end with the first that is an opt-out, since what comes after it is judged on another.
+/// Records judged on one list: they end before the first opt-out, which changes it.
 #[derive(Debug, Default)]
 pub(crate) struct Run {
     pub(crate) fates: Vec<Fate>,
-    /// Of the last record.
+    /// Of the record after the last; none where all were judged.
     pub(crate) signals: Vec<Signal>,
+}
+
+/// To which records it is listened for opt-outs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Listening {
+    ToAll,
+    /// The first was heard.
+    NotToTheFirst,
+    /// All were heard.
+    ToNone,
 }
 
 const SEATS_MAX: usize = 64;
@@ -117,13 +127,14 @@ impl Engine {
         }
     }
 
-    /// Judges records in their order, up to and including the first opt-out among them.
+    /// Judges records in their order, as far as the first opt-out among those that are listened to.
     pub(crate) fn judge(
         &mut self,
         snapshot: &Arc<Snapshot>,
         records: &[Record<'_>],
         now: Time,
         clock: Time,
+        listening: Listening,
     ) -> Result<Run, IndexError> {
         self.begin(snapshot);
         let rules = self.rules.clone();
@@ -141,8 +152,17 @@ impl Engine {
                     {
                         let makings =
                             Makings { keyring: &self.keyring, normaliser: &self.normaliser, now, clock };
+                        let is_heard = match listening {
+                            Listening::ToAll => false,
+                            Listening::NotToTheFirst => at == 0,
+                            Listening::ToNone => true,
+                        };
                         match opt_outs.signals(record, &makings) {
-                            Ok(signals) => run.signals = signals,
+                            Ok(signals) if signals.is_empty() || is_heard => {}
+                            Ok(signals) => {
+                                run.signals = signals;
+                                break;
+                            }
                             Err(cause) => {
                                 run.fates.push(Fate::Poison(cause));
                                 continue;
@@ -154,9 +174,6 @@ impl Engine {
                         run.fates.push(Fate::Unasked);
                     } else {
                         run.fates.push(self.seat(snapshot, route_at, &people, at));
-                    }
-                    if !run.signals.is_empty() {
-                        break;
                     }
                 }
             }
@@ -188,7 +205,10 @@ impl Engine {
             seat.asked.begin();
             seat.records.push(record);
             for (part, written) in people.written.iter().enumerate() {
-                let read = written.read_into(&self.normaliser, &mut self.identifier);
+                let read = match written {
+                    Ok(written) => written.read_into(&self.normaliser, &mut self.identifier),
+                    Err(invalid) => Err(*invalid),
+                };
                 seat.asked.note(part, read.as_ref().map(|()| &self.identifier));
             }
         }

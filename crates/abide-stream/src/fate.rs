@@ -34,6 +34,18 @@ pub(crate) enum Fate {
     Poison(Cause),
 }
 
+impl Fate {
+    /// Whether the same would be done.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Unasked, Self::Unasked) => true,
+            (Self::Judged(one), Self::Judged(other)) => one.verdict == other.verdict,
+            (Self::Poison(one), Self::Poison(other)) => one == other,
+            _ => false,
+        }
+    }
+}
+
 /// What is done with a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Deed {

@@ -24,7 +24,7 @@ pub(crate) struct Follow {
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 impl Follow {
-    /// Ends when told to stop, or when waiting does not help.
+    /// Ends when told to stop, or when somebody has to look at the store.
     pub(crate) async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut replica = None;
         let mut pause = self.poll;
@@ -32,13 +32,14 @@ impl Follow {
         while !*stop.borrow() {
             pause = match self.look(&mut replica).await {
                 Ok(()) => self.poll,
-                Err(error) if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Conflict) => {
-                    tracing::warn!(error = chain(&error), "could not read the journal; trying again");
-                    (pause * 2).min(PAUSE_MAX)
-                }
-                Err(error) => {
+                Err(error) if matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Bug) => {
                     self.list.break_off(format!("could not read the journal: {}", chain(&error)));
                     return;
+                }
+                // What was published last stands; it ages, and when it is too old nothing is judged by it.
+                Err(error) => {
+                    tracing::warn!(error = chain(&error), "could not read the journal; trying again");
+                    (pause * 2).min(PAUSE_MAX)
                 }
             };
             if let (Some(replica), Some((node, every))) = (&replica, &self.heartbeat)

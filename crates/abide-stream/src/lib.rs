@@ -28,6 +28,7 @@ mod follow;
 mod keeper;
 mod list;
 mod mark;
+mod plan;
 
 mod broker;
 mod clients;

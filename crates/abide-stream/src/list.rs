@@ -91,31 +91,13 @@ impl Standing {
         Ok(self.made.as_ref().map(|made| Judging { snapshot: made.above.clone(), stamp: made.stamp.clone() }))
     }
 
-    /// Puts in force what a record says. What the list knows already is left out, and returned is the rest: a record
-    /// that is read again adds nothing.
-    pub(crate) fn say(&mut self, mut signals: Vec<Signal>) -> Result<Vec<Signal>, IndexError> {
-        let made = self.made.as_mut().expect("records are judged by a list");
-        let mut known = Ok(());
-        signals.retain(|signal| {
-            let is_known = knows(&made.above, signal);
-            is_known.map_or_else(
-                |error| {
-                    known = Err(error);
-                    true
-                },
-                |is_known| !is_known,
-            )
-        });
-        known?;
+    /// Takes over a list with opt-outs in it that are to become durable.
+    pub(crate) fn hear(&mut self, signals: Vec<Signal>, snapshot: Arc<Snapshot>) {
         if signals.is_empty() {
-            return Ok(signals);
+            return;
         }
-        made.above = above(&made.above, &signals)?;
-        match self.ahead.last_mut() {
-            Some(Ahead { signals: waiting, token: None }) => waiting.extend(signals.iter().cloned()),
-            _ => self.ahead.push(Ahead { signals: signals.clone(), token: None }),
-        }
-        Ok(signals)
+        self.made.as_mut().expect("records are judged by a list").above = snapshot;
+        self.ahead.push(Ahead { signals, token: None });
     }
 
     /// What was said last is durable, up to here.
@@ -130,6 +112,19 @@ impl Standing {
         self.ahead.retain(|ahead| ahead.token.is_some());
         self.made = None;
     }
+}
+
+/// Puts in force what a record says. What the list knows already is left out, and returned is the rest: a record that is read
+/// again adds nothing.
+pub(crate) fn heard(snapshot: &mut Arc<Snapshot>, signals: Vec<Signal>) -> Result<Vec<Signal>, IndexError> {
+    let mut unknown = Vec::with_capacity(signals.len());
+    for signal in signals {
+        if !knows(snapshot, &signal)? {
+            unknown.push(signal);
+        }
+    }
+    *snapshot = above(snapshot, &unknown)?;
+    Ok(unknown)
 }
 
 fn above<'s>(

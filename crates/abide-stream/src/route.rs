@@ -3,7 +3,9 @@
 use std::{borrow::Cow, path::Path};
 
 use abide_enforce::{Options, Part, Uncovered};
-use abide_model::{Action, Context, HashedAs, IdentifierKind, OnCannotTell, Time, Written, kind_and_form};
+use abide_model::{
+    Action, Context, HashedAs, IdentifierKind, InvalidIdentifier, OnCannotTell, Time, Written, kind_and_form,
+};
 
 use crate::{
     config::{OnBlocked, RouteConfig},
@@ -79,7 +81,8 @@ const WORD: usize = usize::MAX;
 #[derive(Debug, Default)]
 pub(crate) struct People<'r> {
     pub(crate) parts: Vec<Part>,
-    pub(crate) written: Vec<Written<'r>>,
+    /// One for each part; an error for what is no text at all.
+    pub(crate) written: Vec<Result<Written<'r>, InvalidIdentifier>>,
     /// The word that tells whether it may be an opt-out.
     pub(crate) is_opt_out: bool,
 }
@@ -174,31 +177,31 @@ impl Route {
 }
 
 impl<'r> People<'r> {
-    /// What is no text stands for somebody who cannot be read, not for nobody.
     fn add_json(&mut self, source: &Source, raw: &'r str) {
-        let unreadable = || Some(Cow::Borrowed("?"));
         match each(raw) {
-            Ok(elements) => {
-                for element in elements {
-                    self.add(source, text_of(element).unwrap_or_else(|_| unreadable()));
-                }
-            }
-            Err(_) => self.add(source, unreadable()),
+            Ok(elements) => elements.into_iter().for_each(|element| self.add(source, text_of(element))),
+            Err(not_json) => self.add(source, Err(not_json)),
         }
     }
 
     fn add_bytes(&mut self, source: &Source, bytes: Option<&'r [u8]>) {
-        self.add(source, bytes.map(String::from_utf8_lossy));
+        let text = bytes.map(|bytes| std::str::from_utf8(bytes).map(Cow::Borrowed)).transpose();
+        self.add(source, text);
     }
 
-    fn add(&mut self, source: &Source, text: Option<Cow<'r, str>>) {
-        let Some(text) = text else { return };
-        let written = Written { kind: source.kind, form: source.form, text };
+    /// What is no text stands for somebody who cannot be read, not for nobody.
+    fn add<E>(&mut self, source: &Source, text: Result<Option<Cow<'r, str>>, E>) {
+        let Source { kind, form, .. } = *source;
+        let written = match text {
+            Ok(None) => return,
+            Ok(Some(text)) => Ok(Written { kind, form, text }),
+            Err(_) => Err(InvalidIdentifier::Malformed { kind, why: "it is no text" }),
+        };
         // A key is often the same as a field of the value; that makes nobody ambiguous.
-        match self.written.iter().position(|known| *known == written) {
+        match self.written.iter().position(|known| known.is_ok() && *known == written) {
             Some(at) => self.parts[at].to |= source.to,
             None => {
-                self.parts.push(Part { kind: source.kind, to: source.to });
+                self.parts.push(Part { kind, to: source.to });
                 self.written.push(written);
             }
         }
@@ -289,6 +292,64 @@ fn place(text: &str) -> Result<Place, String> {
         Some(("header", name)) if !name.is_empty() => Ok(Place::Header(name.to_owned())),
         _ => {
             Err(format!("`{text}` is no place in a record: value:/POINTER, key, key:/POINTER or header:NAME"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn people(identifiers: &[&str], record: &Record<'_>) -> Result<String, Cause> {
+        let config = format!(
+            "name = \"r\"\ntopics = [\"in\"]\noutput = \"out\"\naction = \"contact.email\"\nidentifiers = {identifiers:?}"
+        );
+        let route = Route::new(&toml::from_str(&config).unwrap(), Path::new("")).unwrap();
+        let people = route.people(record, &mut Vec::new())?;
+        let said = people.parts.iter().zip(&people.written).map(|(part, written)| match written {
+            Ok(written) => format!("{} {}", part.kind, written.text),
+            Err(_) => format!("{} ?", part.kind),
+        });
+        Ok(said.collect::<Vec<_>>().join(", "))
+    }
+
+    /// Each line: where to look, in a record with this value, and who is there.
+    #[test]
+    fn records_and_whom_they_are_about() {
+        let key = br#"{"id":7}"#;
+        let headers = vec![("x-to", Some(&b"h@e.test"[..])), ("x-to", None), ("x-to", Some(&b"\xff"[..]))];
+        let record = |value| Record {
+            topic: "in",
+            partition: 0,
+            offset: 0,
+            timestamp_ms: None,
+            key: Some(&key[..]),
+            value: Some(value),
+            headers: headers.clone(),
+        };
+        for (identifiers, value, wanted) in [
+            (
+                &["email=value:/a", "user_id=key:/id"][..],
+                r#"{"a":"a@e.test"}"#,
+                Ok("email a@e.test, user_id 7"),
+            ),
+            (
+                &["email=value:/a"],
+                r#"{"a":["a@e.test",null,"b@e.test",{},true]}"#,
+                Ok("email a@e.test, email b@e.test, email ?, email ?"),
+            ),
+            (
+                &["email=value:/a", "email=value:/b"],
+                r#"{"a":"a@e.test","b":"a\u0040e.test"}"#,
+                Ok("email a@e.test"),
+            ),
+            (&["email=value:/a", "email=header:x-to"], "{}", Ok("email h@e.test, email ?")),
+            (&["user_id=key"], "no JSON, and nobody looks", Ok(r#"user_id {"id":7}"#)),
+            (&["email=value:/a"], r#"{"a":"a@e.test"} x"#, Err(Cause::ValueNotJson)),
+            (&["email=value:/a"], "\u{feff}{}", Err(Cause::ValueNotJson)),
+        ] {
+            let found = people(identifiers, &record(value.as_bytes()));
+            assert_eq!(found.as_deref(), wanted.as_deref(), "{identifiers:?} in {value}");
         }
     }
 }

@@ -15,7 +15,7 @@ use abide_journal::{Head, Store, WriterConfig};
 use abide_model::{Keyring, Normaliser, Origin, Time};
 use abide_replica::ReplicaConfig;
 use abide_rules::Ruleset;
-use tokio::{runtime::Handle, sync::watch};
+use tokio::{runtime::Handle, sync::watch, task::JoinHandle};
 
 use crate::{
     config::Config,
@@ -51,7 +51,8 @@ pub struct Wiring {
 pub struct Stream {
     shared: Arc<Shared>,
     threads: Vec<thread::JoinHandle<Result<(), StreamError>>>,
-    follower: watch::Sender<bool>,
+    stop_follower: watch::Sender<bool>,
+    follower: JoinHandle<()>,
 }
 
 /// After the broker could not be reached, it is tried again so much later.
@@ -63,7 +64,7 @@ impl Stream {
     pub fn start(config: &Config, wiring: &Wiring, runtime: &Handle) -> Result<Self, StreamError> {
         let rules = Arc::new(Rules::new(config, &wiring.folder)?);
         let list = Arc::new(List::default());
-        let (follower, stop) = watch::channel(false);
+        let (stop_follower, stop) = watch::channel(false);
         let heartbeat = (config.stream.heartbeat_s > 0)
             .then(|| (wiring.origin.clone(), Duration::from_secs(config.stream.heartbeat_s)));
         let follow = Follow {
@@ -75,7 +76,7 @@ impl Stream {
             list: list.clone(),
             now: wiring.now,
         };
-        runtime.spawn(follow.run(stop));
+        let follower = runtime.spawn(follow.run(stop));
         let keeper = Keeper {
             store: wiring.store.clone(),
             origin: wiring.origin.clone(),
@@ -104,12 +105,12 @@ impl Stream {
             })
             .collect::<Result<_, _>>()
             .map_err(StreamError::Thread)?;
-        Ok(Self { shared, threads, follower })
+        Ok(Self { shared, threads, stop_follower, follower })
     }
 
-    /// Whether one of the threads has ended, so that the stream should be stopped.
+    /// Whether a part of it has ended, so that the stream should be stopped.
     pub fn has_ended(&self) -> bool {
-        self.threads.iter().any(thread::JoinHandle::is_finished)
+        self.follower.is_finished() || self.threads.iter().any(thread::JoinHandle::is_finished)
     }
 
     /// Logs what was done since the beginning.
@@ -125,7 +126,12 @@ impl Stream {
             let ended = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             outcome = outcome.and(ended);
         }
-        let _ = self.follower.send(true);
+        if self.follower.is_finished() {
+            let broke_down = || StreamError::Broken("what follows the journal broke down".to_owned());
+            outcome =
+                outcome.and(Err(self.shared.list.broken().map_or_else(broke_down, StreamError::Broken)));
+        }
+        let _ = self.stop_follower.send(true);
         outcome.map(|()| self.shared.figures.tallies())
     }
 }

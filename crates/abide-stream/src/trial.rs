@@ -15,7 +15,8 @@ use crate::{
     engine::{Engine, Rules},
     error::StreamError,
     fate::{Cause, Deed, Fate},
-    list::{Judging, List, Standing},
+    list::{List, Standing},
+    plan::Plan,
     record::Record,
     tallies::RouteTally,
 };
@@ -83,13 +84,13 @@ impl Trial {
         let rules = self.rules.clone();
         let mut done = 0;
         while done < records.len() {
-            let Judging { snapshot, stamp } = self.standing.now(&self.list)?.expect("it was published");
+            let judging = self.standing.now(&self.list)?.expect("it was published");
             let clock = self.list.clock().successor().max(now);
-            let run = self.engine.judge(&snapshot, &records[done..], now, clock)?;
-            let last = run.fates.len() - 1;
-            for (at, (record, fate)) in records[done..].iter().zip(&run.fates).enumerate() {
-                let opt_outs = if at == last { run.signals.len() } else { 0 };
-                let one = match rules.follow(record, fate, &stamp) {
+            let plan = Plan::new(&mut self.engine, &judging, &records[done..], now, clock)?;
+            for (at, (record, fate)) in records[done..].iter().zip(&plan.fates).enumerate() {
+                let opt_outs =
+                    plan.opt_outs.iter().find(|(place, _)| *place == at).map_or(0, |(_, count)| *count);
+                let one = match rules.follow(record, fate, &plan.stamp) {
                     Ok((deed, output)) => Told {
                         deed,
                         topic: output.map(|output| output.topic.to_owned()),
@@ -107,8 +108,8 @@ impl Trial {
                 tally.opt_outs += opt_outs as u64;
                 told(record, one);
             }
-            done += run.fates.len();
-            self.standing.say(run.signals)?;
+            done += plan.fates.len();
+            self.standing.hear(plan.signals, plan.snapshot);
         }
         Ok(())
     }

@@ -166,10 +166,12 @@ impl Worker {
             self.close_partitions();
         }
         self.keep_open(&mut batch);
-        if batch.is_empty() {
-            return Ok(());
+        let mut rest = batch.as_slice();
+        while !rest.is_empty() {
+            let done = self.transact(rest, now)?;
+            rest = &rest[done..];
         }
-        self.transact(&batch, now)
+        Ok(())
     }
 
     /// What has come, in the order of each partition; ends early when partitions are given or taken.

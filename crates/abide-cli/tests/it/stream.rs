@@ -29,7 +29,7 @@ fn what_would_become_of_the_examples() {
 2: passed to shop.events.allowed
 3: passed to shop.events.allowed; 1 opt-out
 4: dropped, blocked by email-opted-out
-5: passed to shop.events.allowed; 2 opt-outs
+5: redacted to shop.events.allowed, blocked by targeting-opted-out; 2 opt-outs
 6: redacted to shop.events.allowed, blocked by targeting-opted-out
 7: dropped, cannot tell: there is no email to send it to
 8: dead_lettered to abide.dead-letter: the value is not JSON
@@ -78,13 +78,13 @@ impl Oracle {
         for number in self.written..self.written + RECORDS_PER_ROUND {
             let person = self.random.random_range(0..PEOPLE);
             let partition = i32::try_from(person).unwrap() % PARTITIONS;
-            if !self.said_no.contains(&person) {
-                self.must_pass.entry(partition).or_default().push(number);
-            }
             // So that some people are left in every round.
             let says_no = self.random.random_ratio(1, 30);
             if says_no {
                 self.said_no.insert(person);
+            }
+            if !self.said_no.contains(&person) {
+                self.must_pass.entry(partition).or_default().push(number);
             }
             let kind = if says_no { "bye" } else { "mail" };
             let value = format!(r#"{{"type":"{kind}","to":"p{person}@example.com"}}"#);

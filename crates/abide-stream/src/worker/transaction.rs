@@ -1,10 +1,6 @@
 //! One transaction: everything between its beginning and its commit, or its end without one.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::atomic::Ordering, time::Duration};
 
 use abide_index::IndexError;
 use abide_journal::ErrorKind;
@@ -22,6 +18,7 @@ use crate::{
     error::{StreamError, chain},
     fate::{Cause, Fate, Output, Stamp},
     mark::Mark,
+    plan::Plan,
     record::Record,
     tallies::RouteTally,
 };
@@ -42,17 +39,18 @@ enum Sent {
 }
 
 impl Worker {
-    pub(super) fn transact(&mut self, batch: &[BorrowedMessage<'_>], now: Time) -> Result<(), Failed> {
+    /// Returns how many of the records, from the first on, it was for.
+    pub(super) fn transact(&mut self, batch: &[BorrowedMessage<'_>], now: Time) -> Result<usize, Failed> {
         self.producer.begin_transaction().map_err(|error| Failed::Anew(chain(&error)))?;
         match self.fill(batch, now) {
-            Ok(ends) => {
+            Ok((records, ends)) => {
                 for (topic, partition, held) in each(&mut self.partitions) {
                     if let Some(end) = ends.get(&(topic, partition)) {
                         held.next = Some(end.next);
                         held.mark = Some(end.mark.clone());
                     }
                 }
-                Ok(())
+                Ok(records)
             }
             Err(why) => {
                 self.standing.take_back();
@@ -80,52 +78,46 @@ impl Worker {
         &mut self,
         batch: &'b [BorrowedMessage<'_>],
         now: Time,
-    ) -> Result<HashMap<(&'b str, i32), End>, Failed> {
+    ) -> Result<(usize, HashMap<(&'b str, i32), End>), Failed> {
         let records: Vec<Record<'_>> = batch.iter().map(record_of).collect();
         let rules = self.shared.rules.clone();
         let mut tallies = vec![RouteTally::default(); rules.routes.len()];
-        let mut said = Vec::new();
-        let mut done = 0;
-        let mut stamp = Arc::new(Stamp::default());
-        while done < records.len() {
-            let judging = self.standing.now(&self.shared.list).map_err(ended)?;
-            let judging = judging.expect("partitions are open only while there is a list");
-            stamp = judging.stamp;
-            let clock = self.shared.list.clock().successor().max(now);
-            let run = self.engine.judge(&judging.snapshot, &records[done..], now, clock).map_err(ended)?;
-            for (record, fate) in records[done..].iter().zip(&run.fates) {
-                let (deed, output) = rules
-                    .follow(record, fate, &stamp)
-                    .map_err(|stopped| Failed::Ended(StreamError::stopped(record)(stopped)))?;
-                let route = rules.route_of(record.topic).expect("only topics of routes are read");
-                let sent = output.map_or(Ok(Sent::Taken), |output| self.produce(record, &output))?;
-                match sent {
-                    Sent::Taken => tallies[route].count(fate, deed),
-                    Sent::TooLarge => {
-                        let fate = Fate::Poison(Cause::TooLarge);
-                        let (deed, output) =
-                            rules.follow(record, &fate, &stamp).expect("poison stops nothing");
-                        if let Some(output) = output {
-                            // Where it stands is told, and there it can be found.
-                            self.produce(record, &Output { key: None, value: None, ..output })?;
-                        }
-                        tallies[route].count(&fate, deed);
+        let judging = self.standing.now(&self.shared.list).map_err(ended)?;
+        let judging = judging.expect("partitions are open only while there is a list");
+        let clock = self.shared.list.clock().successor().max(now);
+        let plan = Plan::new(&mut self.engine, &judging, &records, now, clock).map_err(ended)?;
+        let (records, batch) = (&records[..plan.fates.len()], &batch[..plan.fates.len()]);
+        let stamp = plan.stamp;
+        for (record, fate) in records.iter().zip(&plan.fates) {
+            let (deed, output) = rules
+                .follow(record, fate, &stamp)
+                .map_err(|stopped| Failed::Ended(StreamError::stopped(record)(stopped)))?;
+            let route = rules.route_of(record.topic).expect("only topics of routes are read");
+            let sent = output.map_or(Ok(Sent::Taken), |output| self.produce(record, &output))?;
+            match sent {
+                Sent::Taken => tallies[route].count(fate, deed),
+                Sent::TooLarge => {
+                    let fate = Fate::Poison(Cause::TooLarge);
+                    let (deed, output) = rules.follow(record, &fate, &stamp).expect("poison stops nothing");
+                    if let Some(output) = output {
+                        // Where it stands is told, and there it can be found.
+                        self.produce(record, &Output { key: None, value: None, ..output })?;
                     }
+                    tallies[route].count(&fate, deed);
                 }
             }
-            done += run.fates.len();
-            if !run.signals.is_empty() {
-                let route = rules.route_of(records[done - 1].topic).expect("only topics of routes are read");
-                tallies[route].opt_outs += run.signals.len() as u64;
-                said.extend(self.standing.say(run.signals).map_err(ended)?);
-            }
         }
+        for (at, signals) in &plan.opt_outs {
+            let route = rules.route_of(records[*at].topic).expect("only topics of routes are read");
+            tallies[route].opt_outs += *signals as u64;
+        }
+        self.standing.hear(plan.signals.clone(), plan.snapshot);
         self.produce_tallies(&tallies, &stamp)?;
-        let token = if said.is_empty() { None } else { Some(self.make_durable(said)?) };
+        let token = if plan.signals.is_empty() { None } else { Some(self.make_durable(plan.signals)?) };
         let ends = self.ends(batch, token.as_ref());
         self.commit(&ends)?;
         self.shared.figures.add(&rules, &tallies, records.len(), (self.shared.now)().micros_since(now));
-        Ok(ends)
+        Ok((records.len(), ends))
     }
 
     fn produce(&self, record: &Record<'_>, output: &Output<'_>) -> Result<Sent, Failed> {

@@ -16,7 +16,7 @@ use abide_replica::ReplicaConfig;
 use abide_rules::Ruleset;
 use abide_stream::{Config, Stream, Wiring};
 use abide_testkit::Kafka;
-use object_store::path::Path as ObjectPath;
+use object_store::{ObjectStore, path::Path as ObjectPath};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -75,8 +75,12 @@ impl World {
         self.directory.path()
     }
 
-    pub(crate) fn store(&self) -> Store {
-        let objects = local_directory(&self.path().join("store"), true).unwrap();
+    pub(crate) fn objects(&self) -> Arc<dyn ObjectStore> {
+        local_directory(&self.path().join("store"), true).unwrap()
+    }
+
+    fn store(&self) -> Store {
+        let objects = self.objects();
         self.runtime.block_on(Store::open(objects, &ObjectPath::default(), &self.secret)).unwrap()
     }
 
@@ -111,10 +115,17 @@ impl World {
     }
 
     pub(crate) fn start(&self, origin: &str, config: &str) -> Stream {
+        self.start_on(self.objects(), origin, config)
+    }
+
+    /// On the store as it is, or behind something that fails.
+    pub(crate) fn start_on(&self, objects: Arc<dyn ObjectStore>, origin: &str, config: &str) -> Stream {
+        let store =
+            self.runtime.block_on(Store::open(objects, &ObjectPath::default(), &self.secret)).unwrap();
         let own = self.path().join(origin);
         let wiring = Wiring {
             folder: self.path().to_owned(),
-            store: self.store(),
+            store,
             origin: origin.parse().unwrap(),
             keyring: self.keyring(),
             normaliser: Normaliser::new("US".parse().unwrap()),

@@ -154,7 +154,9 @@ impl KafkaClient {
         let consumer: BaseConsumer = self.config().set("group.id", group).create().expect("a consumer");
         let mut all = TopicPartitionList::new();
         all.add_partition_range(topic, 0, partitions - 1);
-        let committed = consumer.committed_offsets(all, PATIENCE).expect("offsets");
+        // A broker that has just come up may not know yet which group is its own.
+        let asked = (0..10).find_map(|_| consumer.committed_offsets(all.clone(), PATIENCE).ok());
+        let committed = asked.expect("the broker tells what is committed");
         let of = |element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
             let offset = match element.offset() {
                 Offset::Offset(offset) => Some(offset),
