@@ -146,6 +146,9 @@ async fn stream(settings: Settings) -> anyhow::Result<Exit> {
         now: clock::now,
     };
     let stream = Arc::new(Stream::start(&config, &wiring, &tokio::runtime::Handle::current())?);
+    if let Some(address) = stream.metrics_address() {
+        println!("Metrics on http://{address}/metrics");
+    }
     let mut look = interval(Duration::from_millis(100));
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let looks_per_report = config.stream.report_s.saturating_mul(10);

@@ -1,7 +1,7 @@
 //! The two clients of the broker, with the settings that exactly once rests on.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     path::Path,
     sync::{
         Mutex,
@@ -10,7 +10,7 @@ use std::{
 };
 
 use rdkafka::{
-    ClientConfig, ClientContext,
+    ClientConfig, ClientContext, Statistics,
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, ConsumerContext, Rebalance},
     error::KafkaError,
@@ -33,9 +33,14 @@ pub(crate) enum Change {
 /// Notes what changes while a consumer is polled.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
-    changes: Mutex<Vec<Change>>,
+    noted: Mutex<Vec<Change>>,
     any: AtomicBool,
+    /// Where partitions end, as it was told last.
+    ends: Mutex<Option<Ends>>,
 }
+
+/// The last stable offset by topic and partition.
+pub(crate) type Ends = HashMap<String, HashMap<i32, i64>>;
 
 /// Only what went wrong is reported of records that were sent.
 #[derive(Debug, Default)]
@@ -48,16 +53,28 @@ impl Changes {
 
     pub(crate) fn take(&self) -> Vec<Change> {
         self.any.store(false, Ordering::Release);
-        std::mem::take(&mut *self.changes.lock().expect("nothing panics under this lock"))
+        std::mem::take(&mut *self.noted.lock().expect("nothing panics under this lock"))
+    }
+
+    pub(crate) fn take_ends(&self) -> Option<Ends> {
+        self.ends.lock().expect("nothing panics under this lock").take()
     }
 
     fn note(&self, change: Change) {
-        self.changes.lock().expect("nothing panics under this lock").push(change);
+        self.noted.lock().expect("nothing panics under this lock").push(change);
         self.any.store(true, Ordering::Release);
     }
 }
 
 impl ClientContext for Changes {
+    fn stats(&self, statistics: Statistics) {
+        let ends = statistics.topics.into_iter().map(|(name, topic)| {
+            let known = topic.partitions.into_iter().filter(|(_, partition)| partition.ls_offset >= 0);
+            (name, known.map(|(number, partition)| (number, partition.ls_offset)).collect())
+        });
+        *self.ends.lock().expect("nothing panics under this lock") = Some(ends.collect());
+    }
+
     fn log(&self, level: RDKafkaLogLevel, _: &str, message: &str) {
         log(level, message);
     }
@@ -137,8 +154,11 @@ pub(crate) fn onlooker(config: &StreamConfig, folder: &Path) -> Result<Consumer,
 
 fn reader(config: &StreamConfig, folder: &Path, tells_ends: bool) -> Result<ClientConfig, InvalidConfig> {
     // Only partitions that move are taken, so that one that joins does not stop all the others.
-    let defaults =
-        [("partition.assignment.strategy", "cooperative-sticky"), ("auto.offset.reset", "earliest")];
+    let defaults = [
+        ("partition.assignment.strategy", "cooperative-sticky"),
+        ("auto.offset.reset", "earliest"),
+        ("statistics.interval.ms", "5000"),
+    ];
     let mut client = settings(&defaults, [&config.kafka, &config.consumer], folder)?;
     client
         .set("group.id", &config.group)

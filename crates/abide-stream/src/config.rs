@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
@@ -38,6 +39,8 @@ pub struct StreamConfig {
     /// How often this node tells the others how far it has read, in seconds; 0 for never.
     #[serde(default = "heartbeat_s")]
     pub heartbeat_s: u64,
+    /// Where `/metrics` is answered; nowhere without.
+    pub metrics: Option<SocketAddr>,
     /// How often figures are logged, in seconds; 0 for never.
     #[serde(default = "report_s")]
     pub report_s: u64,

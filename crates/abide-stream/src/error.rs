@@ -20,6 +20,8 @@ pub enum StreamError {
     Broken(String),
     #[error("the record {topic}/{partition}/{offset} cannot be judged, and `on_cannot_tell` is `fail`")]
     CannotTell { topic: String, partition: i32, offset: i64 },
+    #[error("could not listen on {address}")]
+    Listen { address: std::net::SocketAddr, source: std::io::Error },
     #[error("could not start a thread")]
     Thread(#[source] std::io::Error),
 }

@@ -33,6 +33,7 @@ mod plan;
 mod broker;
 mod clients;
 mod figures;
+mod metrics;
 mod worker;
 
 mod error;

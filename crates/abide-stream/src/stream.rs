@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
     path::PathBuf,
     sync::{
         Arc,
@@ -15,7 +16,7 @@ use abide_journal::{Head, Store, WriterConfig};
 use abide_model::{Keyring, Normaliser, Origin, Time};
 use abide_replica::ReplicaConfig;
 use abide_rules::Ruleset;
-use tokio::{runtime::Handle, sync::watch, task::JoinHandle};
+use tokio::{net::TcpListener, runtime::Handle, sync::watch, task::JoinHandle};
 
 use crate::{
     config::Config,
@@ -25,6 +26,7 @@ use crate::{
     follow::Follow,
     keeper::Keeper,
     list::List,
+    metrics::{Metrics, Total, tell},
     tallies::RouteTally,
     worker::{Shared, Worker},
 };
@@ -53,6 +55,7 @@ pub struct Stream {
     threads: Vec<thread::JoinHandle<Result<(), StreamError>>>,
     stop_follower: watch::Sender<bool>,
     follower: JoinHandle<()>,
+    metrics_address: Option<SocketAddr>,
 }
 
 /// After the broker could not be reached, it is tried again so much later.
@@ -76,7 +79,21 @@ impl Stream {
             list: list.clone(),
             now: wiring.now,
         };
-        let follower = runtime.spawn(follow.run(stop));
+        let follower = runtime.spawn(follow.run(stop.clone()));
+        let metrics = Arc::new(Metrics::new());
+        let metrics_address = match config.stream.metrics {
+            None => None,
+            Some(address) => {
+                let listener = listen(address).map_err(|source| StreamError::Listen { address, source })?;
+                let bound =
+                    listener.local_addr().map_err(|source| StreamError::Listen { address, source })?;
+                let _entered = runtime.enter();
+                let listener = TcpListener::from_std(listener)
+                    .map_err(|source| StreamError::Listen { address, source })?;
+                runtime.spawn(tell(listener, metrics.clone(), list.clone(), wiring.now, stop.clone()));
+                Some(bound)
+            }
+        };
         let keeper = Keeper {
             store: wiring.store.clone(),
             origin: wiring.origin.clone(),
@@ -95,6 +112,7 @@ impl Stream {
             list,
             intake: keeper.start(runtime),
             figures: Figures::default(),
+            metrics,
             stop: AtomicBool::new(false),
             now: wiring.now,
         });
@@ -105,7 +123,7 @@ impl Stream {
             })
             .collect::<Result<_, _>>()
             .map_err(StreamError::Thread)?;
-        Ok(Self { shared, threads, stop_follower, follower })
+        Ok(Self { shared, threads, stop_follower, follower, metrics_address })
     }
 
     /// Whether a part of it has ended, so that the stream should be stopped.
@@ -115,7 +133,22 @@ impl Stream {
 
     /// Logs what was done since the beginning.
     pub fn report(&self) {
-        self.shared.figures.report();
+        let Total { tally, transactions, micros_max } = self.shared.metrics.take_total();
+        tracing::info!(
+            seen = tally.seen,
+            allowed = tally.allowed,
+            blocked = tally.blocked,
+            cannot_tell = tally.cannot_tell,
+            failed = tally.failed,
+            transactions,
+            slowest_us = micros_max,
+            "since the beginning"
+        );
+    }
+
+    /// Where `/metrics` is answered.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
     }
 
     /// Lets every thread end the transaction that it is in; returns what was done, by route.
@@ -134,6 +167,13 @@ impl Stream {
         let _ = self.stop_follower.send(true);
         outcome.map(|()| self.shared.figures.tallies())
     }
+}
+
+/// For a runtime, which waits by itself.
+fn listen(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
+    let listener = std::net::TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
 }
 
 /// One member of the group, begun anew as often as its clients are of no use any more. Where it cannot go on at all, the

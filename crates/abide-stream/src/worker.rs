@@ -36,6 +36,7 @@ use crate::{
     keeper::Intake,
     list::{List, Standing},
     mark::Mark,
+    metrics::Metrics,
     record::Record,
 };
 
@@ -53,6 +54,7 @@ pub(crate) struct Shared {
     pub(crate) list: Arc<List>,
     pub(crate) intake: Intake,
     pub(crate) figures: Figures,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) stop: AtomicBool,
     pub(crate) now: fn() -> Time,
 }
@@ -138,6 +140,7 @@ impl Worker {
             match self.step() {
                 Ok(()) => {}
                 Err(Failed::Again(why)) => {
+                    self.shared.metrics.failed();
                     tracing::warn!(error = why, "a transaction failed; its records are read again");
                     thread::sleep(PAUSE);
                 }
@@ -166,6 +169,7 @@ impl Worker {
             self.close_partitions();
         }
         self.keep_open(&mut batch);
+        self.tell_lag();
         let mut rest = batch.as_slice();
         while !rest.is_empty() {
             let done = self.transact(rest, now)?;
@@ -213,6 +217,7 @@ impl Worker {
                         if let Some(of_topic) = self.partitions.get_mut(&topic) {
                             of_topic.remove(&partition);
                         }
+                        self.shared.metrics.no_lag(&topic, partition);
                     }
                 }
                 Change::Given(partitions) => {
@@ -324,6 +329,17 @@ impl Worker {
             // Nothing before what is committed, whatever was still on its way when it was rewound.
             held.is_open && message.offset() >= next
         });
+    }
+
+    /// How far the end of each partition is away, each time that the client has told where it is.
+    fn tell_lag(&mut self) {
+        let Some(ends) = self.consumer.context().take_ends() else { return };
+        for (topic, partition, held) in each(&mut self.partitions) {
+            let end = ends.get(topic).and_then(|of_topic| of_topic.get(&partition));
+            if let (Some(end), Some(next)) = (end, held.next) {
+                self.shared.metrics.lag(topic, partition, (end - next).max(0));
+            }
+        }
     }
 
     /// Goes back to what is to be read again. A member that cannot begins anew: going on would leave records out.

@@ -189,7 +189,8 @@ fn prepare(folder: &Path, brokers: u16) -> Result<Vec<Broker>, StartError> {
              auto.create.topics.enable=false\n\
              group.initial.rebalance.delay.ms=0\n\
              group.min.session.timeout.ms=1000\n\
-             default.replication.factor={replicas}\n\
+             broker.session.timeout.ms=3000\n\
+             broker.heartbeat.interval.ms=500\n\
              offsets.topic.num.partitions=3\n\
              offsets.topic.replication.factor={replicas}\n\
              transaction.state.log.num.partitions=3\n\

@@ -30,6 +30,17 @@ struct End {
     mark: Mark,
 }
 
+/// By topic and partition.
+type Ends<'b> = HashMap<(&'b str, i32), End>;
+
+/// A transaction that was committed.
+#[derive(Debug)]
+struct Filled<'b> {
+    /// So many of the batch, from the first on.
+    records: usize,
+    ends: Ends<'b>,
+}
+
 /// What came of handing a record to the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sent {
@@ -43,7 +54,7 @@ impl Worker {
     pub(super) fn transact(&mut self, batch: &[BorrowedMessage<'_>], now: Time) -> Result<usize, Failed> {
         self.producer.begin_transaction().map_err(|error| Failed::Anew(chain(&error)))?;
         match self.fill(batch, now) {
-            Ok((records, ends)) => {
+            Ok(Filled { records, ends }) => {
                 for (topic, partition, held) in each(&mut self.partitions) {
                     if let Some(end) = ends.get(&(topic, partition)) {
                         held.next = Some(end.next);
@@ -74,11 +85,7 @@ impl Worker {
     }
 
     /// Everything between the beginning of a transaction and its commit; returns where it ends in each partition.
-    fn fill<'b>(
-        &mut self,
-        batch: &'b [BorrowedMessage<'_>],
-        now: Time,
-    ) -> Result<(usize, HashMap<(&'b str, i32), End>), Failed> {
+    fn fill<'b>(&mut self, batch: &'b [BorrowedMessage<'_>], now: Time) -> Result<Filled<'b>, Failed> {
         let records: Vec<Record<'_>> = batch.iter().map(record_of).collect();
         let rules = self.shared.rules.clone();
         let mut tallies = vec![RouteTally::default(); rules.routes.len()];
@@ -116,8 +123,10 @@ impl Worker {
         let token = if plan.signals.is_empty() { None } else { Some(self.make_durable(plan.signals)?) };
         let ends = self.ends(batch, token.as_ref());
         self.commit(&ends)?;
-        self.shared.figures.add(&rules, &tallies, records.len(), (self.shared.now)().micros_since(now));
-        Ok((records.len(), ends))
+        let micros = (self.shared.now)().micros_since(now);
+        self.shared.metrics.committed(micros);
+        self.shared.figures.add(&rules, &tallies, &self.shared.metrics);
+        Ok(Filled { records: records.len(), ends })
     }
 
     fn produce(&self, record: &Record<'_>, output: &Output<'_>) -> Result<Sent, Failed> {
@@ -167,9 +176,11 @@ impl Worker {
     }
 
     fn make_durable(&mut self, said: Vec<Signal>) -> Result<Token, Failed> {
+        let began = (self.shared.now)();
         let kept = self.shared.intake.keep(said, self.timeout());
         match kept {
             Ok(token) => {
+                self.shared.metrics.made_durable((self.shared.now)().micros_since(began));
                 self.standing.durable(&token);
                 Ok(token)
             }
@@ -183,12 +194,8 @@ impl Worker {
         }
     }
 
-    fn ends<'b>(
-        &self,
-        batch: &'b [BorrowedMessage<'_>],
-        token: Option<&Token>,
-    ) -> HashMap<(&'b str, i32), End> {
-        let mut ends: HashMap<(&str, i32), End> = HashMap::new();
+    fn ends<'b>(&self, batch: &'b [BorrowedMessage<'_>], token: Option<&Token>) -> Ends<'b> {
+        let mut ends: Ends<'b> = HashMap::new();
         for message in batch {
             let end = ends.entry((message.topic(), message.partition())).or_insert_with(|| {
                 let held = self.partitions.get(message.topic());
@@ -205,7 +212,7 @@ impl Worker {
         ends
     }
 
-    fn commit(&self, ends: &HashMap<(&str, i32), End>) -> Result<(), Failed> {
+    fn commit(&self, ends: &Ends<'_>) -> Result<(), Failed> {
         let mut offsets = TopicPartitionList::new();
         for ((topic, partition), end) in ends {
             let mut element = offsets.add_partition(topic, *partition);

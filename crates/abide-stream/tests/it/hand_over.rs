@@ -57,9 +57,9 @@ fn wait_for(client: &KafkaClient, group: &str, until: usize) {
     });
 }
 
-fn prepare(client: &KafkaClient, group: &str) -> World {
-    client.create(&[&format!("{group}.in"), &format!("{group}.out")], PARTITIONS);
-    client.create(&[&format!("{group}.dead"), &format!("{group}.tallies")], 1);
+fn prepare(client: &KafkaClient, group: &str, brokers: i32) -> World {
+    client.create_on(&[&format!("{group}.in"), &format!("{group}.out")], PARTITIONS, brokers);
+    client.create_on(&[&format!("{group}.dead"), &format!("{group}.tallies")], 1, brokers);
     let world = World::new();
     (0..30).step_by(3).for_each(|person| world.opt_out(&format!("p{person}@example.com")));
     world
@@ -69,7 +69,7 @@ fn prepare(client: &KafkaClient, group: &str) -> World {
 fn members_share_the_partitions_and_hand_them_over() {
     let broker = broker();
     let client = broker.kafka.client();
-    let world = prepare(&client, "h");
+    let world = prepare(&client, "h", 1);
     let config = config(&broker.kafka.servers(), "h");
     write(&client, "h", 0);
     let first = world.start("eu-1", &config);
@@ -94,7 +94,7 @@ fn a_broker_that_restarts_loses_and_doubles_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let mut kafka = Kafka::start(folder.path(), 1);
     let client = kafka.client();
-    let world = prepare(&client, "b");
+    let world = prepare(&client, "b", 1);
     write(&client, "b", 0);
     let stream = world.start("main", &config(&kafka.servers(), "b"));
     wait_until(|| client.read("b.out").len() > 20);
@@ -105,4 +105,20 @@ fn a_broker_that_restarts_loses_and_doubles_nothing() {
     wait_for(&client, "b", 2 * RECORDS);
     stream.stop().unwrap();
     check(&client, "b", 2 * RECORDS);
+}
+
+#[test]
+fn of_three_brokers_one_may_be_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut kafka = Kafka::start(folder.path(), 3);
+    let client = kafka.client();
+    let world = prepare(&client, "l", 3);
+    write(&client, "l", 0);
+    let stream = world.start("main", &config(&kafka.servers(), "l"));
+    wait_until(|| client.read("l.out").len() > 20);
+    kafka.kill(0);
+    write(&client, "l", RECORDS);
+    wait_for(&client, "l", 2 * RECORDS);
+    stream.stop().unwrap();
+    check(&client, "l", 2 * RECORDS);
 }

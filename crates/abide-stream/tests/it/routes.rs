@@ -1,5 +1,10 @@
 //! What becomes of records that may pass, that are blocked, that cannot be judged and that cannot be read.
 
+use std::{
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+};
+
 use abide_testkit::TestRecord;
 use serde_json::Value;
 
@@ -33,6 +38,14 @@ fn records() -> Vec<TestRecord> {
     ]
 }
 
+fn scrape(address: SocketAddr) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
 #[test]
 fn each_record_goes_where_its_route_says() {
     let broker = broker();
@@ -45,7 +58,9 @@ fn each_record_goes_where_its_route_says() {
     client.create(&["r.dead", "r.tallies", "r.aside"], 1);
     let world = World::new();
     world.opt_out("Jane@Example.com");
-    let mut config = settings(&broker.kafka.servers(), "r");
+    let mut config = settings(&broker.kafka.servers(), "r")
+        .replacen("poll_ms", "metrics = \"127.0.0.1:0\"\npoll_ms", 1)
+        .replacen("[stream.consumer]", "[stream.consumer]\n\"statistics.interval.ms\" = 200", 1);
     config.push_str(&route("drop", ""));
     config.push_str(&route("redact", r#"redact = ["value:/to", "header:to", "key"]"#));
     config.push_str(&route("divert", r#"divert_to = "r.aside""#));
@@ -53,6 +68,18 @@ fn each_record_goes_where_its_route_says() {
     let stream = world.start("main", &config);
     wait_until(|| names.iter().all(|name| client.read(&format!("r.{name}.out")).len() >= 3));
     wait_until(|| client.read("r.dead").len() == names.len());
+    // Lag comes with the client's own statistics, a moment later.
+    let address = stream.metrics_address().unwrap();
+    wait_until(|| scrape(address).contains("abide_stream_lag{topic=\"r.drop\",partition=\"0\"} 0"));
+    let metrics = scrape(address);
+    for line in [
+        "abide_stream_verdicts_total{route=\"redact\",verdict=\"block\"} 1",
+        "abide_stream_records_total{route=\"tombstone\",deed=\"tombstoned\"} 2",
+        "abide_stream_transaction_seconds_count",
+        "abide_stream_list_age_seconds",
+    ] {
+        assert!(metrics.contains(line), "{line} in {metrics}");
+    }
     let counted = stream.stop().unwrap();
 
     let texts = |topic: &str| -> Vec<(i32, String, String)> {

@@ -64,9 +64,16 @@ impl KafkaClient {
 
     /// On one broker each.
     pub fn create(&self, topics: &[&str], partitions: i32) {
+        self.create_on(topics, partitions, 1);
+    }
+
+    /// On so many brokers each.
+    pub fn create_on(&self, topics: &[&str], partitions: i32, brokers: i32) {
         let admin: AdminClient<DefaultClientContext> = self.config().create().expect("a client");
-        let new: Vec<NewTopic<'_>> =
-            topics.iter().map(|topic| NewTopic::new(topic, partitions, TopicReplication::Fixed(1))).collect();
+        let new: Vec<NewTopic<'_>> = topics
+            .iter()
+            .map(|topic| NewTopic::new(topic, partitions, TopicReplication::Fixed(brokers)))
+            .collect();
         let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
         let created = futures::executor::block_on(admin.create_topics(&new, &options)).expect("topics");
         created.into_iter().for_each(|topic| {
