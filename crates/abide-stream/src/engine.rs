@@ -25,7 +25,10 @@ pub(crate) struct Engine {
     /// By route and by the identifiers that records come with: few, but for one that makes up many.
     seats: HashMap<(usize, Vec<Part>), usize>,
     seated: Vec<Seat>,
+    /// Where the record before sits: the next one often comes with the same.
+    last: usize,
     identifier: Identifier,
+    undecodable: Arc<Judgement>,
 }
 
 /// The routes of a stream, which all its threads share.
@@ -116,13 +119,16 @@ impl Rules {
 
 impl Engine {
     pub(crate) fn new(rules: Arc<Rules>, keyring: Keyring, normaliser: Normaliser) -> Self {
+        let verdict = Verdict::CannotTell { why: Uncertain::Undecodable };
         Self {
+            undecodable: Arc::new(Judgement { verdict, partly: false }),
             rules,
             keyring,
             normaliser,
             made_for: None,
             seats: HashMap::new(),
             seated: Vec::new(),
+            last: 0,
             identifier: Identifier::blank(),
         }
     }
@@ -197,8 +203,6 @@ impl Engine {
 
     /// Notes a record for [`Engine::answer`]; what stands for it until then is what holds if nobody answers.
     fn seat(&mut self, snapshot: &Snapshot, route: usize, people: &People<'_>, record: usize) -> Fate {
-        let undecodable =
-            Judgement { verdict: Verdict::CannotTell { why: Uncertain::Undecodable }, partly: false };
         if people.parts.len() <= PARTS_MAX {
             let at = self.seat_for(snapshot, route, &people.parts);
             let seat = &mut self.seated[at];
@@ -212,17 +216,20 @@ impl Engine {
                 seat.asked.note(part, read.as_ref().map(|()| &self.identifier));
             }
         }
-        Fate::Judged(Arc::new(undecodable))
+        Fate::Judged(self.undecodable.clone())
     }
 
     fn seat_for(&mut self, snapshot: &Snapshot, route: usize, parts: &[Part]) -> usize {
-        let seated = &mut self.seated;
-        let keyring = &self.keyring;
-        *self.seats.entry((route, parts.to_vec())).or_insert_with(|| {
-            let asked = Asked::new(Panel(parts.to_vec()), snapshot.held(), keyring.clone(), true);
-            seated.push(Seat { route, asked, notes: Notes::default(), records: Vec::new() });
-            seated.len() - 1
-        })
+        let is_last = |seat: &Seat| seat.route == route && seat.asked.panel().0 == parts;
+        if !self.seated.get(self.last).is_some_and(is_last) {
+            let (seated, keyring) = (&mut self.seated, &self.keyring);
+            self.last = *self.seats.entry((route, parts.to_vec())).or_insert_with(|| {
+                let asked = Asked::new(Panel(parts.to_vec()), snapshot.held(), keyring.clone(), true);
+                seated.push(Seat { route, asked, notes: Notes::default(), records: Vec::new() });
+                seated.len() - 1
+            });
+        }
+        self.last
     }
 
     fn answer(&mut self, snapshot: &Arc<Snapshot>, fates: &mut [Fate], now: Time) -> Result<(), IndexError> {
