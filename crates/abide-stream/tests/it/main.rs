@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod cases;
 mod hand_over;
 mod opt_outs;
 mod routes;

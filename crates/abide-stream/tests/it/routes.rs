@@ -138,3 +138,22 @@ fn each_record_goes_where_its_route_says() {
         assert_eq!([tally.seen, tally.allowed, tally.blocked, tally.cannot_tell, tally.failed], seen);
     }
 }
+
+/// What cannot be judged stops a stream that is told so, with nothing of its transaction written.
+#[test]
+fn it_stops_where_it_is_told_to() {
+    let broker = broker();
+    let client = broker.kafka.client();
+    client.create(&["f.drop", "f.drop.out", "f.dead", "f.tallies"], 1);
+    let nobody = TestRecord::new(0, "nobody", r#"{"n":3}"#);
+    client.write("f.drop", &[TestRecord::new(0, "k", FREE), nobody]);
+    let world = World::new();
+    let route = route("drop", "on_cannot_tell = \"fail\"").replace("r.drop", "f.drop");
+    let stream = world.start("main", &(settings(&broker.kafka.servers(), "f") + &route));
+    wait_until(|| stream.has_ended());
+    let why = stream.stop().unwrap_err().to_string();
+    assert!(why.contains("f.drop/0/1"), "{why}");
+    // What was before it is read again once somebody has looked.
+    assert_eq!(client.read("f.drop.out"), []);
+    assert_eq!(client.committed("f", "f.drop", 1)[0].0, None);
+}

@@ -20,7 +20,8 @@ use object_store::{ObjectStore, path::Path as ObjectPath};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-static RULES: LazyLock<Arc<Ruleset>> = LazyLock::new(|| Arc::new(Ruleset::built_in().unwrap()));
+/// Compiled once, since that takes longer than a test.
+pub(crate) static RULES: LazyLock<Arc<Ruleset>> = LazyLock::new(|| Arc::new(Ruleset::built_in().unwrap()));
 
 #[expect(clippy::disallowed_methods, reason = "the broker has no other clock")]
 pub(crate) fn now() -> Time {
