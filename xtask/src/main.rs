@@ -21,7 +21,8 @@ usage: cargo xtask COMMAND
   test [NAME]   setup, then all tests and doc tests, or those whose name contains NAME
   sim [SEED]    the simulated world of the replica: one seed, a range (100..200), or as many as ABIDE_SIM_SEEDS says (100)
   bench [PART]  Abide side by side with what people would use instead; `bench help` tells the parts
-  crash [N]     kill −9 at any moment of whatever writes: N rounds (300) on a directory, a third of them on S3
+  crash [N]     kill −9 at any moment of whatever writes: N rounds (300) on a directory, a third of them on S3, as many
+                between topics of Kafka
   fuzz TARGET   a parser of foreign bytes under libFuzzer, for ABIDE_FUZZ_SECONDS (600); targets are fuzz/fuzz_targets
   ci            what CI runs: check, then test
 ";

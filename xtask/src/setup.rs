@@ -178,7 +178,7 @@ fn schemathesis() -> Result<()> {
 }
 
 /// Copies the broker's jars, and what they need, from Maven Central, unless those of this `pom.xml` are there.
-fn kafka() -> Result<()> {
+pub(crate) fn kafka() -> Result<()> {
     let pom = cargo::workspace().join("crates").join("abide-testkit").join("kafka").join("pom.xml");
     let wanted = fs::read_to_string(&pom).with_context(|| format!("could not read {}", pom.display()))?;
     let jars = cargo::workspace().join("target").join("tools").join("kafka");
