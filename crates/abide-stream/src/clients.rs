@@ -13,7 +13,7 @@ use rdkafka::{
     ClientConfig, ClientContext, Statistics,
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, ConsumerContext, Rebalance},
-    error::KafkaError,
+    error::{KafkaError, RDKafkaErrorCode},
     producer::{BaseProducer, DeliveryResult, ProducerContext},
     topic_partition_list::TopicPartitionList,
 };
@@ -44,7 +44,16 @@ pub(crate) type Ends = HashMap<String, HashMap<i32, i64>>;
 
 /// Only what went wrong is reported of records that were sent.
 #[derive(Debug, Default)]
-pub(crate) struct Reports;
+pub(crate) struct Reports {
+    too_large: AtomicBool,
+}
+
+impl Reports {
+    /// Whether the broker refused a record for its size since this was asked last.
+    pub(crate) fn take_too_large(&self) -> bool {
+        self.too_large.swap(false, Ordering::AcqRel)
+    }
+}
 
 impl Changes {
     pub(crate) fn any(&self) -> bool {
@@ -112,8 +121,14 @@ impl ClientContext for Reports {
 impl ProducerContext for Reports {
     type DeliveryOpaque = ();
 
-    // The transaction that it is of fails, which says it.
-    fn delivery(&self, _: &DeliveryResult<'_>, (): Self::DeliveryOpaque) {}
+    // The transaction that it is of fails, which says it; but not which record was too large.
+    fn delivery(&self, result: &DeliveryResult<'_>, (): Self::DeliveryOpaque) {
+        if let Err((error, _)) = result
+            && error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge)
+        {
+            self.too_large.store(true, Ordering::Release);
+        }
+    }
 }
 
 fn pairs(partitions: &TopicPartitionList) -> Vec<(String, i32)> {
@@ -174,7 +189,7 @@ pub(crate) fn producer(config: &StreamConfig, folder: &Path, name: &str) -> Resu
     let defaults = [("linger.ms", "1"), ("delivery.report.only.error", "true")];
     let mut client = settings(&defaults, [&config.kafka, &config.producer], folder)?;
     client.set("transactional.id", name).set("enable.idempotence", "true");
-    client.create_with_context(Reports).map_err(|error| refused(&error))
+    client.create_with_context(Reports::default()).map_err(|error| refused(&error))
 }
 
 fn settings(

@@ -70,6 +70,10 @@ pub(crate) struct Worker {
     widths: HashMap<String, i32>,
     /// Why nothing is read, as it was said last.
     waits_for: Option<&'static str>,
+    /// So many records are put into transactions of their own, since one among them was too large for the broker.
+    one_by_one: usize,
+    /// By topic, partition and offset.
+    too_large: Option<(String, i32, i64)>,
 }
 
 /// A partition that this member owns.
@@ -128,6 +132,8 @@ impl Worker {
             partitions: HashMap::new(),
             widths,
             waits_for: None,
+            one_by_one: 0,
+            too_large: None,
         })
     }
 

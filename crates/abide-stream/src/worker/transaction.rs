@@ -52,6 +52,7 @@ enum Sent {
 impl Worker {
     /// Returns how many of the records, from the first on, it was for.
     pub(super) fn transact(&mut self, batch: &[BorrowedMessage<'_>], now: Time) -> Result<usize, Failed> {
+        let batch = if self.one_by_one > 0 { &batch[..1] } else { batch };
         self.producer.begin_transaction().map_err(|error| Failed::Anew(chain(&error)))?;
         match self.fill(batch, now) {
             Ok(Filled { records, ends }) => {
@@ -61,9 +62,14 @@ impl Worker {
                         held.mark = Some(end.mark.clone());
                     }
                 }
+                self.one_by_one = self.one_by_one.saturating_sub(1);
+                self.too_large = None;
                 Ok(records)
             }
             Err(why) => {
+                if self.producer.context().take_too_large() {
+                    self.look_for_the_large_one(batch);
+                }
                 self.standing.take_back();
                 if let Failed::Ended(_) = why {
                     // Whoever comes next need not wait until it is too old.
@@ -100,7 +106,11 @@ impl Worker {
                 .follow(record, fate, &stamp)
                 .map_err(|stopped| Failed::Ended(StreamError::stopped(record)(stopped)))?;
             let route = rules.route_of(record.topic).expect("only topics of routes are read");
-            let sent = output.map_or(Ok(Sent::Taken), |output| self.produce(record, &output))?;
+            let sent = match output {
+                Some(_) if self.is_too_large(record) => Sent::TooLarge,
+                Some(output) => self.produce(record, &output)?,
+                None => Sent::Taken,
+            };
             match sent {
                 Sent::Taken => tallies[route].count(fate, deed),
                 Sent::TooLarge => {
@@ -127,6 +137,20 @@ impl Worker {
         self.shared.metrics.committed(micros);
         self.shared.figures.add(&rules, &tallies, &self.shared.metrics);
         Ok(Filled { records: records.len(), ends })
+    }
+
+    /// A broker that refuses a record for its size ends the transaction without saying which it was.
+    fn look_for_the_large_one(&mut self, batch: &[BorrowedMessage<'_>]) {
+        match batch {
+            [one] => self.too_large = Some((one.topic().to_owned(), one.partition(), one.offset())),
+            several => self.one_by_one = several.len(),
+        }
+    }
+
+    fn is_too_large(&self, record: &Record<'_>) -> bool {
+        self.too_large.as_ref().is_some_and(|(topic, partition, offset)| {
+            topic == record.topic && *partition == record.partition && *offset == record.offset
+        })
     }
 
     fn produce(&self, record: &Record<'_>, output: &Output<'_>) -> Result<Sent, Failed> {

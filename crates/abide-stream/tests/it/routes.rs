@@ -157,3 +157,28 @@ fn it_stops_where_it_is_told_to() {
     assert_eq!(client.read("f.drop.out"), []);
     assert_eq!(client.committed("f", "f.drop", 1)[0].0, None);
 }
+
+/// A record that the output does not take goes to the dead letters without its value, and stops nobody.
+#[test]
+fn one_that_is_too_large_is_put_aside() {
+    let broker = broker();
+    let client = broker.kafka.client();
+    client.create(&["g.drop", "g.dead", "g.tallies"], 1);
+    client.create_small("g.drop.out", 2_000);
+    let noise: String = (0..2_000_u32).map(|n| char::from(b'a' + (n * n % 23) as u8)).collect();
+    let large = format!(r#"{{"to":"joe@example.com","n":"{noise}"}}"#);
+    client.write(
+        "g.drop",
+        &[TestRecord::new(0, "1", FREE), TestRecord::new(0, "2", &large), TestRecord::new(0, "3", FREE)],
+    );
+    let world = World::new();
+    let config = settings(&broker.kafka.servers(), "g") + &route("drop", "").replace("r.drop", "g.drop");
+    let stream = world.start("main", &config);
+    wait_until(|| client.read("g.drop.out").len() == 2);
+    wait_until(|| client.read("g.dead").len() == 1);
+    stream.stop().unwrap();
+    let dead = client.read("g.dead").swap_remove(0);
+    assert_eq!((dead.header("abide-from"), dead.value.as_ref()), (Some("g.drop/0/1"), None));
+    let passed: Vec<_> = client.read("g.drop.out").into_iter().map(|record| record.key.unwrap()).collect();
+    assert_eq!(passed, [b"1".to_vec(), b"3".to_vec()]);
+}

@@ -69,13 +69,22 @@ impl KafkaClient {
 
     /// On so many brokers each.
     pub fn create_on(&self, topics: &[&str], partitions: i32, brokers: i32) {
+        let new = |topic| NewTopic::new(topic, partitions, TopicReplication::Fixed(brokers));
+        let new: Vec<NewTopic<'_>> = topics.iter().copied().map(new).collect();
+        self.create_each(&new);
+    }
+
+    /// One that takes no larger records.
+    pub fn create_small(&self, topic: &str, bytes_max: u32) {
+        let bytes_max = bytes_max.to_string();
+        let new = NewTopic::new(topic, 1, TopicReplication::Fixed(1));
+        self.create_each(&[new.set("max.message.bytes", &bytes_max)]);
+    }
+
+    fn create_each(&self, new: &[NewTopic<'_>]) {
         let admin: AdminClient<DefaultClientContext> = self.config().create().expect("a client");
-        let new: Vec<NewTopic<'_>> = topics
-            .iter()
-            .map(|topic| NewTopic::new(topic, partitions, TopicReplication::Fixed(brokers)))
-            .collect();
         let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
-        let created = futures::executor::block_on(admin.create_topics(&new, &options)).expect("topics");
+        let created = futures::executor::block_on(admin.create_topics(new, &options)).expect("topics");
         created.into_iter().for_each(|topic| {
             topic.expect("a new topic");
         });
