@@ -62,9 +62,10 @@ pub(crate) fn bench(arguments: &[&str]) -> Result<()> {
 /// Kill −9, more often than the tests do it; the seed is printed first, and ABIDE_CRASH_SEED replays it.
 pub(crate) fn crash(rounds: Option<&str>) -> Result<()> {
     let server = setup::s3_server()?;
+    setup::kafka()?;
     let mut command = cargo();
     command.args(["test", "--locked", "--package", "abide-cli", "--test", "it", "--"]);
-    command.args(["--nocapture", "--test-threads", "1", "crash::"]);
+    command.args(["--nocapture", "--test-threads", "1", "crash::", "stream::nothing_is_lost"]);
     run(command.env("ABIDE_TEST_S3", server).env("ABIDE_CRASH_ROUNDS", rounds.unwrap_or("300")))
 }
 

@@ -14,14 +14,15 @@ use std::process::ExitCode;
 const MENU: &str = "\
 usage: cargo xtask COMMAND
 
-  setup         install what the tests need besides: an S3 server and schemathesis into target/tools, the solver cvc5,
-                nginx, Caddy, Chromium and Postfix
+  setup         install what the tests need besides: an S3 server, schemathesis and Kafka into target/tools, the solver
+                cvc5, nginx, Caddy, Chromium, Postfix, Java and Maven
   check         formatting, clippy and tidy: before every commit
   tidy          crate arrows, file sizes and names
   test [NAME]   setup, then all tests and doc tests, or those whose name contains NAME
   sim [SEED]    the simulated world of the replica: one seed, a range (100..200), or as many as ABIDE_SIM_SEEDS says (100)
   bench [PART]  Abide side by side with what people would use instead; `bench help` tells the parts
-  crash [N]     kill −9 at any moment of whatever writes: N rounds (300) on a directory, a third of them on S3
+  crash [N]     kill −9 at any moment of whatever writes: N rounds (300) on a directory, a third of them on S3, as many
+                between topics of Kafka
   fuzz TARGET   a parser of foreign bytes under libFuzzer, for ABIDE_FUZZ_SECONDS (600); targets are fuzz/fuzz_targets
   ci            what CI runs: check, then test
 ";

@@ -1,6 +1,6 @@
 //! Installs what the tests need and cargo cannot bring: the S3 server (docs/decisions/0005-s3-test-server.md) and the
-//! solver (docs/decisions/0011-proof-by-solver.md); and Debian's packages of the programs that stand before and behind
-//! the service in its tests.
+//! solver (docs/decisions/0011-proof-by-solver.md); Kafka (docs/decisions/0015-the-stream.md); and Debian's packages of the
+//! programs that stand before and behind the service in its tests.
 
 use std::env;
 use std::fs;
@@ -21,6 +21,7 @@ pub(crate) fn all() -> Result<(PathBuf, PathBuf)> {
     let (server, solver) = (s3_server()?, solver()?);
     schemathesis()?;
     programs()?;
+    kafka()?;
     Ok((server, solver))
 }
 
@@ -96,10 +97,16 @@ fn is_sudo_at_hand() -> bool {
     Command::new("sudo").args(["-n", "true"]).output().is_ok_and(|output| output.status.success())
 }
 
-/// The programs that the service's tests start, each with the package of Debian that brings it: gateways in front of an
-/// API, a browser that opens its pages, and a mail server.
-const PROGRAMS: [(&str, &str); 4] =
-    [("nginx", "nginx-light"), ("caddy", "caddy"), ("chromium", "chromium"), ("postfix", "postfix")];
+/// The programs that tests start, each with the package of Debian that brings it: gateways in front of an API, a browser
+/// that opens its pages, a mail server, and what Kafka is fetched by and runs on.
+const PROGRAMS: [(&str, &str); 6] = [
+    ("nginx", "nginx-light"),
+    ("caddy", "caddy"),
+    ("chromium", "chromium"),
+    ("postfix", "postfix"),
+    ("java", "default-jre-headless"),
+    ("mvn", "maven"),
+];
 
 /// Installs those of [`PROGRAMS`] that are not on the path.
 fn programs() -> Result<()> {
@@ -115,7 +122,7 @@ fn programs() -> Result<()> {
     println!("xtask: installing {}", missing.join(", "));
     ensure!(
         is_root() || is_sudo_at_hand(),
-        "the service's tests need {}, and they may not be installed here: ask for `apt-get install {0}`",
+        "the tests need {}, and they may not be installed here: ask for `apt-get install {0}`",
         missing.join(" ")
     );
     install(&missing)
@@ -168,6 +175,27 @@ fn schemathesis() -> Result<()> {
         let made = cargo::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
         made.context("install Python 3 with its module venv (Debian's package python3-venv)")?;
         cargo::run(Command::new(programs.join("pip")).args(["install", "--quiet", SCHEMATHESIS]))
+    })
+}
+
+/// Copies the broker's jars, and what they need, from Maven Central, unless those of this `pom.xml` are there.
+pub(crate) fn kafka() -> Result<()> {
+    let pom = cargo::workspace().join("crates").join("abide-testkit").join("kafka").join("pom.xml");
+    let wanted = fs::read_to_string(&pom).with_context(|| format!("could not read {}", pom.display()))?;
+    let jars = cargo::workspace().join("target").join("tools").join("kafka");
+    let stamp = jars.join("pom.xml");
+    once(&stamp, &stamp, &wanted, || {
+        println!("xtask: fetching Kafka for the tests");
+        if jars.exists() {
+            fs::remove_dir_all(&jars).with_context(|| format!("could not empty {}", jars.display()))?;
+        }
+        let mut command = Command::new("mvn");
+        command.args(["--quiet", "--batch-mode", "--file"]).arg(&pom);
+        command.args(["dependency:copy-dependencies", "-DincludeScope=runtime"]);
+        command.arg(format!("-DoutputDirectory={}", jars.display()));
+        cargo::run(&mut command)?;
+        fs::copy(&pom, &stamp).with_context(|| format!("could not write {}", stamp.display()))?;
+        Ok(())
     })
 }
 

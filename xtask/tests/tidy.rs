@@ -24,10 +24,13 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("abide-journal", &["abide-model"]),
     ("abide-replica", &[ENGINE, "abide-journal"]),
     // Adapters, which never use each other, and the shell.
-    ("abide-import abide-scrub abide-service", &[ENGINE, "abide-journal abide-replica"]),
+    ("abide-import abide-scrub abide-service abide-stream", &[ENGINE, "abide-journal abide-replica"]),
     (
         "abide-cli",
-        &[ENGINE, "abide-proof abide-journal abide-replica abide-import abide-scrub abide-service"],
+        &[
+            ENGINE,
+            "abide-proof abide-journal abide-replica abide-import abide-scrub abide-service abide-stream",
+        ],
     ),
     // Tools. The test kit is everybody's dev-dependency and nobody's dependency.
     ("abide-testkit", &[ENGINE, "abide-journal abide-replica"]),

@@ -33,6 +33,7 @@ mod segment;
 mod serve;
 mod signals;
 mod status;
+mod stream;
 mod token;
 mod unsubscribe_link;
 mod validate;
@@ -77,6 +78,7 @@ enum Command {
     Validate(validate::Args),
     Segment(segment::Args),
     Serve(serve::Args),
+    Stream(stream::Args),
     Signals(signals::Args),
     Drop(drop::Args),
     History(history::Args),
@@ -111,9 +113,11 @@ fn main() -> std::process::ExitCode {
 }
 
 fn run(command: Command) -> anyhow::Result<Exit> {
-    // A service has threads of its own.
-    if let Command::Serve(args) = command {
-        return serve::run(&args);
+    // What runs until it is stopped has threads of its own.
+    match command {
+        Command::Serve(args) => return serve::run(&args),
+        Command::Stream(args) => return stream::run(&args),
+        _ => {}
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -129,7 +133,7 @@ fn run(command: Command) -> anyhow::Result<Exit> {
             Command::Scrub(args) => scrub::run(args).await,
             Command::Validate(args) => validate::run(args).await,
             Command::Segment(args) => segment::run(args).await,
-            Command::Serve(_) => unreachable!("it is run above"),
+            Command::Serve(_) | Command::Stream(_) => unreachable!("they are run above"),
             Command::Drop(args) => Box::pin(drop::run(args)).await,
             Command::Signals(args) => signals::run(&args),
             Command::History(args) => history::run(args).await,

@@ -7,7 +7,6 @@ use std::{
 };
 
 use abide_journal::{WriterConfig, local_directory};
-use abide_model::Origin;
 use abide_replica::ReplicaConfig;
 use abide_service::{Config, Layers, Server, Wiring};
 use anyhow::{Context as _, bail};
@@ -17,7 +16,7 @@ use toml::{Table, Value};
 use crate::{
     clock,
     exit::Exit,
-    store_flags::{self, StoreFlags},
+    store_flags::{self, StoreFlags, StoreOptions, StoreTable},
 };
 
 /// Answer over HTTP: take opt-outs in, make them durable and give verdicts.
@@ -51,33 +50,8 @@ pub(crate) struct Args {
     #[arg(long)]
     check: bool,
 
-    /// A directory, or a bucket as s3://…, gs://… or az://… (credentials from the environment)
-    /// [default: ./abide-store].
-    #[arg(long, env = "ABIDE_STORE", value_name = "STORE", help_heading = "Store")]
-    store: Option<String>,
-
-    /// The file with the store's secret [default: where `abide init` put it]. The variable
-    /// ABIDE_SECRET may hold the secret itself instead.
-    #[arg(long, env = "ABIDE_SECRET_FILE", value_name = "FILE", help_heading = "Store")]
-    secret_file: Option<PathBuf>,
-
-    /// Where this machine keeps its copy of the list [default: ~/.cache/abide].
-    #[arg(long, env = "ABIDE_CACHE", value_name = "DIR", help_heading = "Store")]
-    cache: Option<PathBuf>,
-
-    /// Under which name this node writes; no other node may have it [default: main].
-    #[arg(long, env = "ABIDE_ORIGIN", value_name = "NAME", help_heading = "Store")]
-    origin: Option<Origin>,
-}
-
-/// What `[store]` of `abide.toml` may say.
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct StoreTable {
-    at: Option<String>,
-    secret_file: Option<PathBuf>,
-    cache: Option<PathBuf>,
-    origin: Option<String>,
+    #[command(flatten)]
+    store: StoreOptions,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
@@ -93,7 +67,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
         layers.flag("workers", i64::from(workers));
     }
     let config = layers.config()?;
-    let flags = store_flags(args, store)?;
+    let flags = args.store.above(store)?;
     if args.check {
         print!("{}{}", explain(&flags), layers.explain()?);
         return Ok(Exit::Clean);
@@ -126,21 +100,6 @@ pub(crate) fn read_file(named: Option<&Path>) -> anyhow::Result<(StoreTable, Lay
     Ok((store, layers))
 }
 
-/// The file's word counts where neither the environment nor a flag has one.
-fn store_flags(args: &Args, file: StoreTable) -> anyhow::Result<StoreFlags> {
-    let origin = match (&args.origin, file.origin) {
-        (Some(origin), _) => origin.clone(),
-        (None, Some(origin)) => origin.parse().context("abide.toml, [store] origin")?,
-        (None, None) => "main".parse().expect("lower-case letters"),
-    };
-    Ok(StoreFlags {
-        store: args.store.clone().or(file.at).unwrap_or_else(|| "./abide-store".to_owned()),
-        secret_file: args.secret_file.clone().or(file.secret_file),
-        cache: args.cache.clone().or(file.cache),
-        origin,
-    })
-}
-
 fn explain(flags: &StoreFlags) -> String {
     let path = |path: &Option<PathBuf>| match path {
         Some(path) => format!("{:?}", path.display().to_string()),
@@ -161,7 +120,7 @@ fn explain(flags: &StoreFlags) -> String {
 }
 
 /// One JSON object a line, on standard error. `ABIDE_LOG` says how much, e.g. `debug`.
-fn log() -> anyhow::Result<()> {
+pub(crate) fn log() -> anyhow::Result<()> {
     let filter = std::env::var("ABIDE_LOG").unwrap_or_else(|_| "info".to_owned());
     let filter = tracing_subscriber::EnvFilter::try_new(filter).context("could not use ABIDE_LOG")?;
     tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();

@@ -38,6 +38,56 @@ pub(crate) struct StoreFlags {
     pub(crate) origin: Origin,
 }
 
+/// The same for a command that has a file of settings too; what nobody says is the default.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Store")]
+pub(crate) struct StoreOptions {
+    /// A directory, or a bucket as s3://…, gs://… or az://… (credentials from the environment)
+    /// [default: ./abide-store].
+    #[arg(long, env = "ABIDE_STORE", value_name = "STORE")]
+    store: Option<String>,
+
+    /// The file with the store's secret [default: where `abide init` put it]. The variable
+    /// ABIDE_SECRET may hold the secret itself instead.
+    #[arg(long, env = "ABIDE_SECRET_FILE", value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+
+    /// Where this machine keeps its copy of the list [default: ~/.cache/abide].
+    #[arg(long, env = "ABIDE_CACHE", value_name = "DIR")]
+    cache: Option<PathBuf>,
+
+    /// Under which name this node writes; no other node may have it [default: main].
+    #[arg(long, env = "ABIDE_ORIGIN", value_name = "NAME")]
+    origin: Option<Origin>,
+}
+
+/// What `[store]` of a file of settings may say.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct StoreTable {
+    at: Option<String>,
+    secret_file: Option<PathBuf>,
+    cache: Option<PathBuf>,
+    origin: Option<String>,
+}
+
+impl StoreOptions {
+    /// The file's word counts where neither the environment nor a flag has one.
+    pub(crate) fn above(&self, file: StoreTable) -> anyhow::Result<StoreFlags> {
+        let origin = match (&self.origin, file.origin) {
+            (Some(origin), _) => origin.clone(),
+            (None, Some(origin)) => origin.parse().context("[store], origin")?,
+            (None, None) => "main".parse().expect("lower-case letters"),
+        };
+        Ok(StoreFlags {
+            store: self.store.clone().or(file.at).unwrap_or_else(|| "./abide-store".to_owned()),
+            secret_file: self.secret_file.clone().or(file.secret_file),
+            cache: self.cache.clone().or(file.cache),
+            origin,
+        })
+    }
+}
+
 /// An opened store with everything that a subcommand needs of it.
 #[derive(Debug)]
 pub(crate) struct Opened {

@@ -12,6 +12,7 @@ pub mod time;
 
 pub mod identifier;
 pub mod key;
+pub mod written;
 
 pub mod claimant;
 pub mod mechanism;
@@ -43,3 +44,4 @@ pub use state::{Claim, IdentityState, Moments, Retraction, Retractions};
 pub use tally::Tally;
 pub use time::Time;
 pub use verdict::{OnCannotTell, Reason, Uncertain, Verdict};
+pub use written::{HashedAs, Written, kind_and_form};

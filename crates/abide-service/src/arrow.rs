@@ -6,7 +6,7 @@
 use std::{io::Cursor, sync::Arc};
 
 use abide_formats::{Cell, Column, Compression, Detected, Format, Options, Plan, Reader};
-use abide_model::contained::contained;
+use abide_model::{Written, contained::contained, kind_and_form};
 use arrow_array::{
     ArrayRef, BooleanArray, RecordBatch,
     builder::{ListBuilder, StringBuilder},
@@ -17,7 +17,7 @@ use bytes::Bytes;
 
 use crate::{
     problem::{Kind, Problem},
-    wire::{Effect, Subject, VerdictBody, VerdictWord, Written, kind_and_form},
+    wire::{Effect, Subject, VerdictBody, VerdictWord},
 };
 
 /// What a stream may come to.

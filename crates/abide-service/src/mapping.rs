@@ -6,13 +6,13 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use abide_model::{Action, Context, IdentifierKind, OnCannotTell};
+use abide_model::{Action, Context, HashedAs, IdentifierKind, OnCannotTell, Written, kind_and_form};
 use hyper::{HeaderMap, header::HeaderName};
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::wire::{HashedAs, OnDoubt, Subject, Wishes, Written, kind_and_form};
+use crate::wire::{OnDoubt, Subject, Wishes};
 
 /// One `[[serve.authz]]` of `abide.toml`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]

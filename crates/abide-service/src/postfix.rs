@@ -7,7 +7,7 @@
 
 use std::{collections::BTreeMap, io, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
-use abide_model::{Action, Context, IdentifierKind, OnCannotTell, Uncertain, Verdict};
+use abide_model::{Action, Context, IdentifierKind, OnCannotTell, Uncertain, Verdict, Written};
 use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
@@ -21,7 +21,7 @@ use crate::{
     desk::{Question, parts},
     endpoints::options,
     server::Shared,
-    wire::{OnDoubt, Subject, Wishes, Written},
+    wire::{OnDoubt, Subject, Wishes},
     worker::Worker,
 };
 

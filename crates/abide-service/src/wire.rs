@@ -2,54 +2,12 @@
 
 use std::{borrow::Cow, fmt};
 
-use abide_model::{
-    Context, Form, Identifier, IdentifierKind, InvalidIdentifier, Mechanism, Normaliser, OnCannotTell, Reason,
-};
+use abide_model::{Context, Mechanism, OnCannotTell, Reason, Written, kind_and_form};
 use schemars::JsonSchema;
 use serde::{
     Deserialize, Deserializer, Serialize,
     de::{self, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
-
-/// One identifier as it was written: a kind, the form if it is a digest, and a text.
-#[derive(PartialEq, Eq)]
-pub(crate) struct Written<'a> {
-    pub(crate) kind: IdentifierKind,
-    pub(crate) form: Option<HashedAs>,
-    pub(crate) text: Cow<'a, str>,
-}
-
-/// Given as a digest; without a form its length tells which.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct HashedAs(pub(crate) Option<Form>);
-
-impl Written<'_> {
-    pub(crate) fn read_into(
-        &self,
-        normaliser: &Normaliser,
-        into: &mut Identifier,
-    ) -> Result<(), InvalidIdentifier> {
-        match self.form {
-            None => normaliser.raw_into(self.kind, &self.text, into),
-            Some(HashedAs(form)) => {
-                *into = Normaliser::hashed(self.kind, form, &self.text)?;
-                Ok(())
-            }
-        }
-    }
-
-    pub(crate) fn read(&self, normaliser: &Normaliser) -> Result<Identifier, InvalidIdentifier> {
-        let mut identifier = Identifier::blank();
-        self.read_into(normaliser, &mut identifier)?;
-        Ok(identifier)
-    }
-}
-
-impl fmt::Debug for Written<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Written({}, …)", self.kind)
-    }
-}
 
 /// The identifiers of one person, from an object such as `{"email": "…", "phone": ["…", "…"], "email:md5": "…"}`.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -78,16 +36,6 @@ impl<'a> Subject<'a> {
     fn order(&mut self) {
         self.written.sort_by_key(|written| written.kind);
     }
-}
-
-/// `email`, `email:hashed`, `email:md5`, `phone:last10.sha256`.
-pub(crate) fn kind_and_form(name: &str) -> Option<(IdentifierKind, Option<HashedAs>)> {
-    let (kind, form) = match name.split_once(':') {
-        None => (name, None),
-        Some((kind, "hashed")) => (kind, Some(HashedAs(None))),
-        Some((kind, form)) => (kind, Some(HashedAs(Some(form.parse().ok()?)))),
-    };
-    Some((kind.parse().ok()?, form))
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Subject<'a> {
@@ -420,6 +368,8 @@ pub(crate) struct StampBody {
 
 #[cfg(test)]
 mod tests {
+    use abide_model::HashedAs;
+
     use super::*;
 
     fn subject(text: &str) -> Option<(Vec<String>, bool)> {

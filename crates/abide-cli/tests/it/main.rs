@@ -19,5 +19,6 @@ mod robust;
 mod rules;
 mod serve;
 mod signals;
+mod stream;
 mod unsubscribe_link;
 mod world;

@@ -176,7 +176,7 @@ fn write(action: &abide_model::Action, published: &Published, body: &VerdictBody
     text
 }
 
-fn read_body(worker: &Worker, written: &crate::wire::Written<'_>) -> ReadBody {
+fn read_body(worker: &Worker, written: &abide_model::Written<'_>) -> ReadBody {
     let kind = written.kind.as_str();
     match written.read(&worker.shared().normaliser) {
         Ok(identifier) => ReadBody { kind, hashed: Some(identifier.is_hashed()), error: None },

@@ -1,0 +1,67 @@
+//! Whether the broker has what the configuration names.
+
+use std::{path::Path, time::Duration};
+
+use rdkafka::{ClientContext, client::Client, consumer::Consumer as _};
+
+use crate::{clients, config::Config, engine::Rules, error::StreamError};
+
+/// What was found about a topic, for people to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicReport {
+    pub topic: String,
+    pub partitions: i32,
+    /// What works and may not be meant.
+    pub remark: Option<String>,
+}
+
+/// Asks the broker for every topic that the configuration names; an error for one that is missing.
+pub fn check(config: &Config, folder: &Path) -> Result<Vec<TopicReport>, StreamError> {
+    let rules = Rules::new(config, folder)?;
+    let consumer = clients::onlooker(&config.stream, folder)?;
+    // What a producer would refuse is found out without one: it is made and never begins a transaction.
+    drop(clients::producer(&config.stream, folder, "check")?);
+    let timeout = Duration::from_millis(config.stream.timeout_ms);
+    let width = |topic: &str| width(consumer.client(), topic, timeout);
+    let mut reports = Vec::new();
+    for route in &rules.routes {
+        let mut widths = Vec::new();
+        for topic in &route.topics {
+            let partitions = width(topic)?;
+            widths.push(partitions);
+            reports.push(TopicReport { topic: topic.clone(), partitions, remark: None });
+        }
+        if let Some(asks) = &route.asks {
+            let partitions = width(&asks.output)?;
+            let other = widths.iter().find(|width| **width != partitions);
+            let remark = other.map(|other| {
+                format!(
+                    "it is written from a topic with {other}: records keep their order, and do not stand where their keys would put them"
+                )
+            });
+            reports.push(TopicReport { topic: asks.output.clone(), partitions, remark });
+        }
+    }
+    let known: Vec<String> = reports.iter().map(|report| report.topic.clone()).collect();
+    for topic in config.written_topics().into_iter().filter(|topic| !known.contains(topic)) {
+        let partitions = width(&topic)?;
+        reports.push(TopicReport { topic, partitions, remark: None });
+    }
+    Ok(reports)
+}
+
+/// How many partitions a topic has.
+pub(crate) fn width<C: ClientContext>(
+    client: &Client<C>,
+    topic: &str,
+    timeout: Duration,
+) -> Result<i32, StreamError> {
+    let metadata = client
+        .fetch_metadata(Some(topic), timeout)
+        .map_err(StreamError::kafka("ask the broker for its topics"))?;
+    let found = metadata.topics().iter().find(|found| found.name() == topic);
+    match found.filter(|found| found.error().is_none() && !found.partitions().is_empty()) {
+        Some(found) => Ok(i32::try_from(found.partitions().len()).unwrap_or(i32::MAX)),
+        None => Err(StreamError::Broker(format!("there is no topic `{topic}`, or it may not be used"))),
+    }
+}

@@ -1,0 +1,50 @@
+//! Why a stream ends before it is told to.
+
+use abide_index::IndexError;
+use rdkafka::error::KafkaError;
+
+use crate::{config::InvalidConfig, fate::Stopped};
+
+#[derive(Debug, thiserror::Error)]
+pub enum StreamError {
+    #[error(transparent)]
+    Config(#[from] InvalidConfig),
+    #[error("could not {doing}")]
+    Kafka { doing: &'static str, source: KafkaError },
+    /// What the broker has is not what the configuration names.
+    #[error("the broker does not fit the configuration: {0}")]
+    Broker(String),
+    #[error("could not read the list")]
+    List(#[from] IndexError),
+    #[error("{0}")]
+    Broken(String),
+    #[error("the record {topic}/{partition}/{offset} cannot be judged, and `on_cannot_tell` is `fail`")]
+    CannotTell { topic: String, partition: i32, offset: i64 },
+    #[error("could not listen on {address}")]
+    Listen { address: std::net::SocketAddr, source: std::io::Error },
+    #[error("could not start a thread")]
+    Thread(#[source] std::io::Error),
+}
+
+impl StreamError {
+    pub(crate) fn kafka(doing: &'static str) -> impl FnOnce(KafkaError) -> Self {
+        move |source| Self::Kafka { doing, source }
+    }
+
+    pub(crate) fn stopped(record: &crate::record::Record<'_>) -> impl FnOnce(Stopped) -> Self {
+        let (topic, partition, offset) = (record.topic.to_owned(), record.partition, record.offset);
+        move |Stopped| Self::CannotTell { topic, partition, offset }
+    }
+}
+
+/// An error with its causes, for a log.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut said = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        said.push_str(": ");
+        said.push_str(&error.to_string());
+        cause = error.source();
+    }
+    said
+}

@@ -1,0 +1,82 @@
+//! Keeps the list current: opens it, then looks at the journal again and again.
+
+use std::{sync::Arc, time::Duration};
+
+use abide_journal::{ErrorKind, Heartbeat, Store};
+use abide_model::{Origin, Time};
+use abide_replica::{Replica, ReplicaConfig, ReplicaError};
+use abide_rules::Ruleset;
+use tokio::{sync::watch, time::sleep};
+
+use crate::{error::chain, list::List};
+
+pub(crate) struct Follow {
+    pub(crate) store: Store,
+    pub(crate) built_in: Arc<Ruleset>,
+    pub(crate) replica: ReplicaConfig,
+    pub(crate) poll: Duration,
+    pub(crate) heartbeat: Option<(Origin, Duration)>,
+    pub(crate) list: Arc<List>,
+    pub(crate) now: fn() -> Time,
+}
+
+/// After an error the next look comes later, up to so much.
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+impl Follow {
+    /// Ends when told to stop, or when somebody has to look at the store.
+    pub(crate) async fn run(self, mut stop: watch::Receiver<bool>) {
+        let mut replica = None;
+        let mut pause = self.poll;
+        let mut told_at = Time::MIN;
+        while !*stop.borrow() {
+            pause = match self.look(&mut replica).await {
+                Ok(()) => self.poll,
+                Err(error) if matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Bug) => {
+                    self.list.break_off(format!("could not read the journal: {}", chain(&error)));
+                    return;
+                }
+                // What was published last stands; it ages, and when it is too old nothing is judged by it.
+                Err(error) => {
+                    tracing::warn!(error = chain(&error), "could not read the journal; trying again");
+                    (pause * 2).min(PAUSE_MAX)
+                }
+            };
+            if let (Some(replica), Some((node, every))) = (&replica, &self.heartbeat)
+                && u128::try_from((self.now)().micros_since(told_at))
+                    .is_ok_and(|past| past >= every.as_micros())
+            {
+                told_at = (self.now)();
+                let mut heartbeat = Heartbeat::new(node.clone(), told_at);
+                heartbeat.see(&replica.heads());
+                if let Err(error) = heartbeat.send(&self.store).await {
+                    tracing::warn!(error = chain(&error), "could not leave a heartbeat");
+                }
+            }
+            tokio::select! {
+                () = sleep(pause) => {}
+                _ = stop.changed() => {}
+            }
+        }
+    }
+
+    /// Reads what there is and publishes it. The first time that is the whole list.
+    async fn look(&self, held: &mut Option<Replica>) -> Result<(), ReplicaError> {
+        // Before it looks: what becomes durable while it does may not be in what it finds.
+        let now = (self.now)();
+        let replica = match held {
+            Some(replica) => {
+                replica.refresh(now).await?;
+                replica
+            }
+            None => {
+                let opened =
+                    Replica::open(&self.store, self.built_in.clone(), self.replica.clone(), now).await?;
+                tracing::info!(identities = opened.snapshot().len_identities(), "the list is complete");
+                held.insert(opened)
+            }
+        };
+        self.list.publish(replica.snapshot(), replica.clock());
+        Ok(())
+    }
+}

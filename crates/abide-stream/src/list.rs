@@ -1,0 +1,152 @@
+//! The list as it stands here: what the follower read, and above it the opt-outs of records that were not read back yet.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicI64, Ordering},
+};
+
+use abide_enforce::Snapshot;
+use abide_index::IndexError;
+use abide_model::{Claim, Signal, Time, Token};
+use arc_swap::ArcSwapOption;
+
+use crate::fate::Stamp;
+
+/// What the follower has read, for all threads.
+#[derive(Debug, Default)]
+pub(crate) struct List {
+    current: ArcSwapOption<Snapshot>,
+    /// Later than every time in the journal that was read, in microseconds.
+    clock: AtomicI64,
+    /// What nobody's waiting helps against.
+    broken: Mutex<Option<String>>,
+}
+
+impl List {
+    /// `None` until the list is complete: nothing may be judged before.
+    pub(crate) fn current(&self) -> Option<Arc<Snapshot>> {
+        self.current.load_full()
+    }
+
+    pub(crate) fn publish(&self, snapshot: Arc<Snapshot>, clock: Time) {
+        self.clock.fetch_max(clock.as_micros(), Ordering::Relaxed);
+        self.current.store(Some(snapshot));
+    }
+
+    pub(crate) fn clock(&self) -> Time {
+        Time::from_micros(self.clock.load(Ordering::Relaxed))
+    }
+
+    /// The list is damaged, or cannot be read by this program: somebody has to look at it.
+    pub(crate) fn break_off(&self, why: String) {
+        *self.broken.lock().expect("nothing panics under this lock") = Some(why);
+    }
+
+    pub(crate) fn broken(&self) -> Option<String> {
+        self.broken.lock().expect("nothing panics under this lock").clone()
+    }
+}
+
+/// One thread's list: the follower's, with the opt-outs that this thread met and the follower has not read.
+#[derive(Debug, Default)]
+pub(crate) struct Standing {
+    ahead: Vec<Ahead>,
+    made: Option<Made>,
+}
+
+/// Opt-outs of one transaction.
+#[derive(Debug)]
+struct Ahead {
+    signals: Vec<Signal>,
+    /// Where the last of them stands in the journal; `None` while they are not durable.
+    token: Option<Token>,
+}
+
+/// A list to judge by, and what stands in headers about it.
+#[derive(Clone, Debug)]
+pub(crate) struct Judging {
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) stamp: Arc<Stamp>,
+}
+
+#[derive(Clone, Debug)]
+struct Made {
+    read: Arc<Snapshot>,
+    above: Arc<Snapshot>,
+    stamp: Arc<Stamp>,
+}
+
+impl Standing {
+    /// The list to judge by; `None` until there is one.
+    pub(crate) fn now(&mut self, list: &List) -> Result<Option<Judging>, IndexError> {
+        let Some(read) = list.current() else { return Ok(None) };
+        if self.made.as_ref().is_none_or(|made| !Arc::ptr_eq(&made.read, &read)) {
+            let is_read = |token: &Token| read.positions.of(&token.origin) >= token.position;
+            self.ahead.retain(|ahead| !ahead.token.as_ref().is_some_and(is_read));
+            let signals = self.ahead.iter().flat_map(|ahead| &ahead.signals);
+            let above = above(&read, signals)?;
+            let stamp = Arc::new(Stamp::of(&above));
+            self.made = Some(Made { read, above, stamp });
+        }
+        Ok(self.made.as_ref().map(|made| Judging { snapshot: made.above.clone(), stamp: made.stamp.clone() }))
+    }
+
+    /// Takes over a list with opt-outs in it that are to become durable.
+    pub(crate) fn hear(&mut self, signals: Vec<Signal>, snapshot: Arc<Snapshot>) {
+        if signals.is_empty() {
+            return;
+        }
+        self.made.as_mut().expect("records are judged by a list").above = snapshot;
+        self.ahead.push(Ahead { signals, token: None });
+    }
+
+    /// What was said last is durable, up to here.
+    pub(crate) fn durable(&mut self, token: &Token) {
+        for ahead in self.ahead.iter_mut().filter(|ahead| ahead.token.is_none()) {
+            ahead.token = Some(token.clone());
+        }
+    }
+
+    /// What was said and did not become durable will be said again.
+    pub(crate) fn take_back(&mut self) {
+        self.ahead.retain(|ahead| ahead.token.is_some());
+        self.made = None;
+    }
+}
+
+/// Puts in force what a record says. What the list knows already is left out, and returned is the rest: a record that is read
+/// again adds nothing.
+pub(crate) fn heard(snapshot: &mut Arc<Snapshot>, signals: Vec<Signal>) -> Result<Vec<Signal>, IndexError> {
+    let mut unknown = Vec::with_capacity(signals.len());
+    for signal in signals {
+        if !knows(snapshot, &signal)? {
+            unknown.push(signal);
+        }
+    }
+    *snapshot = above(snapshot, &unknown)?;
+    Ok(unknown)
+}
+
+fn above<'s>(
+    snapshot: &Arc<Snapshot>,
+    signals: impl IntoIterator<Item = &'s Signal>,
+) -> Result<Arc<Snapshot>, IndexError> {
+    let mut signals = signals.into_iter().peekable();
+    if signals.peek().is_none() {
+        return Ok(snapshot.clone());
+    }
+    let mut above = Snapshot::clone(snapshot);
+    for signal in signals {
+        above.overlay.apply(signal, above.base.as_deref(), &above.retractions)?;
+    }
+    Ok(Arc::new(above))
+}
+
+/// Whether the list would be the same with this signal.
+fn knows(snapshot: &Snapshot, signal: &Signal) -> Result<bool, IndexError> {
+    let Some(state) = snapshot.state(&signal.keys.primary.key)? else { return Ok(false) };
+    let held = state.claims.get(&Claim::of(signal)).copied().unwrap_or_default();
+    let mut with = state.clone();
+    with.apply(signal);
+    Ok(with.claims.get(&Claim::of(signal)).copied() == Some(held) && with == state)
+}

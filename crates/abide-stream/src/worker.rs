@@ -1,0 +1,398 @@
+//! One member of the group: reads, decides, and writes, all of it in one transaction or not at all.
+//!
+//! A partition is judged only while it is *open*: this member owns it, the list here has been looked up since it was
+//! given, and reaches as far as the committed offset says that the owner before had made durable. What is read of one that
+//! is not open is put back. After a transaction that failed, all of its records are read again.
+
+mod transaction;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use abide_model::{Keyring, Normaliser, Origin, Time};
+use rdkafka::{
+    Message as _, Offset, TopicPartitionList,
+    consumer::Consumer as _,
+    error::KafkaError,
+    message::{BorrowedMessage, Headers as _},
+    producer::Producer as _,
+    topic_partition_list::TopicPartitionListElem,
+};
+
+use crate::{
+    clients::{self, Change, Consumer, Producer},
+    config::StreamConfig,
+    engine::{Engine, Rules},
+    error::StreamError,
+    figures::Figures,
+    keeper::Intake,
+    list::{List, Standing},
+    mark::Mark,
+    metrics::Metrics,
+    record::Record,
+};
+
+/// What all members of one process share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) config: StreamConfig,
+    /// Under which name this process takes part in transactions.
+    pub(crate) origin: Origin,
+    pub(crate) written_topics: BTreeSet<String>,
+    pub(crate) folder: PathBuf,
+    pub(crate) rules: Arc<Rules>,
+    pub(crate) keyring: Keyring,
+    pub(crate) normaliser: Normaliser,
+    pub(crate) list: Arc<List>,
+    pub(crate) intake: Intake,
+    pub(crate) figures: Figures,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) stop: AtomicBool,
+    pub(crate) now: fn() -> Time,
+}
+
+pub(crate) struct Worker {
+    shared: Arc<Shared>,
+    consumer: Arc<Consumer>,
+    producer: Producer,
+    engine: Engine,
+    standing: Standing,
+    partitions: HashMap<String, BTreeMap<i32, Held>>,
+    /// How many partitions the topics have that are written to.
+    widths: HashMap<String, i32>,
+    /// Why nothing is read, as it was said last.
+    waits_for: Option<&'static str>,
+    /// So many records are put into transactions of their own, since one among them was too large for the broker.
+    one_by_one: usize,
+    /// By topic, partition and offset.
+    too_large: Option<(String, i32, i64)>,
+}
+
+/// A partition that this member owns.
+#[derive(Debug)]
+struct Held {
+    is_open: bool,
+    given_at: Time,
+    /// What the owner before had made durable; `None` until it was asked for.
+    mark: Option<Mark>,
+    /// The first record that is not committed, once one was seen.
+    next: Option<i64>,
+}
+
+/// Why a transaction did not become one.
+#[derive(Debug)]
+enum Failed {
+    /// Its records are read again.
+    Again(String),
+    /// With new clients.
+    Anew(String),
+    /// It is of no use.
+    Ended(StreamError),
+}
+
+/// How long a poll waits for the first record.
+const POLL: Duration = Duration::from_millis(100);
+
+/// After something failed, it is tried again so much later.
+const PAUSE: Duration = Duration::from_millis(500);
+
+impl Worker {
+    /// Joins the group. Fails where the broker cannot be reached or does not have the topics.
+    pub(crate) fn new(shared: Arc<Shared>, number: usize) -> Result<Self, StreamError> {
+        let consumer = clients::consumer(&shared.config, &shared.folder, number)?;
+        let name = format!("{}.{}.{number}", shared.config.group, shared.origin);
+        let producer = clients::producer(&shared.config, &shared.folder, &name)?;
+        let timeout = Duration::from_millis(shared.config.timeout_ms);
+        let mut widths = HashMap::new();
+        for topic in &shared.written_topics {
+            let width = crate::broker::width(producer.client(), topic, timeout)?;
+            widths.insert(topic.clone(), width);
+        }
+        // Ends what a member of this name had begun before it was gone.
+        producer
+            .init_transactions(timeout.max(Duration::from_secs(30)))
+            .map_err(StreamError::kafka("begin to take part in transactions"))?;
+        let topics: Vec<&str> = shared.rules.read_topics().collect();
+        consumer.subscribe(&topics).map_err(StreamError::kafka("subscribe to the topics"))?;
+        let engine = Engine::new(shared.rules.clone(), shared.keyring.clone(), shared.normaliser);
+        Ok(Self {
+            shared,
+            consumer: Arc::new(consumer),
+            producer,
+            engine,
+            standing: Standing::default(),
+            partitions: HashMap::new(),
+            widths,
+            waits_for: None,
+            one_by_one: 0,
+            too_large: None,
+        })
+    }
+
+    /// Until it is told to stop, or something has to be done anew (`Ok(false)`).
+    pub(crate) fn run(&mut self) -> Result<bool, StreamError> {
+        while !self.shared.stop.load(Ordering::Acquire) {
+            if let Some(why) = self.shared.list.broken() {
+                return Err(StreamError::Broken(why));
+            }
+            match self.step() {
+                Ok(()) => {}
+                Err(Failed::Again(why)) => {
+                    self.shared.metrics.failed();
+                    tracing::warn!(error = why, "a transaction failed; its records are read again");
+                    thread::sleep(PAUSE);
+                }
+                Err(Failed::Anew(why)) => {
+                    tracing::error!(
+                        error = why,
+                        "this member begins anew; if that goes on, another runs under its name, or transactions take too long"
+                    );
+                    return Ok(false);
+                }
+                Err(Failed::Ended(error)) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+
+    fn step(&mut self) -> Result<(), Failed> {
+        let consumer = self.consumer.clone();
+        let mut batch = self.gather(&consumer)?;
+        self.take_changes(&mut batch);
+        let now = (self.shared.now)();
+        let may_judge = self.may_judge(now);
+        if may_judge {
+            self.open_partitions()?;
+        } else {
+            self.close_partitions();
+        }
+        self.keep_open(&mut batch);
+        self.tell_lag();
+        let mut rest = batch.as_slice();
+        while !rest.is_empty() {
+            let done = self.transact(rest, now)?;
+            rest = &rest[done..];
+        }
+        Ok(())
+    }
+
+    /// What has come, in the order of each partition; ends early when partitions are given or taken.
+    fn gather<'c>(&self, consumer: &'c Consumer) -> Result<Vec<BorrowedMessage<'c>>, Failed> {
+        let config = &self.shared.config;
+        let mut batch = Vec::new();
+        let mut bytes = 0;
+        while batch.len() < config.batch_records && bytes < config.batch_bytes {
+            let wait = if batch.is_empty() { POLL } else { Duration::ZERO };
+            match consumer.poll(wait) {
+                None => break,
+                Some(Ok(message)) => {
+                    bytes += message.payload_len() + message.key_len();
+                    batch.push(message);
+                }
+                Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => {
+                    return Err(Failed::Anew(error.to_string()));
+                }
+                // The client goes on by itself: another broker, a topic that comes to be.
+                Some(Err(error)) => {
+                    tracing::warn!(error = error.to_string(), "could not read from the broker");
+                    break;
+                }
+            }
+            if consumer.context().any() {
+                break;
+            }
+        }
+        Ok(batch)
+    }
+
+    fn take_changes(&mut self, batch: &mut Vec<BorrowedMessage<'_>>) {
+        for change in self.consumer.context().take() {
+            match change {
+                Change::Taken(partitions) => {
+                    tracing::info!(partitions = partitions.len(), "partitions go to another member");
+                    for (topic, partition) in partitions {
+                        batch.retain(|message| message.topic() != topic || message.partition() != partition);
+                        if let Some(of_topic) = self.partitions.get_mut(&topic) {
+                            of_topic.remove(&partition);
+                        }
+                        self.shared.metrics.no_lag(&topic, partition);
+                    }
+                }
+                Change::Given(partitions) => {
+                    tracing::info!(partitions = partitions.len(), "partitions were given to this member");
+                    let given_at = (self.shared.now)();
+                    let mut list = TopicPartitionList::new();
+                    for (topic, partition) in partitions {
+                        list.add_partition(&topic, partition);
+                        let held = Held { is_open: false, given_at, mark: None, next: None };
+                        self.partitions.entry(topic).or_default().insert(partition, held);
+                    }
+                    self.pause(&list);
+                }
+            }
+        }
+    }
+
+    /// Whether there is a list, and it is as new as it has to be.
+    fn may_judge(&mut self, now: Time) -> bool {
+        let why = match self.shared.list.current() {
+            None => Some("the list is being read"),
+            Some(list) if self.shared.rules.is_stale(&list, now) => Some("the list is too old"),
+            Some(_) => None,
+        };
+        if why != self.waits_for {
+            match why {
+                Some(why) => tracing::warn!(why, "nothing is read"),
+                None => tracing::info!("reading goes on"),
+            }
+            self.waits_for = why;
+        }
+        why.is_none()
+    }
+
+    fn close_partitions(&mut self) {
+        let mut closed = TopicPartitionList::new();
+        for (topic, partition, held) in each(&mut self.partitions) {
+            if held.is_open {
+                held.is_open = false;
+                closed.add_partition(topic, partition);
+            }
+        }
+        self.pause(&closed);
+    }
+
+    /// Opens those for which this node's list reaches far enough.
+    fn open_partitions(&mut self) -> Result<(), Failed> {
+        self.read_marks();
+        let Some(list) = self.shared.list.current() else { return Ok(()) };
+        let mut opened = TopicPartitionList::new();
+        let mut rewound = TopicPartitionList::new();
+        for (topic, partition, held) in each(&mut self.partitions) {
+            let Some(mark) = held.mark.as_ref().filter(|_| !held.is_open) else { continue };
+            // By a look at the journal that began later, all that an owner before us made durable has been read.
+            if list.as_of > held.given_at && mark.is_reached(&list.positions) {
+                held.is_open = true;
+                opened.add_partition(topic, partition);
+                if let Some(next) = held.next {
+                    add(&mut rewound, topic, partition, next)?;
+                }
+            }
+        }
+        if opened.count() > 0
+            && let Err(error) = self.consumer.resume(&opened)
+        {
+            return Err(Failed::Anew(error.to_string()));
+        }
+        self.rewind(rewound)
+    }
+
+    /// Asks what the owners before had made durable.
+    fn read_marks(&mut self) {
+        let mut unknown = TopicPartitionList::new();
+        for (topic, partition, held) in each(&mut self.partitions) {
+            if held.mark.is_none() {
+                unknown.add_partition(topic, partition);
+            }
+        }
+        if unknown.count() == 0 {
+            return;
+        }
+        match self.consumer.committed_offsets(unknown, self.timeout()) {
+            Ok(committed) => {
+                for element in committed.elements() {
+                    if element.error().is_err() {
+                        continue;
+                    }
+                    let held = self.partitions.get_mut(element.topic());
+                    if let Some(held) = held.and_then(|topic| topic.get_mut(&element.partition())) {
+                        held.mark = Some(Mark::parse(element.metadata()));
+                    }
+                }
+            }
+            Err(error) => {
+                tracing::warn!(
+                    error = error.to_string(),
+                    "could not ask for the committed offsets; trying again"
+                );
+            }
+        }
+    }
+
+    /// Puts back what was read of partitions that are not open.
+    fn keep_open(&mut self, batch: &mut Vec<BorrowedMessage<'_>>) {
+        batch.retain(|message| {
+            let held = self.partitions.get_mut(message.topic());
+            let Some(held) = held.and_then(|topic| topic.get_mut(&message.partition())) else { return false };
+            let next = *held.next.get_or_insert(message.offset());
+            // Nothing before what is committed, whatever was still on its way when it was rewound.
+            held.is_open && message.offset() >= next
+        });
+    }
+
+    /// How far the end of each partition is away, each time that the client has told where it is.
+    fn tell_lag(&mut self) {
+        let Some(ends) = self.consumer.context().take_ends() else { return };
+        for (topic, partition, held) in each(&mut self.partitions) {
+            let end = ends.get(topic).and_then(|of_topic| of_topic.get(&partition));
+            if let (Some(end), Some(next)) = (end, held.next) {
+                self.shared.metrics.lag(topic, partition, (end - next).max(0));
+            }
+        }
+    }
+
+    /// Goes back to what is to be read again. A member that cannot begins anew: going on would leave records out.
+    fn rewind(&self, to: TopicPartitionList) -> Result<(), Failed> {
+        if to.count() == 0 {
+            return Ok(());
+        }
+        let anew = |error: KafkaError| Failed::Anew(format!("could not go back: {error}"));
+        let rewound = self.consumer.seek_partitions(to, self.timeout()).map_err(anew)?;
+        rewound.elements().iter().try_for_each(TopicPartitionListElem::error).map_err(anew)
+    }
+
+    fn pause(&self, partitions: &TopicPartitionList) {
+        if partitions.count() > 0
+            && let Err(error) = self.consumer.pause(partitions)
+        {
+            tracing::debug!(error = error.to_string(), "could not pause reading");
+        }
+    }
+
+    fn timeout(&self) -> Duration {
+        Duration::from_millis(self.shared.config.timeout_ms)
+    }
+}
+
+fn each(
+    partitions: &mut HashMap<String, BTreeMap<i32, Held>>,
+) -> impl Iterator<Item = (&str, i32, &mut Held)> {
+    partitions.iter_mut().flat_map(|(topic, held)| {
+        held.iter_mut().map(move |(partition, held)| (topic.as_str(), *partition, held))
+    })
+}
+
+fn add(list: &mut TopicPartitionList, topic: &str, partition: i32, next: i64) -> Result<(), Failed> {
+    let added = list.add_partition_offset(topic, partition, Offset::Offset(next));
+    added.map_err(|error| Failed::Anew(error.to_string()))
+}
+
+pub(crate) fn record_of<'m>(message: &'m BorrowedMessage<'_>) -> Record<'m> {
+    let headers = message.headers().map(|headers| headers.iter().map(|header| (header.key, header.value)));
+    Record {
+        topic: message.topic(),
+        partition: message.partition(),
+        offset: message.offset(),
+        timestamp_ms: message.timestamp().to_millis(),
+        key: message.key(),
+        value: message.payload(),
+        headers: headers.into_iter().flatten().collect(),
+    }
+}

@@ -1,0 +1,304 @@
+//! One transaction: everything between its beginning and its commit, or its end without one.
+
+use std::{collections::HashMap, sync::atomic::Ordering, time::Duration};
+
+use abide_index::IndexError;
+use abide_journal::ErrorKind;
+use abide_model::{Signal, Time, Token};
+use rdkafka::{
+    Message as _, Offset, TopicPartitionList,
+    consumer::Consumer as _,
+    error::{KafkaError, RDKafkaErrorCode},
+    message::{BorrowedMessage, Header, OwnedHeaders},
+    producer::{BaseRecord, Producer as _, PurgeConfig},
+};
+
+use super::{Failed, Worker, add, each, record_of};
+use crate::{
+    error::{StreamError, chain},
+    fate::{Cause, Fate, Output, Stamp},
+    mark::Mark,
+    plan::Plan,
+    record::Record,
+    tallies::RouteTally,
+};
+
+/// Where a transaction ends in a partition.
+#[derive(Debug)]
+struct End {
+    next: i64,
+    mark: Mark,
+}
+
+/// By topic and partition.
+type Ends<'b> = HashMap<(&'b str, i32), End>;
+
+/// A transaction that was committed.
+#[derive(Debug)]
+struct Filled<'b> {
+    /// So many of the batch, from the first on.
+    records: usize,
+    ends: Ends<'b>,
+}
+
+/// What came of handing a record to the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sent {
+    Taken,
+    /// For any broker that is set up like this.
+    TooLarge,
+}
+
+impl Worker {
+    /// Returns how many of the records, from the first on, it was for.
+    pub(super) fn transact(&mut self, batch: &[BorrowedMessage<'_>], now: Time) -> Result<usize, Failed> {
+        let batch = if self.one_by_one > 0 { &batch[..1] } else { batch };
+        self.producer.begin_transaction().map_err(|error| Failed::Anew(chain(&error)))?;
+        match self.fill(batch, now) {
+            Ok(Filled { records, ends }) => {
+                for (topic, partition, held) in each(&mut self.partitions) {
+                    if let Some(end) = ends.get(&(topic, partition)) {
+                        held.next = Some(end.next);
+                        held.mark = Some(end.mark.clone());
+                    }
+                }
+                self.one_by_one = self.one_by_one.saturating_sub(1);
+                self.too_large = None;
+                Ok(records)
+            }
+            Err(why) => {
+                if self.producer.context().take_too_large() {
+                    self.look_for_the_large_one(batch);
+                }
+                self.standing.take_back();
+                if let Failed::Ended(_) = why {
+                    // Whoever comes next need not wait until it is too old.
+                    let _ = self.abort();
+                }
+                if let Failed::Again(_) = why {
+                    self.abort()?;
+                    let mut all = TopicPartitionList::new();
+                    for (topic, partition, held) in each(&mut self.partitions) {
+                        if let Some(next) = held.next.filter(|_| held.is_open) {
+                            add(&mut all, topic, partition, next)?;
+                        }
+                    }
+                    self.rewind(all)?;
+                }
+                Err(why)
+            }
+        }
+    }
+
+    /// Everything between the beginning of a transaction and its commit; returns where it ends in each partition.
+    fn fill<'b>(&mut self, batch: &'b [BorrowedMessage<'_>], now: Time) -> Result<Filled<'b>, Failed> {
+        let records: Vec<Record<'_>> = batch.iter().map(record_of).collect();
+        let rules = self.shared.rules.clone();
+        let mut tallies = vec![RouteTally::default(); rules.routes.len()];
+        let judging = self.standing.now(&self.shared.list).map_err(ended)?;
+        let judging = judging.expect("partitions are open only while there is a list");
+        let clock = self.shared.list.clock().successor().max(now);
+        let plan = Plan::new(&mut self.engine, &judging, &records, now, clock).map_err(ended)?;
+        let (records, batch) = (&records[..plan.fates.len()], &batch[..plan.fates.len()]);
+        let stamp = plan.stamp;
+        for (record, fate) in records.iter().zip(&plan.fates) {
+            let (deed, output) = rules
+                .follow(record, fate, &stamp)
+                .map_err(|stopped| Failed::Ended(StreamError::stopped(record)(stopped)))?;
+            let route = rules.route_of(record.topic).expect("only topics of routes are read");
+            let sent = match output {
+                Some(_) if self.is_too_large(record) => Sent::TooLarge,
+                Some(output) => self.produce(record, &output)?,
+                None => Sent::Taken,
+            };
+            match sent {
+                Sent::Taken => tallies[route].count(fate, deed),
+                Sent::TooLarge => {
+                    let fate = Fate::Poison(Cause::TooLarge);
+                    let (deed, output) = rules.follow(record, &fate, &stamp).expect("poison stops nothing");
+                    if let Some(output) = output {
+                        // Where it stands is told, and there it can be found.
+                        self.produce(record, &Output { key: None, value: None, ..output })?;
+                    }
+                    tallies[route].count(&fate, deed);
+                }
+            }
+        }
+        for (at, signals) in &plan.opt_outs {
+            let route = rules.route_of(records[*at].topic).expect("only topics of routes are read");
+            tallies[route].opt_outs += *signals as u64;
+        }
+        self.standing.hear(plan.signals.clone(), plan.snapshot);
+        self.produce_tallies(&tallies, &stamp)?;
+        let token = if plan.signals.is_empty() { None } else { Some(self.make_durable(plan.signals)?) };
+        let ends = self.ends(batch, token.as_ref());
+        self.commit(&ends)?;
+        let micros = (self.shared.now)().micros_since(now);
+        self.shared.metrics.committed(micros);
+        self.shared.figures.add(&rules, &tallies, &self.shared.metrics);
+        Ok(Filled { records: records.len(), ends })
+    }
+
+    /// A broker that refuses a record for its size ends the transaction without saying which it was.
+    fn look_for_the_large_one(&mut self, batch: &[BorrowedMessage<'_>]) {
+        match batch {
+            [one] => self.too_large = Some((one.topic().to_owned(), one.partition(), one.offset())),
+            several => self.one_by_one = several.len(),
+        }
+    }
+
+    fn is_too_large(&self, record: &Record<'_>) -> bool {
+        self.too_large.as_ref().is_some_and(|(topic, partition, offset)| {
+            topic == record.topic && *partition == record.partition && *offset == record.offset
+        })
+    }
+
+    fn produce(&self, record: &Record<'_>, output: &Output<'_>) -> Result<Sent, Failed> {
+        let width = self.widths.get(output.topic).copied().unwrap_or(1).max(1);
+        let mut headers = None;
+        for (name, value) in &output.headers {
+            let header = Header { key: name, value: value.as_deref() };
+            headers = Some(headers.unwrap_or_else(OwnedHeaders::new).insert(header));
+        }
+        let mut next = BaseRecord {
+            topic: output.topic,
+            // What stood in one partition stands in one partition, in its order.
+            partition: Some(record.partition % width),
+            payload: output.value.as_deref(),
+            key: output.key,
+            timestamp: record.timestamp_ms,
+            headers,
+            delivery_opaque: (),
+        };
+        loop {
+            match self.producer.send(next) {
+                Ok(()) => return Ok(Sent::Taken),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                    self.producer.poll(Duration::from_millis(1));
+                    next = back;
+                }
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge), _)) => {
+                    return Ok(Sent::TooLarge);
+                }
+                Err((error, _)) => return Err(failed(&error)),
+            }
+        }
+    }
+
+    /// In the transaction of what they count, so that they are as true as it is.
+    fn produce_tallies(&self, tallies: &[RouteTally], stamp: &Stamp) -> Result<(), Failed> {
+        let Some(topic) = &self.shared.config.tallies else { return Ok(()) };
+        for (route, tally) in self.shared.rules.routes.iter().zip(tallies) {
+            if tally.is_empty() {
+                continue;
+            }
+            let value = tally.to_json(&route.name, &stamp.ruleset, &stamp.position);
+            let record = BaseRecord::to(topic).key(&route.name).payload(&value);
+            self.producer.send(record).map_err(|(error, _)| failed(&error))?;
+        }
+        Ok(())
+    }
+
+    fn make_durable(&mut self, said: Vec<Signal>) -> Result<Token, Failed> {
+        let began = (self.shared.now)();
+        let kept = self.shared.intake.keep(said, self.timeout());
+        match kept {
+            Ok(token) => {
+                self.shared.metrics.made_durable((self.shared.now)().micros_since(began));
+                self.standing.durable(&token);
+                Ok(token)
+            }
+            Err(refused) => {
+                let why = format!("opt-outs could not be made durable: {}", refused.why);
+                match refused.kind {
+                    ErrorKind::Unavailable | ErrorKind::Conflict => Err(Failed::Again(why)),
+                    _ => Err(Failed::Ended(StreamError::Broken(why))),
+                }
+            }
+        }
+    }
+
+    fn ends<'b>(&self, batch: &'b [BorrowedMessage<'_>], token: Option<&Token>) -> Ends<'b> {
+        let mut ends: Ends<'b> = HashMap::new();
+        for message in batch {
+            let end = ends.entry((message.topic(), message.partition())).or_insert_with(|| {
+                let held = self.partitions.get(message.topic());
+                let held = held.and_then(|topic| topic.get(&message.partition()));
+                let mut mark = held.and_then(|held| held.mark.clone()).unwrap_or_default();
+                // Of all partitions in the transaction: which one it came from does not matter to who waits for it.
+                if let Some(token) = token {
+                    mark.advance(token);
+                }
+                End { next: 0, mark }
+            });
+            end.next = message.offset() + 1;
+        }
+        ends
+    }
+
+    fn commit(&self, ends: &Ends<'_>) -> Result<(), Failed> {
+        let mut offsets = TopicPartitionList::new();
+        for ((topic, partition), end) in ends {
+            let mut element = offsets.add_partition(topic, *partition);
+            element.set_offset(Offset::Offset(end.next)).map_err(|error| failed(&error))?;
+            element.set_metadata(end.mark.to_string());
+        }
+        let Some(member) = self.consumer.group_metadata() else {
+            return Err(Failed::Again("this member is of no group".to_owned()));
+        };
+        self.again_while_possible(|timeout| {
+            self.producer.send_offsets_to_transaction(&offsets, &member, timeout)
+        })?;
+        self.drain();
+        self.again_while_possible(|timeout| self.producer.commit_transaction(timeout))
+    }
+
+    /// Until all records were taken by the broker, or given up. The client's own waiting is by the tenth of a second.
+    fn drain(&self) {
+        while self.producer.in_flight_count() > 0 && !self.shared.stop.load(Ordering::Acquire) {
+            self.producer.poll(Duration::from_millis(1));
+        }
+    }
+
+    fn abort(&self) -> Result<(), Failed> {
+        self.producer.purge(PurgeConfig::default().queue().inflight());
+        self.drain();
+        self.again_while_possible(|timeout| self.producer.abort_transaction(timeout)).map_err(|why| match why
+        {
+            Failed::Again(why) => Failed::Anew(why),
+            other => other,
+        })
+    }
+
+    /// A call that may be made again after it took too long, until it comes to an end.
+    fn again_while_possible(
+        &self,
+        mut call: impl FnMut(Duration) -> Result<(), KafkaError>,
+    ) -> Result<(), Failed> {
+        loop {
+            match call(self.timeout()) {
+                Ok(()) => return Ok(()),
+                Err(KafkaError::Transaction(error))
+                    if error.is_retriable() && !self.shared.stop.load(Ordering::Acquire) =>
+                {
+                    tracing::warn!(error = error.to_string(), "the broker is slow; trying again");
+                }
+                Err(KafkaError::Flush(_)) if !self.shared.stop.load(Ordering::Acquire) => {}
+                Err(error) => return Err(failed(&error)),
+            }
+        }
+    }
+}
+
+fn failed(error: &KafkaError) -> Failed {
+    let why = chain(error);
+    match error {
+        KafkaError::Transaction(error) if error.is_fatal() => Failed::Anew(why),
+        _ if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) => Failed::Anew(why),
+        _ => Failed::Again(why),
+    }
+}
+
+fn ended(error: IndexError) -> Failed {
+    Failed::Ended(error.into())
+}

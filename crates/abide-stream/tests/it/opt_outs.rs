@@ -1,0 +1,106 @@
+//! Records that are opt-outs themselves.
+
+use std::{sync::Arc, thread, time::Duration};
+
+use abide_testkit::{Faults, FaultyStore, TestRecord};
+
+use crate::world::{World, broker, settings, wait_until};
+
+const MAP: &str = "claimant = \"person\"\n[[signal]]\nwhen = '.type == \"bye\"'\nemail = \".to\"\nmechanism = \"email.unsubscribe\"\n";
+
+fn config(servers: &str, group: &str, input: &str) -> String {
+    let route = format!(
+        "[[route]]\nname = \"mails\"\ntopics = [\"{input}\"]\noutput = \"{group}.out\"\naction = \"contact.email\"\n\
+         identifiers = [\"email=value:/to\"]\n\
+         [route.opt_outs]\nmap = \"map.toml\"\nwhere = \"value:/type\"\nis = [\"bye\"]\n"
+    );
+    settings(servers, group) + &route
+}
+
+/// An opt-out holds for the very next record of its partition, is durable before anything is committed, and read again adds
+/// nothing to the journal.
+#[test]
+fn an_opt_out_holds_for_what_comes_after_it() {
+    let broker = broker();
+    let client = broker.kafka.client();
+    client.create(&["o.in", "o1.out", "o1.dead", "o1.tallies", "o2.out", "o2.dead", "o2.tallies"], 1);
+    let mut records = Vec::new();
+    for person in 0..20 {
+        let record = |kind: &str| {
+            let value = format!(r#"{{"type":"{kind}","to":"p{person}@example.com"}}"#);
+            TestRecord { timestamp_ms: Some(1_750_000_000_000), ..TestRecord::new(0, kind, &value) }
+        };
+        records.extend([record("mail"), record("bye"), record("mail")]);
+    }
+    records.push(TestRecord::new(0, "bye", r#"{"type":"bye","to":{}}"#));
+    client.write("o.in", &records);
+    let world = World::new();
+    world.file("map.toml", MAP);
+
+    let stream = world.start("eu-1", &config(&broker.kafka.servers(), "o1", "o.in"));
+    wait_until(|| client.committed("o1", "o.in", 1)[0].0.is_some_and(|offset| offset >= 61));
+    stream.stop().unwrap();
+    let keys = |topic: &str| -> Vec<String> {
+        client
+            .read(topic)
+            .iter()
+            .map(|record| String::from_utf8(record.key.clone().unwrap()).unwrap())
+            .collect()
+    };
+    // The opt-out itself is of somebody who has said no.
+    assert_eq!(keys("o1.out"), ["mail"].repeat(20));
+    // One that cannot be read is for somebody to look at.
+    let dead = client.read("o1.dead");
+    assert_eq!(
+        dead[0].header("abide-cause"),
+        Some("it is an opt-out by the mapping, line 4, and cannot be read")
+    );
+    assert_eq!(world.len_journal("eu-1"), 20);
+    assert_eq!(client.committed("o1", "o.in", 1)[0].1, "abide eu-1:20");
+
+    // Another group reads all of it again, and everybody has said no long since.
+    let stream = world.start("eu-2", &config(&broker.kafka.servers(), "o2", "o.in"));
+    wait_until(|| client.committed("o2", "o.in", 1)[0].0.is_some_and(|offset| offset >= 61));
+    stream.stop().unwrap();
+    assert_eq!(keys("o2.out"), Vec::<String>::new());
+    assert_eq!(world.len_journal("eu-2"), 0);
+}
+
+/// While the store cannot be reached, nothing passes and nothing is committed; afterwards it goes on where it was.
+#[test]
+fn without_its_journal_it_waits() {
+    const CUT_OFF: Faults = Faults { write_refused: 1.0, read_failed: 1.0, list_failed: 1.0, ..Faults::NONE };
+    let broker = broker();
+    let client = broker.kafka.client();
+    client.create(&["w.in", "w.out", "w.dead", "w.tallies"], 1);
+    let world = World::new();
+    world.file("map.toml", MAP);
+    let bucket = FaultyStore::new(world.objects(), 1, Faults::NONE);
+    let config = config(&broker.kafka.servers(), "w", "w.in").replacen(
+        "poll_ms",
+        "list_age_max_s = 1\ntimeout_ms = 1000\npoll_ms",
+        1,
+    );
+    let stream = world.start_on(Arc::new(bucket.clone()), "eu-1", &config);
+    let mail = |person: u32| TestRecord::new(0, "mail", &format!(r#"{{"to":"p{person}@example.com"}}"#));
+    let bye =
+        |person: u32| TestRecord::new(0, "bye", &format!(r#"{{"type":"bye","to":"p{person}@example.com"}}"#));
+    client.write("w.in", &[mail(1)]);
+    wait_until(|| client.read("w.out").len() == 1);
+
+    bucket.set_faults(CUT_OFF);
+    // First it cannot make the opt-out durable, then its list is too old.
+    client.write("w.in", &[bye(1), mail(1), mail(2)]);
+    thread::sleep(Duration::from_secs(4));
+    assert_eq!(client.read("w.out").len(), 1);
+    assert_eq!(client.committed("w", "w.in", 1)[0].0, Some(1));
+
+    bucket.heal();
+    wait_until(|| client.committed("w", "w.in", 1)[0].0 == Some(4));
+    stream.stop().unwrap();
+    let passed: Vec<String> =
+        client.read("w.out").iter().filter_map(TestRecord::value_text).map(str::to_owned).collect();
+    let wanted = [mail(1), mail(2)];
+    assert_eq!(passed, wanted.iter().filter_map(TestRecord::value_text).collect::<Vec<_>>());
+    assert_eq!(world.len_journal("eu-1"), 1);
+}

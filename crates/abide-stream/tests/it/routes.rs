@@ -1,0 +1,184 @@
+//! What becomes of records that may pass, that are blocked, that cannot be judged and that cannot be read.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+};
+
+use abide_testkit::TestRecord;
+use serde_json::Value;
+
+use crate::world::{World, broker, settings, wait_until};
+
+const BLOCKED: &str = r#"{"to": "jane@example.com",  "n": 1.50}"#;
+const FREE: &str = r#"{"to":"joe@example.com", "n":2}"#;
+
+fn route(name: &str, more: &str) -> String {
+    format!(
+        "[[route]]\nname = \"{name}\"\ntopics = [\"r.{name}\"]\noutput = \"r.{name}.out\"\naction = \"contact.email\"\n\
+         identifiers = [\"email=value:/to\"]\nblocked = \"{name}\"\n{more}\n"
+    )
+}
+
+/// What every route is given: a blocked record, a free one with all that a record may have, one with nobody in it, one that
+/// takes a key away, and one that is no JSON.
+fn records() -> Vec<TestRecord> {
+    let mut full = TestRecord::new(1, "k", FREE);
+    full.headers = vec![("x".to_owned(), Some(b"\xff\0".to_vec())), ("x".to_owned(), None)];
+    full.timestamp_ms = Some(1_700_000_000_123);
+    let mut blocked = TestRecord::new(0, "b", BLOCKED);
+    blocked.headers = vec![("to".to_owned(), Some(b"jane@example.com".to_vec()))];
+    vec![
+        blocked,
+        full,
+        TestRecord::new(0, "nobody", r#"{"n":3}"#),
+        TestRecord { value: None, ..TestRecord::new(0, "gone", "") },
+        TestRecord::new(0, "poison", "{'to':1}"),
+        TestRecord::new(0, "last", FREE),
+    ]
+}
+
+fn scrape(address: SocketAddr) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn each_record_goes_where_its_route_says() {
+    let broker = broker();
+    let client = broker.kafka.client();
+    let names = ["drop", "redact", "divert", "tombstone"];
+    for name in names {
+        client.create(&[&format!("r.{name}"), &format!("r.{name}.out")], 2);
+        client.write(&format!("r.{name}"), &records());
+    }
+    client.create(&["r.dead", "r.tallies", "r.aside"], 1);
+    let world = World::new();
+    world.opt_out("Jane@Example.com");
+    let mut config = settings(&broker.kafka.servers(), "r")
+        .replacen("poll_ms", "metrics = \"127.0.0.1:0\"\npoll_ms", 1)
+        .replacen("[stream.consumer]", "[stream.consumer]\n\"statistics.interval.ms\" = 200", 1);
+    config.push_str(&route("drop", ""));
+    config.push_str(&route("redact", r#"redact = ["value:/to", "header:to", "key"]"#));
+    config.push_str(&route("divert", r#"divert_to = "r.aside""#));
+    config.push_str(&route("tombstone", ""));
+    let stream = world.start("main", &config);
+    wait_until(|| names.iter().all(|name| client.read(&format!("r.{name}.out")).len() >= 3));
+    wait_until(|| client.read("r.dead").len() == names.len());
+    // Lag comes with the client's own statistics, a moment later.
+    let address = stream.metrics_address().unwrap();
+    wait_until(|| scrape(address).contains("abide_stream_lag{topic=\"r.drop\",partition=\"0\"} 0"));
+    let metrics = scrape(address);
+    for line in [
+        "abide_stream_verdicts_total{route=\"redact\",verdict=\"block\"} 1",
+        "abide_stream_records_total{route=\"tombstone\",deed=\"tombstoned\"} 2",
+        "abide_stream_transaction_seconds_count",
+        "abide_stream_list_age_seconds",
+    ] {
+        assert!(metrics.contains(line), "{line} in {metrics}");
+    }
+    let counted = stream.stop().unwrap();
+
+    let texts = |topic: &str| -> Vec<(i32, String, String)> {
+        let text = |bytes: Option<&Vec<u8>>| {
+            bytes.map_or("-".to_owned(), |bytes| String::from_utf8(bytes.clone()).unwrap())
+        };
+        client
+            .read(topic)
+            .iter()
+            .map(|record| (record.partition, text(record.key.as_ref()), text(record.value.as_ref())))
+            .collect()
+    };
+    let wanted = |records: &[(i32, &str, &str)]| -> Vec<(i32, String, String)> {
+        records.iter().map(|(at, key, value)| (*at, (*key).to_owned(), (*value).to_owned())).collect()
+    };
+    let passed = [(0, "gone", "-"), (0, "last", FREE), (1, "k", FREE)];
+    assert_eq!(texts("r.drop.out"), wanted(&passed));
+    assert_eq!(texts("r.divert.out"), wanted(&passed));
+    // Blocked and unjudged records without what was to be taken out, in the places where they stood.
+    let redacted = [(0, "-", r#"{"to": null,  "n": 1.50}"#), (0, "-", r#"{"n":3}"#)];
+    assert_eq!(texts("r.redact.out"), wanted(&[&redacted[..], &passed].concat()));
+    let taken_away = [(0, "b", "-"), (0, "nobody", "-")];
+    assert_eq!(texts("r.tombstone.out"), wanted(&[&taken_away[..], &passed].concat()));
+    assert_eq!(texts("r.aside"), wanted(&[(0, "b", BLOCKED), (0, "nobody", r#"{"n":3}"#)]));
+
+    // What passes is the same in all that a record has.
+    let full = client.read("r.drop.out").pop().unwrap();
+    assert_eq!(full, records()[1]);
+    // Why stands in headers, and nobody with it.
+    let aside = client.read("r.aside");
+    let said = |name: &str| aside.iter().map(|record| record.header(name)).collect::<Vec<_>>();
+    assert_eq!(said("abide-verdict"), [Some("block"), Some("cannot_tell")]);
+    assert_eq!(said("abide-rule"), [Some("email-opted-out"), None]);
+    assert_eq!(said("abide-mechanism"), [Some("email.unsubscribe"), None]);
+    assert_eq!(said("abide-why"), [None, Some("destination_missing")]);
+    assert_eq!(said("abide-position"), [Some("main:1"); 2]);
+    assert!(said("abide-ruleset").iter().all(Option::is_some));
+    let redacted = client.read("r.redact.out").swap_remove(0);
+    assert!(redacted.header("to").is_none() && !format!("{:?}", redacted.headers).contains("jane"));
+    let dead = client.read("r.dead").swap_remove(0);
+    assert_eq!(dead.header("abide-cause"), Some("the value is not JSON"));
+    assert_eq!(dead.value_text(), Some("{'to':1}"));
+
+    // Tallies add up, those that were produced and those that are told at the end.
+    for name in names {
+        let mut seen = [0; 5];
+        for tally in
+            client.read("r.tallies").iter().filter(|tally| tally.key.as_deref() == Some(name.as_bytes()))
+        {
+            let tally: Value = serde_json::from_str(tally.value_text().unwrap()).unwrap();
+            let parts = ["seen", "allowed", "blocked", "cannot_tell", "failed"];
+            parts.iter().zip(&mut seen).for_each(|(part, sum)| *sum += tally[*part].as_u64().unwrap());
+        }
+        assert_eq!(seen, [6, 3, 1, 1, 1], "{name}");
+        let tally = counted[name].tally;
+        assert_eq!([tally.seen, tally.allowed, tally.blocked, tally.cannot_tell, tally.failed], seen);
+    }
+}
+
+/// What cannot be judged stops a stream that is told so, with nothing of its transaction written.
+#[test]
+fn it_stops_where_it_is_told_to() {
+    let broker = broker();
+    let client = broker.kafka.client();
+    client.create(&["f.drop", "f.drop.out", "f.dead", "f.tallies"], 1);
+    let nobody = TestRecord::new(0, "nobody", r#"{"n":3}"#);
+    client.write("f.drop", &[TestRecord::new(0, "k", FREE), nobody]);
+    let world = World::new();
+    let route = route("drop", "on_cannot_tell = \"fail\"").replace("r.drop", "f.drop");
+    let stream = world.start("main", &(settings(&broker.kafka.servers(), "f") + &route));
+    wait_until(|| stream.has_ended());
+    let why = stream.stop().unwrap_err().to_string();
+    assert!(why.contains("f.drop/0/1"), "{why}");
+    // What was before it is read again once somebody has looked.
+    assert_eq!(client.read("f.drop.out"), []);
+    assert_eq!(client.committed("f", "f.drop", 1)[0].0, None);
+}
+
+/// A record that the output does not take goes to the dead letters without its value, and stops nobody.
+#[test]
+fn one_that_is_too_large_is_put_aside() {
+    let broker = broker();
+    let client = broker.kafka.client();
+    client.create(&["g.drop", "g.dead", "g.tallies"], 1);
+    client.create_small("g.drop.out", 2_000);
+    let noise: String = (0..2_000_u32).map(|n| char::from(b'a' + (n * n % 23) as u8)).collect();
+    let large = format!(r#"{{"to":"joe@example.com","n":"{noise}"}}"#);
+    client.write(
+        "g.drop",
+        &[TestRecord::new(0, "1", FREE), TestRecord::new(0, "2", &large), TestRecord::new(0, "3", FREE)],
+    );
+    let world = World::new();
+    let config = settings(&broker.kafka.servers(), "g") + &route("drop", "").replace("r.drop", "g.drop");
+    let stream = world.start("main", &config);
+    wait_until(|| client.read("g.drop.out").len() == 2);
+    wait_until(|| client.read("g.dead").len() == 1);
+    stream.stop().unwrap();
+    let dead = client.read("g.dead").swap_remove(0);
+    assert_eq!((dead.header("abide-from"), dead.value.as_ref()), (Some("g.drop/0/1"), None));
+    let passed: Vec<_> = client.read("g.drop.out").into_iter().map(|record| record.key.unwrap()).collect();
+    assert_eq!(passed, [b"1".to_vec(), b"3".to_vec()]);
+}
