@@ -50,17 +50,14 @@ impl<W: Write + Send> TableFile<W> {
         }
         // All or none can be had, so none until there is a column that needs one.
         let mut writers: Vec<Option<ArrowColumnWriter>> = Vec::new();
-        let leaves = self.file.schema_descr().columns().to_vec();
+        let columns = self.file.schema_descr().columns().to_vec();
         let roots: Vec<usize> =
-            (0..leaves.len()).map(|leaf| self.file.schema_descr().get_column_root_idx(leaf)).collect();
+            (0..columns.len()).map(|leaf| self.file.schema_descr().get_column_root_idx(leaf)).collect();
         let properties = self.file.properties().clone();
         let mut group = self.file.next_row_group()?;
-        let mut first_leaf = 0;
         for (at, (field, column)) in self.schema.fields().iter().zip(rows.columns()).enumerate() {
-            let leaves: Vec<&ColumnDescPtr> =
-                leaves.iter().zip(&roots).filter(|(_, root)| **root == at).map(|(leaf, _)| leaf).collect();
-            let numbers = first_leaf..first_leaf + leaves.len();
-            first_leaf = numbers.end;
+            let numbers: Vec<usize> = (0..columns.len()).filter(|leaf| roots[*leaf] == at).collect();
+            let leaves: Vec<&ColumnDescPtr> = numbers.iter().map(|number| &columns[*number]).collect();
             let says_more =
                 |leaf: &ColumnDescPtr| properties.statistics_enabled(leaf.path()) != EnabledStatistics::None;
             match own_chunks(column, &leaves, says_more)? {
@@ -70,7 +67,7 @@ impl<W: Write + Send> TableFile<W> {
                         let made = self.writers.create_column_writers(self.groups)?;
                         writers = made.into_iter().map(Some).collect();
                     }
-                    let writers = writers[numbers].iter_mut().filter_map(Option::take);
+                    let writers = numbers.iter().filter_map(|number| writers[*number].take());
                     write_by_parquet(field, column, writers, &mut group)?;
                 }
             }
