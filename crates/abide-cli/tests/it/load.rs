@@ -1,10 +1,7 @@
 //! Several nodes on one bucket under mixed traffic, while they are killed, restarted and cut off from it and from each
-//! other: whatever was
-//! acknowledged is in force on the node that did so, whenever it answers, and on every node in the end.
+//! other: whatever was acknowledged is in force on the node that did so, whenever it answers, and on every node in the end.
 //!
 //! `ABIDE_LOAD_SEED` replays which node is hit how and when, as far as clocks can; `ABIDE_LOAD_ROUNDS` makes it long.
-
-mod proxy;
 
 use std::{
     env, iter,
@@ -16,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use abide_testkit::S3Server;
+use abide_testkit::{Proxy, S3Server};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
@@ -26,7 +23,6 @@ use crate::{
     serve::{Serving, ask},
     world::World,
 };
-use proxy::Proxy;
 
 const ORIGINS: [&str; 3] = ["ap", "eu", "us"];
 const CLIENTS: u64 = 6;
@@ -76,11 +72,11 @@ fn what_was_acknowledged_is_in_force_everywhere() {
     let endpoint = server.env().into_iter().find(|(name, _)| *name == "AWS_ENDPOINT").unwrap().1;
     let nodes = ORIGINS.map(|origin| Node {
         origin,
-        proxy: Proxy::start(),
-        peer: Proxy::start(),
+        proxy: Proxy::new(),
+        peer: Proxy::new(),
         address: RwLock::default(),
     });
-    nodes.iter().for_each(|node| node.proxy.lead_to(endpoint.trim_start_matches("http://")));
+    nodes.iter().for_each(|node| node.proxy.lead_to(endpoint.trim_start_matches("http://").parse().unwrap()));
     let (stop, counts) = (AtomicBool::new(false), Counts::default());
     let acknowledged = Mutex::new(Vec::new());
     let mut serving = nodes.each_ref().map(|node| Some(start(&world, node, &nodes)));
@@ -124,7 +120,7 @@ fn start(world: &World, node: &Node, nodes: &[Node; 3]) -> Serving {
     let others = nodes.iter().filter(|other| other.origin != node.origin).map(|other| other.peer.url());
     command.env("ABIDE_SERVE_PEERS_HEAR", others.collect::<Vec<_>>().join(","));
     let serving = Serving::start_by(command);
-    node.peer.lead_to(&serving.address);
+    node.peer.lead_to(serving.address.parse().unwrap());
     *node.address.write().unwrap() = Some(serving.address.clone());
     serving
 }

@@ -13,7 +13,6 @@ mod description;
 mod filter;
 mod hooks;
 mod postfix;
-mod proxy;
 mod push;
 mod refused;
 mod schemathesis;

@@ -11,12 +11,11 @@ use std::{
 
 use abide_journal::{AccessId, AccessText, AccessToken, Created, Right};
 use abide_service::{Config, Peers, Tls};
-use abide_testkit::{Faults, FaultyStore};
+use abide_testkit::{Faults, FaultyStore, Proxy};
 use serde_json::{Value, json};
 
 use crate::{
     client::Client,
-    proxy::Proxy,
     tls::{Authority, install},
     world::{Running, World, config, now, wait_until},
 };

@@ -1,4 +1,4 @@
-//! A way between two nodes that can be led somewhere, cut, swallow what comes, or be slow.
+//! A way to a server on loopback that can be led somewhere, cut, swallow what comes, or be slow.
 
 use std::{
     io::{Read as _, Write as _},
@@ -8,13 +8,13 @@ use std::{
     time::Duration,
 };
 
-#[derive(Clone)]
-pub(crate) struct Proxy {
+#[derive(Clone, Debug)]
+pub struct Proxy {
     address: SocketAddr,
     way: Arc<Mutex<Way>>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Way {
     to: Option<SocketAddr>,
     is_cut: bool,
@@ -25,9 +25,10 @@ struct Way {
 
 impl Proxy {
     /// Closes whoever comes until it leads somewhere. Its threads end with the process.
-    pub(crate) fn new() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let proxy = Self { address: listener.local_addr().unwrap(), way: Arc::default() };
+    #[expect(clippy::new_without_default, reason = "it listens")]
+    pub fn new() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+        let proxy = Self { address: listener.local_addr().expect("it is bound"), way: Arc::default() };
         let accepting = proxy.clone();
         thread::spawn(move || {
             listener.incoming().map_while(Result::ok).for_each(|from| accepting.take(from));
@@ -46,9 +47,10 @@ impl Proxy {
             return;
         };
         for (one, other) in [(&from, &onward), (&onward, &from)] {
-            let (mut one, mut other) = (one.try_clone().unwrap(), other.try_clone().unwrap());
+            let copy = |stream: &TcpStream| stream.try_clone().expect("there are descriptors left");
+            let (mut one, mut other) = (copy(one), copy(other));
             let _ = other.set_nodelay(true);
-            way.open.push(one.try_clone().unwrap());
+            way.open.push(copy(&one));
             let proxy = self.clone();
             thread::spawn(move || {
                 let mut bytes = [0; 1 << 14];
@@ -64,19 +66,19 @@ impl Proxy {
         }
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    pub(crate) fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    pub(crate) fn lead_to(&self, to: SocketAddr) {
+    pub fn lead_to(&self, to: SocketAddr) {
         self.way().to = Some(to);
     }
 
-    pub(crate) fn cut(&self) {
+    pub fn cut(&self) {
         let mut way = self.way();
         way.is_cut = true;
         for stream in way.open.drain(..) {
@@ -84,21 +86,21 @@ impl Proxy {
         }
     }
 
-    pub(crate) fn swallow(&self) {
+    pub fn swallow(&self) {
         self.way().swallows = true;
     }
 
     /// Whatever comes is passed on so much later.
-    pub(crate) fn delay(&self, delay: Duration) {
+    pub fn delay(&self, delay: Duration) {
         self.way().delay = delay;
     }
 
-    pub(crate) fn let_through(&self) {
+    pub fn let_through(&self) {
         let mut way = self.way();
         (way.is_cut, way.delay) = (false, Duration::ZERO);
     }
 
     fn way(&self) -> MutexGuard<'_, Way> {
-        self.way.lock().unwrap()
+        self.way.lock().expect("nothing panics under this lock")
     }
 }
