@@ -23,8 +23,11 @@ const LAYERS: &[(&str, &[&str])] = &[
     // State.
     ("abide-journal", &["abide-model"]),
     ("abide-replica", &[ENGINE, "abide-journal"]),
+    // What processes that run on and on answer scrapes by.
+    ("abide-metrics", &[]),
     // Adapters, which never use each other, and the shell.
-    ("abide-import abide-scrub abide-service abide-stream", &[ENGINE, "abide-journal abide-replica"]),
+    ("abide-import abide-scrub", &[ENGINE, "abide-journal abide-replica"]),
+    ("abide-service abide-stream", &[ENGINE, "abide-journal abide-replica abide-metrics"]),
     (
         "abide-cli",
         &[

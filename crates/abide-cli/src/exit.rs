@@ -34,17 +34,9 @@ pub(crate) fn is_closed_pipe(error: &anyhow::Error) -> bool {
     })
 }
 
-/// An error and its causes in one line. Some say what is behind them themselves; that is not said again.
+/// An error and its causes in one line.
 pub(crate) fn chain(error: &anyhow::Error) -> String {
-    let mut said = String::new();
-    for cause in error.chain().map(ToString::to_string) {
-        if said.is_empty() {
-            said = cause;
-        } else if !said.ends_with(&cause) {
-            said = format!("{said}: {cause}");
-        }
-    }
-    said
+    abide_model::causes::chain(error.as_ref())
 }
 
 /// Prints help, or what was wrong with the command line. A word that stands there without a flag is

@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use abide_index::{IndexError, SetId, list::List};
-use abide_model::{Claimant, FactSet, Held, IdentityState, Key, Mechanism, Positions, Retractions, Time};
+use abide_model::{
+    Claimant, FactSet, Held, IdentityState, Key, Mechanism, Positions, Retractions, Signal, Time,
+};
 use abide_rules::Ruleset;
 
 use crate::overlay::Overlay;
@@ -69,6 +71,15 @@ impl Snapshot {
             return Ok(Some(entry.state.clone()));
         }
         self.base.as_ref().map_or(Ok(None), |base| base.state(key))
+    }
+
+    /// The same list with these signals in it, which the journal's positions and the list's age say nothing of.
+    pub fn with<'s>(&self, signals: impl IntoIterator<Item = &'s Signal>) -> Result<Self, IndexError> {
+        let mut with = self.clone();
+        for signal in signals {
+            with.overlay.apply(signal, with.base.as_deref(), &with.retractions)?;
+        }
+        Ok(with)
     }
 
     /// Everything that was said, identity by identity, in no order.

@@ -5,6 +5,8 @@
 //! holds the same for all others, and for whoever verifies. Both are sealed, hold no keys, and may be
 //! lost: then less is remembered.
 
+use std::time::Duration;
+
 use abide_model::{Origin, Time};
 use bytes::Bytes;
 use futures::TryStreamExt as _;
@@ -29,6 +31,39 @@ pub struct Heartbeat {
     pub at: Time,
     /// By origin, each once.
     heads: Vec<Head>,
+}
+
+/// Leaves a node's heartbeat in the store, again and again.
+#[derive(Debug)]
+pub struct Pulse {
+    node: Origin,
+    every: Duration,
+    left_at: Option<Time>,
+}
+
+impl Pulse {
+    pub fn new(node: Origin, every: Duration) -> Self {
+        Self { node, every, left_at: None }
+    }
+
+    /// Leaves one with these heads if it is time to. One that could not be left is not tried again before the next.
+    pub async fn leave(
+        &mut self,
+        store: &Store,
+        heads: impl FnOnce() -> Vec<Head>,
+        now: Time,
+    ) -> Result<(), StoreError> {
+        let is_over = |left_at: Time| {
+            u128::try_from(now.micros_since(left_at)).is_ok_and(|past| past >= self.every.as_micros())
+        };
+        if !self.left_at.is_none_or(is_over) {
+            return Ok(());
+        }
+        self.left_at = Some(now);
+        let mut heartbeat = Heartbeat::new(self.node.clone(), now);
+        heartbeat.see(&heads());
+        heartbeat.send(store).await
+    }
 }
 
 /// All that nodes left in a store.

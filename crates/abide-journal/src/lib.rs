@@ -48,7 +48,7 @@ pub use batch::BatchWriter;
 pub use chain::{Head, InvalidLink, Link};
 pub use clock::{CLOCK_OFF_MAX_US, Clock, ClockCheck};
 pub use error::{Damage, DamageKind, ErrorKind, JournalError, StoreError};
-pub use heartbeat::{Heartbeat, Heartbeats, heartbeats};
+pub use heartbeat::{Heartbeat, Heartbeats, Pulse, heartbeats};
 pub use object::{Columns, JournalObject, OBJECT_BYTES_MAX, ObjectName, Records};
 pub use reader::{Followed, Follower, ObjectEntry, Reader, Step};
 pub use record::{ActivationRecord, BatchRecord, Place, Record, RetractionRecord, counts_at_once};

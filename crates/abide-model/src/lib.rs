@@ -6,7 +6,7 @@
 //! In reading order: a text becomes an [`identifier`], an identifier becomes [`key`]s; a
 //! [`mechanism`] with its [`scope`] and [`claimant`] makes a [`signal`]; signals merge into
 //! [`state`], of which some [`facts`] are in force; an [`action`] on a person gets a [`verdict`]. Beside them,
-//! [`contained`] is how all that reads foreign bytes calls a reader that may panic.
+//! [`contained`] is how all that reads foreign bytes calls a reader that may panic, and [`causes`] how an error is told.
 
 pub mod time;
 
@@ -27,6 +27,7 @@ pub mod action;
 pub mod tally;
 pub mod verdict;
 
+pub mod causes;
 pub mod contained;
 
 pub use action::{Action, Context, Destination};

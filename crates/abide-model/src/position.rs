@@ -51,6 +51,11 @@ impl Positions {
         *held = (*held).max(to);
     }
 
+    /// Whether everything up to a token is applied.
+    pub fn reach(&self, token: &Token) -> bool {
+        self.of(&token.origin) >= token.position
+    }
+
     /// Whether everything that `other` has applied is applied here too.
     pub fn covers(&self, other: &Self) -> bool {
         other.iter().all(|(origin, position)| self.of(origin) >= position)

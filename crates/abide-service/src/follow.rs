@@ -3,8 +3,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use abide_journal::{ErrorKind, Store};
-use abide_model::{Origin, Time};
+use abide_journal::{ErrorKind, Pulse, Store};
+use abide_model::{Time, causes::chain};
 use abide_replica::{Replica, ReplicaConfig, ReplicaError};
 use abide_rules::Ruleset;
 use tokio::{
@@ -24,7 +24,7 @@ pub(crate) struct Follow {
     pub(crate) built_in: Arc<Ruleset>,
     pub(crate) replica: ReplicaConfig,
     pub(crate) poll: Duration,
-    pub(crate) heartbeat: Option<(Origin, Duration)>,
+    pub(crate) pulse: Option<Pulse>,
     /// How old what the relay tells may be before this node looks at the bucket itself; `None` without a relay.
     pub(crate) relay_patience: Option<Duration>,
     pub(crate) list: Arc<List>,
@@ -40,7 +40,9 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 struct Course {
     replica: Option<Replica>,
     look_at: Instant,
-    told_at: Time,
+    /// Between the last look and the next.
+    pause: Duration,
+    pulse: Option<Pulse>,
     /// When the relay knew that there was nothing that is not held.
     relayed_at: Option<Instant>,
     /// What another node told could not be followed by name.
@@ -49,11 +51,12 @@ struct Course {
 
 impl Follow {
     /// Ends when told to stop.
-    pub(crate) async fn run(self, mut told: watch::Receiver<AllTold>, mut stop: watch::Receiver<bool>) {
+    pub(crate) async fn run(mut self, mut told: watch::Receiver<AllTold>, mut stop: watch::Receiver<bool>) {
         let mut course = Course {
             replica: None,
             look_at: Instant::now(),
-            told_at: Time::MIN,
+            pause: self.poll,
+            pulse: self.pulse.take(),
             relayed_at: None,
             is_lost: false,
         };
@@ -86,13 +89,14 @@ impl Follow {
         if is_relayed {
             return self.poll;
         }
-        match self.look(course).await {
+        course.pause = match self.look(course).await {
             Ok(()) => self.poll,
             Err(error) => {
                 self.say(&error);
-                (self.poll * 2).min(PAUSE_MAX)
+                (course.pause * 2).min(PAUSE_MAX)
             }
-        }
+        };
+        course.pause
     }
 
     /// Reads what there is and publishes it. The first time that is the whole list.
@@ -176,7 +180,7 @@ impl Follow {
     /// What was published last stands; it ages, and verdicts say so.
     fn say(&self, error: &ReplicaError) {
         self.metrics.follow_failed();
-        let causes = crate::problem::chain(error);
+        let causes = chain(error);
         match error.kind() {
             ErrorKind::Unavailable | ErrorKind::Conflict => {
                 tracing::warn!(error = causes, "could not read the journal; trying again");
@@ -186,17 +190,10 @@ impl Follow {
     }
 
     async fn leave_heartbeat(&self, course: &mut Course) {
-        let (Some(replica), Some((node, every))) = (&course.replica, &self.heartbeat) else { return };
-        let now = (self.now)();
-        let past = u128::try_from(now.micros_since(course.told_at));
-        if !past.is_ok_and(|past| past >= every.as_micros()) {
-            return;
-        }
-        course.told_at = now;
-        let mut heartbeat = abide_journal::Heartbeat::new(node.clone(), now);
-        heartbeat.see(&replica.heads());
-        if let Err(error) = heartbeat.send(&self.store).await {
-            tracing::warn!(error = crate::problem::chain(&error), "could not leave a heartbeat");
+        if let (Some(replica), Some(pulse)) = (&course.replica, &mut course.pulse)
+            && let Err(error) = pulse.leave(&self.store, || replica.heads(), (self.now)()).await
+        {
+            tracing::warn!(error = chain(&error), "could not leave a heartbeat");
         }
     }
 }

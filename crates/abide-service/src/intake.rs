@@ -245,7 +245,7 @@ impl Writing {
         let count = signals.len();
         let records: Vec<Record> = signals.iter().cloned().map(Record::Signal).collect();
         let durable = self.make_durable(&records).await.map_err(|error| {
-            let why = crate::problem::chain(&error);
+            let why = abide_model::causes::chain(&error);
             tracing::error!(error = why, signals = count, "signals were refused");
             Refused::Failed { kind: error.kind(), why }
         })?;
@@ -259,7 +259,7 @@ impl Writing {
         };
         self.keeper.metrics.made_durable(count, began.elapsed(), matches!(accepted, Accepted::Node));
         self.keeper.list.accept(signals, place, (self.keeper.now)()).map_err(|error| {
-            let why = crate::problem::chain(&error);
+            let why = abide_model::causes::chain(&error);
             tracing::error!(error = why, "signals are durable and could not be put in force here");
             Refused::Failed { kind: ErrorKind::Damaged, why }
         })?;
@@ -330,7 +330,7 @@ impl Writing {
             Ok(None) => return false,
             Err(error) => {
                 tracing::error!(
-                    error = crate::problem::chain(&error),
+                    error = abide_model::causes::chain(&error),
                     "could not read what waits on the disk"
                 );
                 return false;
@@ -345,7 +345,7 @@ impl Writing {
         let appended = match timeout(spool_after, append).await {
             Ok(Ok(appended)) => appended,
             Ok(Err(error)) if !is_out_of_reach(&error) => {
-                tracing::error!(error = crate::problem::chain(&error), "could not bring in what waits");
+                tracing::error!(error = abide_model::causes::chain(&error), "could not bring in what waits");
                 return false;
             }
             _ => {
@@ -360,7 +360,7 @@ impl Writing {
         self.keeper.metrics.spooled(self.spool.waiting());
         if let Err(error) = struck_off {
             tracing::error!(
-                error = crate::problem::chain(&error),
+                error = abide_model::causes::chain(&error),
                 "could not strike off what was brought in"
             );
             return false;

@@ -61,7 +61,7 @@ impl List {
     /// Takes over what the follower has read.
     pub(crate) fn publish(&self, read: &Arc<Snapshot>, clock: Time, now: Time) -> Result<(), IndexError> {
         let mut making = self.making();
-        let is_covered = |place: &Place| read.positions.of(&place.last.origin) >= place.last.position;
+        let is_covered = |place: &Place| read.positions.reach(&place.last);
         making.ahead.retain(|ahead| !ahead.place.as_ref().is_some_and(is_covered));
         let mut snapshot = read.clone();
         for ahead in &making.ahead {
@@ -146,10 +146,7 @@ pub(crate) fn above(
     signals: &[Signal],
     place: Option<&Place>,
 ) -> Result<Arc<Snapshot>, IndexError> {
-    let mut above = snapshot.clone();
-    for signal in signals {
-        above.overlay.apply(signal, above.base.as_deref(), &above.retractions)?;
-    }
+    let mut above = snapshot.with(signals)?;
     if let Some(Place { first, last }) = place
         && *first <= above.positions.of(&last.origin) + 1
     {

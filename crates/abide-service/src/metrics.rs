@@ -11,7 +11,7 @@ use std::{
 use abide_enforce::Judgement;
 use abide_model::{Action, Time, Uncertain, Verdict};
 use prometheus_client::{
-    encoding::{EncodeLabelSet, text::encode},
+    encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
@@ -253,8 +253,8 @@ impl Metrics {
         self.told.get_or_create(&OutcomeLabels { outcome }).inc();
     }
 
-    /// All of it as text, with how the list stands now.
-    pub(crate) fn text(&self, list: &List, now: Time) -> String {
+    /// All of it, with how the list stands now.
+    fn exposition(&self, list: &List, now: Time) -> crate::ask::Answer {
         if let Some(published) = list.current() {
             let snapshot = &published.snapshot;
             let age = Duration::from_micros(now.micros_since(snapshot.as_of).try_into().unwrap_or(0));
@@ -266,9 +266,7 @@ impl Metrics {
             }
         }
         self.ahead.set(i64::try_from(list.len_ahead()).unwrap_or(i64::MAX));
-        let mut text = String::new();
-        encode(&mut text, &self.registry).expect("a string takes everything");
-        text
+        abide_metrics::exposition(&self.registry)
     }
 }
 
@@ -286,46 +284,10 @@ impl std::fmt::Debug for Metrics {
     }
 }
 
-/// Answers `/metrics` on a listener of its own, whoever asks; whoever may reach it is the operator's choice.
-pub(crate) async fn tell(
-    listener: tokio::net::TcpListener,
-    shared: Arc<crate::server::Shared>,
-    mut stop: tokio::sync::watch::Receiver<bool>,
-) {
-    let mut telling = tokio::task::JoinSet::new();
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            Some(_) = telling.join_next() => continue,
-            _ = stop.changed() => return,
-        };
-        let Ok((stream, _)) = accepted else { continue };
-        if telling.len() >= SCRAPERS_MAX {
-            continue;
-        }
-        let shared = shared.clone();
-        telling.spawn(async move {
-            let service = hyper::service::service_fn(|request: hyper::Request<hyper::body::Incoming>| {
-                let answer = scrape(&shared, request.uri().path());
-                async { Ok::<_, std::convert::Infallible>(answer) }
-            });
-            let mut http = hyper::server::conn::http1::Builder::new();
-            http.timer(hyper_util::rt::TokioTimer::new()).keep_alive(false);
-            let _ = http.serve_connection(hyper_util::rt::TokioIo::new(stream), service).await;
-        });
-    }
-}
-
-const SCRAPERS_MAX: usize = 16;
-
-fn scrape(shared: &crate::server::Shared, path: &str) -> crate::ask::Answer {
-    use hyper::header::{CONTENT_TYPE, HeaderValue};
+/// What is answered where Prometheus asks.
+pub(crate) fn scrape(shared: &crate::server::Shared, path: &str) -> crate::ask::Answer {
     if path != "/metrics" {
         return crate::problem::Problem::new(crate::problem::Kind::NotFound, "ask for /metrics").respond();
     }
-    let text = shared.metrics.text(&shared.list, (shared.now)());
-    let mut answer = hyper::Response::new(crate::body::Body::from(text));
-    let open_metrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(open_metrics));
-    answer
+    shared.metrics.exposition(&shared.list, (shared.now)())
 }

@@ -1,8 +1,15 @@
 //! Requests of this server to others.
 
-use std::{fmt, pin::pin};
+use std::{fmt, io, pin::pin, sync::Arc};
 
 use hyper::Uri;
+use hyper_util::rt::TokioIo;
+use rustls::{ClientConfig, pki_types::ServerName};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+use tokio_rustls::TlsConnector;
 
 /// Where somebody answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +41,16 @@ impl Place {
         let port = uri.port_u16().unwrap_or(if is_encrypted { 443 } else { 80 });
         Ok(Self { host, port, is_encrypted, path: uri.path().to_owned() })
     }
+
+    /// Encrypted where it is an address of HTTPS, for which there have to be settings.
+    pub(crate) async fn connect(&self, tls: Option<&Arc<ClientConfig>>) -> io::Result<Connection> {
+        let tls = match (self.is_encrypted, tls) {
+            (false, _) => None,
+            (true, Some(tls)) => Some((tls, self.host.as_str())),
+            (true, None) => return Err(io::Error::other("there is nobody whose certificates are believed")),
+        };
+        connect(&self.to_string(), tls).await
+    }
 }
 
 impl fmt::Display for Place {
@@ -41,6 +58,21 @@ impl fmt::Display for Place {
         let Self { host, port, .. } = self;
         if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
     }
+}
+
+/// What bytes go over, plain or encrypted.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+pub(crate) type Connection = TokioIo<Box<dyn Stream>>;
+
+/// A connection to `HOST:PORT`, encrypted with whoever shows a certificate for a name.
+pub(crate) async fn connect(to: &str, tls: Option<(&Arc<ClientConfig>, &str)>) -> io::Result<Connection> {
+    let stream = TcpStream::connect(to).await?;
+    let _ = stream.set_nodelay(true);
+    let Some((tls, name)) = tls else { return Ok(TokioIo::new(Box::new(stream))) };
+    let name = ServerName::try_from(name.to_owned()).map_err(io::Error::other)?;
+    Ok(TokioIo::new(Box::new(TlsConnector::from(tls.clone()).connect(name, stream).await?)))
 }
 
 /// Drives a connection while something is asked on it. What came before the connection ended still counts, so its end ends

@@ -14,23 +14,20 @@ use hyper::{
     client::conn::http1,
     header::{ACCEPT, HOST},
 };
-use hyper_util::rt::TokioIo;
-use rustls::{ClientConfig, pki_types::ServerName};
+use rustls::ClientConfig;
 use serde::{Deserialize, Serialize};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
     sync::watch,
     time::{Instant, sleep, timeout},
 };
-use tokio_rustls::TlsConnector;
 
 use crate::{
     access::ABIDE_TOKEN,
     metrics::Metrics,
     outgoing::{Place, drive},
     push::Line,
-    secrets, tls,
+    secrets,
+    tls::{self, is_set},
 };
 
 /// `[serve.peers]` of `abide.toml`.
@@ -82,7 +79,8 @@ pub(crate) struct Told {
 /// The last of each, in the order of the settings.
 pub(crate) type AllTold = Vec<Option<Told>>;
 
-const CONNECT: Duration = Duration::from_secs(5);
+/// To be connected, and to have agreed on encryption.
+const CONNECT: Duration = Duration::from_secs(10);
 
 /// A connection on which nothing comes for so long is taken for dead.
 const SILENCE_MAX: Duration = Duration::from_secs(5);
@@ -98,7 +96,6 @@ impl Peers {
     /// What makes no sense, without looking at the files.
     pub(crate) fn check(&self) -> Result<(), String> {
         let all: Vec<&String> = self.all().map(|(url, _)| url).collect();
-        let is_set = |path: &PathBuf| !path.as_os_str().is_empty();
         for url in &all {
             let place = Place::read(url).map_err(|why| format!("peers, `{url}`: {why}"))?;
             if place.path != "/" || url.ends_with('/') {
@@ -132,7 +129,7 @@ impl Peers {
     fn token(&self) -> Result<Option<String>, String> {
         let text = if !self.token_variable.is_empty() {
             secrets::of_variable(&self.token_variable)?
-        } else if !self.token_file.as_os_str().is_empty() {
+        } else if is_set(&self.token_file) {
             secrets::of_file(&self.token_file)?
         } else {
             return Ok(None);
@@ -218,29 +215,12 @@ impl Peer {
 
     /// Listens until there is nothing more to hear, and says why.
     async fn hear(&self, has_told: &mut bool) -> String {
-        let Place { host, port, .. } = &self.place;
-        let stream = match timeout(CONNECT, TcpStream::connect((host.as_str(), *port))).await {
+        let stream = match timeout(CONNECT, self.place.connect(self.tls.as_ref())).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => return error.to_string(),
             Err(_) => return "it does not answer".to_owned(),
         };
-        let _ = stream.set_nodelay(true);
-        let Some(tls) = self.tls.as_ref().filter(|_| self.place.is_encrypted) else {
-            return self.ask(stream, has_told).await;
-        };
-        let name = match ServerName::try_from(host.clone()) {
-            Ok(name) => name,
-            Err(error) => return error.to_string(),
-        };
-        match timeout(CONNECT, TlsConnector::from(tls.clone()).connect(name, stream)).await {
-            Ok(Ok(stream)) => self.ask(stream, has_told).await,
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "it does not speak TLS".to_owned(),
-        }
-    }
-
-    async fn ask(&self, stream: impl AsyncRead + AsyncWrite + Send + Unpin, has_told: &mut bool) -> String {
-        let (mut sender, connection) = match http1::handshake(TokioIo::new(stream)).await {
+        let (mut sender, connection) = match http1::handshake(stream).await {
             Ok(both) => both,
             Err(error) => return error.to_string(),
         };

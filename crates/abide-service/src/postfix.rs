@@ -220,7 +220,7 @@ fn decide(worker: &Worker, policy: &Policy, request: &Request) -> String {
         .desk()
         .judge(&published, &shape, std::iter::once(&subject), &question, |one| found = Some(one));
     if let Err(error) = judged {
-        tracing::error!(error = crate::problem::chain(&error), "could not read the list");
+        tracing::error!(error = abide_model::causes::chain(&error), "could not read the list");
         return later("it cannot be told whether the recipient objects");
     }
     let found = found.expect("one person was asked about");

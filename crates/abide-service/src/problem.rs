@@ -1,10 +1,9 @@
 //! What went wrong, as RFC 9457 problem details. No problem repeats what a client sent, since that may be somebody's
 //! address.
 
-use std::error::Error;
-
 use abide_index::IndexError;
 use abide_journal::ErrorKind;
+use abide_model::causes::chain;
 use hyper::{
     Response, StatusCode,
     header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
@@ -184,18 +183,4 @@ impl Problem {
         }
         response
     }
-}
-
-/// An error and its causes in one line. Some say what is behind them themselves; that is not said again.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut said = error.to_string();
-    let mut at = error.source();
-    while let Some(cause) = at {
-        let cause_said = cause.to_string();
-        if !said.ends_with(&cause_said) {
-            said = format!("{said}: {cause_said}");
-        }
-        at = cause.source();
-    }
-    said
 }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use abide_journal::{Head, Heartbeats, JournalError, Store, StoreError, WriterConfig};
+use abide_journal::{Head, Heartbeats, JournalError, Pulse, Store, StoreError, WriterConfig};
 use abide_model::{Keyring, Normaliser, Origin, Time};
 use abide_replica::ReplicaConfig;
 use abide_rules::Ruleset;
@@ -226,8 +226,11 @@ impl Server {
             metrics,
             config,
         });
-        let telling = metrics_listener
-            .map(|listener| tokio::spawn(crate::metrics::tell(listener, shared.clone(), stopping.clone())));
+        let telling = metrics_listener.map(|listener| {
+            let shared = shared.clone();
+            let answer = move |path: &str| crate::metrics::scrape(&shared, path);
+            tokio::spawn(abide_metrics::tell(listener, answer, stopping.clone()))
+        });
         let admitting = tokio::spawn(keep_access(shared.clone(), stopping.clone()));
         let mut workers = Vec::new();
         let mut hands = Vec::new();
@@ -318,7 +321,7 @@ async fn keep_access(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
             _ = stop.changed() => return,
         }
         if let Err(error) = shared.access.read(&shared.store).await {
-            tracing::warn!(error = crate::problem::chain(&error), "could not read the access tokens");
+            tracing::warn!(error = abide_model::causes::chain(&error), "could not read the access tokens");
         }
     }
 }
@@ -357,7 +360,7 @@ fn follow(
         built_in: wiring.built_in.clone(),
         replica: wiring.replica.clone(),
         poll: Duration::from_millis(config.poll_ms),
-        heartbeat: (!every.is_zero()).then(|| (wiring.origin.clone(), every)),
+        pulse: (!every.is_zero()).then(|| Pulse::new(wiring.origin.clone(), every)),
         relay_patience: config
             .peers
             .has_relay()

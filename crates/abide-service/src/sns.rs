@@ -15,12 +15,13 @@ use std::{
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::{Request, StatusCode, client::conn::http1, header::HOST};
-use hyper_util::rt::TokioIo;
-use rustls::{ClientConfig, pki_types::ServerName};
-use tokio::{net::TcpStream, sync::Semaphore, time::timeout};
-use tokio_rustls::TlsConnector;
+use rustls::ClientConfig;
+use tokio::{sync::Semaphore, time::timeout};
 
-use crate::{outgoing::drive, tls};
+use crate::{
+    outgoing::{connect, drive},
+    tls,
+};
 
 /// Amazon's answers; all of them together take no longer than a vendor waits.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -113,12 +114,8 @@ impl Amazon {
     async fn fetch(&self, host: &str, path: &str) -> Result<Bytes, Unsaid> {
         let away = |error: Box<dyn std::error::Error + Send + Sync>| Unsaid::Away(error);
         let to = self.connect_to.clone().unwrap_or_else(|| format!("{host}:443"));
-        let stream = TcpStream::connect(to).await.map_err(|error| away(error.into()))?;
-        let name = ServerName::try_from(host.to_owned()).map_err(|error| away(error.into()))?;
-        let stream = TlsConnector::from(self.tls.clone()).connect(name, stream).await;
-        let stream = stream.map_err(|error| away(error.into()))?;
-        let (mut sender, connection) =
-            http1::handshake(TokioIo::new(stream)).await.map_err(|error| away(error.into()))?;
+        let stream = connect(&to, Some((&self.tls, host))).await.map_err(|error| away(error.into()))?;
+        let (mut sender, connection) = http1::handshake(stream).await.map_err(|error| away(error.into()))?;
         let asking = async {
             let request = Request::get(path).header(HOST, host).body(Empty::<Bytes>::new());
             let request = request.map_err(|error| away(error.into()))?;

@@ -104,7 +104,8 @@ pub(crate) fn client(authorities: &Path, certificate: &Path, key: &Path) -> Resu
     Ok(config)
 }
 
-fn is_set(path: &Path) -> bool {
+/// An empty path stands for none.
+pub(crate) fn is_set(path: &Path) -> bool {
     !path.as_os_str().is_empty()
 }
 

@@ -22,22 +22,18 @@ use hyper::{
     header::{CONTENT_TYPE, HOST},
     http::request::Parts,
 };
-use hyper_util::rt::TokioIo;
-use rustls::{ClientConfig, pki_types::ServerName};
+use rustls::ClientConfig;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
     sync::{mpsc, watch},
     time::{sleep, timeout},
 };
-use tokio_rustls::TlsConnector;
 
 use crate::{
     metrics::Metrics,
     outgoing::{Place, drive},
-    tls,
+    tls::{self, is_set},
 };
 
 /// `[serve.traces]` of `abide.toml`.
@@ -97,7 +93,7 @@ impl Traces {
             return Ok(());
         }
         let place = Place::read(&self.endpoint).map_err(|why| format!("traces, the endpoint: {why}"))?;
-        if place.is_encrypted == self.authorities_file.as_os_str().is_empty() {
+        if place.is_encrypted != is_set(&self.authorities_file) {
             return Err("traces: `authorities_file` goes with an endpoint that is HTTPS".to_owned());
         }
         if self.one_in == 0 { Err("traces: one_in is 1 at the least".to_owned()) } else { Ok(()) }
@@ -174,20 +170,14 @@ fn read_parent(text: &str) -> Option<([u8; 16], [u8; 8], bool)> {
     (trace != [0; 16] && parent != [0; 8]).then_some((trace, parent, flags & 1 == 1))
 }
 
+/// In lower case, as the format has it.
 fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    if text.len() != 2 * N || !text.bytes().all(is_hex) {
+    if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return None;
     }
     let mut bytes = [0; N];
-    for (at, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
-    }
+    hex::decode_to_slice(text, &mut bytes).ok()?;
     Some(bytes)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Span {
@@ -196,8 +186,8 @@ impl Span {
         let ended_ns = began_ns + i128::try_from(self.took.as_nanos()).unwrap_or(0);
         let text = |key: &str, value: &str| json!({ "key": key, "value": { "stringValue": value } });
         let mut span = json!({
-            "traceId": hex(&self.begun.trace),
-            "spanId": hex(&self.id),
+            "traceId": hex::encode(self.begun.trace),
+            "spanId": hex::encode(self.id),
             "name": format!("{} {}", self.begun.method, self.route),
             // Of a server.
             "kind": 2,
@@ -211,7 +201,7 @@ impl Span {
             "status": if self.status >= 500 { json!({ "code": 2 }) } else { json!({}) },
         });
         if let Some(parent) = &self.begun.parent {
-            span["parentSpanId"] = hex(parent).into();
+            span["parentSpanId"] = hex::encode(parent).into();
         }
         span
     }
@@ -257,19 +247,7 @@ impl Sender {
     }
 
     async fn send(&self, spans: &[Span]) -> Result<(), String> {
-        let Place { host, port, .. } = &self.place;
-        let stream = TcpStream::connect((host.as_str(), *port)).await.map_err(|error| error.to_string())?;
-        let Some(tls) = &self.tls else { return self.post(stream, spans).await };
-        let name = ServerName::try_from(host.clone()).map_err(|error| error.to_string())?;
-        let stream = TlsConnector::from(tls.clone()).connect(name, stream).await;
-        self.post(stream.map_err(|error| error.to_string())?, spans).await
-    }
-
-    async fn post(
-        &self,
-        stream: impl AsyncRead + AsyncWrite + Send + Unpin,
-        spans: &[Span],
-    ) -> Result<(), String> {
+        let stream = self.place.connect(self.tls.as_ref()).await.map_err(|error| error.to_string())?;
         let service = json!([{ "key": "service.name", "value": { "stringValue": "abide" } },
             { "key": "service.instance.id", "value": { "stringValue": self.service } }]);
         let spans: Vec<Value> = spans.iter().map(Span::json).collect();
@@ -278,8 +256,7 @@ impl Sender {
             "resource": { "attributes": service },
             "scopeSpans": [{ "scope": scope, "spans": spans }],
         }] });
-        let (mut sender, connection) =
-            http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+        let (mut sender, connection) = http1::handshake(stream).await.map_err(|error| error.to_string())?;
         let request = Request::post(&self.place.path)
             .header(HOST, self.place.to_string())
             .header(CONTENT_TYPE, "application/json")

@@ -15,6 +15,7 @@ use crate::{
     config::is_address,
     problem::{Kind, Problem},
     secrets,
+    tls::is_set,
 };
 
 /// `[serve.unsubscribe]` of `abide.toml`.
@@ -57,7 +58,7 @@ const DAY_MICROS: i64 = 86_400_000_000;
 
 impl Unsubscribe {
     pub fn is_on(&self) -> bool {
-        !self.keys_file.as_os_str().is_empty() || !self.keys_variable.is_empty()
+        is_set(&self.keys_file) || !self.keys_variable.is_empty()
     }
 
     /// Everything but the keys.
@@ -65,7 +66,7 @@ impl Unsubscribe {
         if !self.is_on() {
             return Ok(Vec::new());
         }
-        if !self.keys_file.as_os_str().is_empty() && !self.keys_variable.is_empty() {
+        if is_set(&self.keys_file) && !self.keys_variable.is_empty() {
             return Err("unsubscribe: name a `keys_file` or a `keys_variable`".to_owned());
         }
         // Mailboxes ask by HTTPS only; without TLS it is good for trying.

@@ -36,15 +36,3 @@ impl StreamError {
         move |Stopped| Self::CannotTell { topic, partition, offset }
     }
 }
-
-/// An error with its causes, for a log.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut said = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        said.push_str(": ");
-        said.push_str(&error.to_string());
-        cause = error.source();
-    }
-    said
-}

@@ -2,20 +2,20 @@
 
 use std::{sync::Arc, time::Duration};
 
-use abide_journal::{ErrorKind, Heartbeat, Store};
-use abide_model::{Origin, Time};
+use abide_journal::{ErrorKind, Pulse, Store};
+use abide_model::{Time, causes::chain};
 use abide_replica::{Replica, ReplicaConfig, ReplicaError};
 use abide_rules::Ruleset;
 use tokio::{sync::watch, time::sleep};
 
-use crate::{error::chain, list::List};
+use crate::list::List;
 
 pub(crate) struct Follow {
     pub(crate) store: Store,
     pub(crate) built_in: Arc<Ruleset>,
     pub(crate) replica: ReplicaConfig,
     pub(crate) poll: Duration,
-    pub(crate) heartbeat: Option<(Origin, Duration)>,
+    pub(crate) pulse: Option<Pulse>,
     pub(crate) list: Arc<List>,
     pub(crate) now: fn() -> Time,
 }
@@ -25,10 +25,9 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 impl Follow {
     /// Ends when told to stop, or when somebody has to look at the store.
-    pub(crate) async fn run(self, mut stop: watch::Receiver<bool>) {
+    pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) {
         let mut replica = None;
         let mut pause = self.poll;
-        let mut told_at = Time::MIN;
         while !*stop.borrow() {
             pause = match self.look(&mut replica).await {
                 Ok(()) => self.poll,
@@ -42,16 +41,10 @@ impl Follow {
                     (pause * 2).min(PAUSE_MAX)
                 }
             };
-            if let (Some(replica), Some((node, every))) = (&replica, &self.heartbeat)
-                && u128::try_from((self.now)().micros_since(told_at))
-                    .is_ok_and(|past| past >= every.as_micros())
+            if let (Some(replica), Some(pulse)) = (&replica, &mut self.pulse)
+                && let Err(error) = pulse.leave(&self.store, || replica.heads(), (self.now)()).await
             {
-                told_at = (self.now)();
-                let mut heartbeat = Heartbeat::new(node.clone(), told_at);
-                heartbeat.see(&replica.heads());
-                if let Err(error) = heartbeat.send(&self.store).await {
-                    tracing::warn!(error = chain(&error), "could not leave a heartbeat");
-                }
+                tracing::warn!(error = chain(&error), "could not leave a heartbeat");
             }
             tokio::select! {
                 () = sleep(pause) => {}

@@ -4,10 +4,8 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
 use abide_journal::{ErrorKind, Head, JournalError, Record, Store, Writer, WriterConfig};
-use abide_model::{Direction, Origin, Signal, Time, Token};
+use abide_model::{Direction, Origin, Signal, Time, Token, causes::chain};
 use tokio::sync::mpsc;
-
-use crate::error::chain;
 
 pub(crate) struct Keeper {
     pub(crate) store: Store,

@@ -81,10 +81,12 @@ impl Standing {
     pub(crate) fn now(&mut self, list: &List) -> Result<Option<Judging>, IndexError> {
         let Some(read) = list.current() else { return Ok(None) };
         if self.made.as_ref().is_none_or(|made| !Arc::ptr_eq(&made.read, &read)) {
-            let is_read = |token: &Token| read.positions.of(&token.origin) >= token.position;
-            self.ahead.retain(|ahead| !ahead.token.as_ref().is_some_and(is_read));
-            let signals = self.ahead.iter().flat_map(|ahead| &ahead.signals);
-            let above = above(&read, signals)?;
+            self.ahead.retain(|ahead| !ahead.token.as_ref().is_some_and(|token| read.positions.reach(token)));
+            let above = if self.ahead.is_empty() {
+                read.clone()
+            } else {
+                Arc::new(read.with(self.ahead.iter().flat_map(|ahead| &ahead.signals))?)
+            };
             let stamp = Arc::new(Stamp::of(&above));
             self.made = Some(Made { read, above, stamp });
         }
@@ -123,23 +125,10 @@ pub(crate) fn heard(snapshot: &mut Arc<Snapshot>, signals: Vec<Signal>) -> Resul
             unknown.push(signal);
         }
     }
-    *snapshot = above(snapshot, &unknown)?;
+    if !unknown.is_empty() {
+        *snapshot = Arc::new(snapshot.with(&unknown)?);
+    }
     Ok(unknown)
-}
-
-fn above<'s>(
-    snapshot: &Arc<Snapshot>,
-    signals: impl IntoIterator<Item = &'s Signal>,
-) -> Result<Arc<Snapshot>, IndexError> {
-    let mut signals = signals.into_iter().peekable();
-    if signals.peek().is_none() {
-        return Ok(snapshot.clone());
-    }
-    let mut above = Snapshot::clone(snapshot);
-    for signal in signals {
-        above.overlay.apply(signal, above.base.as_deref(), &above.retractions)?;
-    }
-    Ok(Arc::new(above))
 }
 
 /// Whether the list would be the same with this signal.

@@ -35,7 +35,7 @@ impl Mark {
     }
 
     pub(crate) fn is_reached(&self, positions: &Positions) -> bool {
-        self.0.iter().all(|token| positions.of(&token.origin) >= token.position)
+        self.0.iter().all(|token| positions.reach(token))
     }
 }
 

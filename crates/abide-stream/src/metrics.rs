@@ -1,29 +1,17 @@
 //! What is counted, under the naming conventions of Prometheus. No label holds what came in a record.
 
-use std::{
-    convert::Infallible,
-    sync::{Arc, Mutex, atomic::AtomicU64},
-};
+use std::sync::{Arc, Mutex, atomic::AtomicU64};
 
+use crate::{list::List, tallies::RouteTally};
 use abide_model::{Tally, Time};
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::{
-    Request, Response, StatusCode,
-    body::Incoming,
-    header::{CONTENT_TYPE, HeaderValue},
-    server::conn::http1,
-    service::service_fn,
-};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::{Response, StatusCode};
 use prometheus_client::{
-    encoding::{EncodeLabelSet, text::encode},
+    encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
-use tokio::{net::TcpListener, sync::watch, task::JoinSet};
-
-use crate::{list::List, tallies::RouteTally};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct VerdictLabels {
@@ -61,7 +49,6 @@ pub(crate) struct Metrics {
 /// What is logged now and then.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Total {
-    pub(crate) tally: Tally,
     pub(crate) transactions: u64,
     pub(crate) micros_max: i64,
 }
@@ -113,7 +100,6 @@ impl Metrics {
             self.deeds.get_or_create(&labels).inc_by(*count);
         }
         self.opt_outs.inc_by(tally.opt_outs);
-        self.total().tally.add(&tally.tally);
     }
 
     pub(crate) fn committed(&self, micros: i64) {
@@ -140,7 +126,7 @@ impl Metrics {
         self.lag.remove(&PartitionLabels { topic: topic.to_owned(), partition });
     }
 
-    /// The sums since the beginning, and the slowest transaction since this was asked last.
+    /// How many transactions since the beginning, and the slowest transaction since this was asked last.
     pub(crate) fn take_total(&self) -> Total {
         let mut total = self.total();
         let taken = *total;
@@ -152,13 +138,11 @@ impl Metrics {
         self.total.lock().expect("nothing panics under this lock")
     }
 
-    fn text(&self, list: &List, now: Time) -> String {
+    fn exposition(&self, list: &List, now: Time) -> Response<Full<Bytes>> {
         if let Some(list) = list.current() {
             self.list_age.set(in_seconds(now.micros_since(list.as_of)));
         }
-        let mut text = String::new();
-        encode(&mut text, &self.registry).expect("a string takes all that is written");
-        text
+        abide_metrics::exposition(&self.registry)
     }
 }
 
@@ -171,48 +155,12 @@ fn in_seconds(micros: i64) -> f64 {
     micros.max(0) as f64 / 1e6
 }
 
-const SCRAPERS_MAX: usize = 16;
-
-/// Answers `/metrics`, whoever asks; whoever may reach it is the operator's choice.
-pub(crate) async fn tell(
-    listener: TcpListener,
-    metrics: Arc<Metrics>,
-    list: Arc<List>,
-    now: fn() -> Time,
-    mut stop: watch::Receiver<bool>,
-) {
-    let mut telling = JoinSet::new();
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            Some(_) = telling.join_next() => continue,
-            _ = stop.changed() => return,
-        };
-        let Ok((stream, _)) = accepted else { continue };
-        if telling.len() >= SCRAPERS_MAX {
-            continue;
-        }
-        let (metrics, list) = (metrics.clone(), list.clone());
-        telling.spawn(async move {
-            let service = service_fn(|request: Request<Incoming>| {
-                let answer = scrape(&metrics, &list, now(), request.uri().path());
-                async { Ok::<_, Infallible>(answer) }
-            });
-            let mut http = http1::Builder::new();
-            http.timer(TokioTimer::new()).keep_alive(false);
-            let _ = http.serve_connection(TokioIo::new(stream), service).await;
-        });
-    }
-}
-
-fn scrape(metrics: &Metrics, list: &List, now: Time, path: &str) -> Response<Full<Bytes>> {
+/// What is answered where Prometheus asks.
+pub(crate) fn scrape(metrics: &Metrics, list: &List, now: Time, path: &str) -> Response<Full<Bytes>> {
     if path != "/metrics" {
         let mut answer = Response::new(Full::new(Bytes::from_static(b"ask for /metrics\n")));
         *answer.status_mut() = StatusCode::NOT_FOUND;
         return answer;
     }
-    let mut answer = Response::new(Full::new(metrics.text(list, now).into()));
-    let open_metrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(open_metrics));
-    answer
+    metrics.exposition(list, now)
 }

@@ -12,8 +12,8 @@ use std::{
     time::Duration,
 };
 
-use abide_journal::{Head, Store, WriterConfig};
-use abide_model::{Keyring, Normaliser, Origin, Time};
+use abide_journal::{Head, Pulse, Store, WriterConfig};
+use abide_model::{Keyring, Normaliser, Origin, Tally, Time, causes::chain};
 use abide_replica::ReplicaConfig;
 use abide_rules::Ruleset;
 use tokio::{net::TcpListener, runtime::Handle, sync::watch, task::JoinHandle};
@@ -21,12 +21,12 @@ use tokio::{net::TcpListener, runtime::Handle, sync::watch, task::JoinHandle};
 use crate::{
     config::Config,
     engine::Rules,
-    error::{StreamError, chain},
+    error::StreamError,
     figures::Figures,
     follow::Follow,
     keeper::Keeper,
     list::List,
-    metrics::{Metrics, Total, tell},
+    metrics::{Metrics, Total, scrape},
     tallies::RouteTally,
     worker::{Shared, Worker},
 };
@@ -68,14 +68,14 @@ impl Stream {
         let rules = Arc::new(Rules::new(config, &wiring.folder)?);
         let list = Arc::new(List::default());
         let (stop_follower, stop) = watch::channel(false);
-        let heartbeat = (config.stream.heartbeat_s > 0)
-            .then(|| (wiring.origin.clone(), Duration::from_secs(config.stream.heartbeat_s)));
+        let pulse = (config.stream.heartbeat_s > 0)
+            .then(|| Pulse::new(wiring.origin.clone(), Duration::from_secs(config.stream.heartbeat_s)));
         let follow = Follow {
             store: wiring.store.clone(),
             built_in: wiring.built_in.clone(),
             replica: wiring.replica.clone(),
             poll: Duration::from_millis(config.stream.poll_ms),
-            heartbeat,
+            pulse,
             list: list.clone(),
             now: wiring.now,
         };
@@ -90,7 +90,9 @@ impl Stream {
                 let _entered = runtime.enter();
                 let listener = TcpListener::from_std(listener)
                     .map_err(|source| StreamError::Listen { address, source })?;
-                runtime.spawn(tell(listener, metrics.clone(), list.clone(), wiring.now, stop.clone()));
+                let (metrics, list, now) = (metrics.clone(), list.clone(), wiring.now);
+                let answer = move |path: &str| scrape(&metrics, &list, now(), path);
+                runtime.spawn(abide_metrics::tell(listener, answer, stop.clone()));
                 Some(bound)
             }
         };
@@ -133,7 +135,9 @@ impl Stream {
 
     /// Logs what was done since the beginning.
     pub fn report(&self) {
-        let Total { tally, transactions, micros_max } = self.shared.metrics.take_total();
+        let Total { transactions, micros_max } = self.shared.metrics.take_total();
+        let mut tally = Tally::default();
+        self.shared.figures.tallies().values().for_each(|of_route| tally.add(&of_route.tally));
         tracing::info!(
             seen = tally.seen,
             allowed = tally.allowed,

@@ -82,7 +82,7 @@ async fn verify(hook: &Hook, request: &Request<'_>, now: Time) -> Result<Verifie
 fn not_said(hook: &Hook, unsaid: &Unsaid) -> Problem {
     tracing::warn!(
         hook = hook.name,
-        error = crate::problem::chain(unsaid),
+        error = abide_model::causes::chain(unsaid),
         "Amazon SNS did not say what was asked"
     );
     let kind = match unsaid {

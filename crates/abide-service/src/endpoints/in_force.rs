@@ -40,7 +40,7 @@ pub(crate) fn in_force(worker: &Worker, ask: Ask) -> LocalBoxFuture<'_, Result<A
             .shared()
             .nodes(worker.now())
             .await
-            .map_err(|error| Problem::of_kind(error.kind(), crate::problem::chain(&*error)))?;
+            .map_err(|error| Problem::of_kind(error.kind(), abide_model::causes::chain(&*error)))?;
         let node = |heartbeat: &abide_journal::Heartbeat| NodeBody {
             node: heartbeat.node.to_string(),
             in_force: heartbeat

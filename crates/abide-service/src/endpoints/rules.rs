@@ -41,10 +41,10 @@ pub(crate) fn rules(worker: &Worker, _: Ask) -> LocalBoxFuture<'_, Result<Answer
         let active = published.snapshot.rules.version();
         let kept = abide_replica::rulesets::all(worker.shared().store())
             .await
-            .map_err(|error| Problem::of_kind(error.kind(), crate::problem::chain(&error)))?;
+            .map_err(|error| Problem::of_kind(error.kind(), abide_model::causes::chain(&error)))?;
         let version = |version: &abide_replica::StoredRuleset| VersionBody {
             number: version.number,
-            digest: hex(version.digest()),
+            digest: hex::encode(version.digest()),
             is_active: version.digest() == active.digest(),
             author: version.author.clone(),
             message: version.message.clone(),
@@ -54,11 +54,7 @@ pub(crate) fn rules(worker: &Worker, _: Ask) -> LocalBoxFuture<'_, Result<Answer
             active: active.to_string(),
             digest: active.digest_hex(),
             versions: kept.versions.iter().map(version).collect(),
-            unreadable: kept.unreadable.iter().map(|(digest, _)| hex(*digest)).collect(),
+            unreadable: kept.unreadable.iter().map(|(digest, _)| hex::encode(digest)).collect(),
         }))
     })
-}
-
-fn hex(digest: [u8; 32]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

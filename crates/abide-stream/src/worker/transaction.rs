@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::atomic::Ordering, time::Duration};
 
 use abide_index::IndexError;
 use abide_journal::ErrorKind;
-use abide_model::{Signal, Time, Token};
+use abide_model::{Signal, Time, Token, causes::chain};
 use rdkafka::{
     Message as _, Offset, TopicPartitionList,
     consumer::Consumer as _,
@@ -15,7 +15,7 @@ use rdkafka::{
 
 use super::{Failed, Worker, add, each, record_of};
 use crate::{
-    error::{StreamError, chain},
+    error::StreamError,
     fate::{Cause, Fate, Output, Stamp},
     mark::Mark,
     plan::Plan,
