@@ -6,7 +6,6 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
     time::Duration,
 };
 
@@ -145,7 +144,7 @@ async fn stream(settings: Settings) -> anyhow::Result<Exit> {
         store: opened.store,
         now: clock::now,
     };
-    let stream = Arc::new(Stream::start(&config, &wiring, &tokio::runtime::Handle::current())?);
+    let stream = Stream::start(&config, &wiring, &tokio::runtime::Handle::current())?;
     if let Some(address) = stream.metrics_address() {
         println!("Metrics on http://{address}/metrics");
     }
@@ -168,7 +167,6 @@ async fn stream(settings: Settings) -> anyhow::Result<Exit> {
             }
         }
     }
-    let stream = Arc::into_inner(stream).expect("nobody else has it");
     let stopped = tokio::task::spawn_blocking(move || stream.stop()).await.context("a thread broke down")?;
     match stopped {
         Ok(tallies) => {

@@ -1,6 +1,6 @@
 //! Verdicts from memory: one desk for each worker thread, so that nobody waits for a lock.
 
-use std::{collections::HashMap, mem, sync::Arc};
+use std::{collections::HashMap, iter, mem, sync::Arc};
 
 use abide_enforce::{Asked, Judge, Judgement, Notes, Options, Panel, Part, Segments, Snapshot};
 use abide_index::IndexError;
@@ -73,6 +73,19 @@ impl Desk {
         }
         seat.notes = judge.into_notes();
         Ok(())
+    }
+
+    /// Judges one person who comes with `parts`.
+    pub(crate) fn judge_one(
+        &mut self,
+        published: &Arc<Published>,
+        parts: &[Part],
+        subject: &Subject<'_>,
+        question: &Question<'_>,
+    ) -> Result<Found, IndexError> {
+        let mut found = None;
+        self.judge(published, parts, iter::once(subject), question, |one| found = Some(one))?;
+        Ok(found.expect("one person was asked about"))
     }
 
     /// Judges one person by a list that is made for this answer, of which nothing is kept.

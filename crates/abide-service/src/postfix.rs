@@ -215,15 +215,14 @@ fn decide(worker: &Worker, policy: &Policy, request: &Request) -> String {
     let (options, on_doubt) = options(worker, &policy.wishes);
     let question =
         Question { action: &policy.action, context: &policy.context, options, with_segments: false };
-    let mut found = None;
-    let judged = worker
-        .desk()
-        .judge(&published, &shape, std::iter::once(&subject), &question, |one| found = Some(one));
-    if let Err(error) = judged {
-        tracing::error!(error = abide_model::causes::chain(&error), "could not read the list");
-        return later("it cannot be told whether the recipient objects");
-    }
-    let found = found.expect("one person was asked about");
+    let judged = worker.desk().judge_one(&published, &shape, &subject, &question);
+    let found = match judged {
+        Ok(found) => found,
+        Err(error) => {
+            tracing::error!(error = abide_model::causes::chain(&error), "could not read the list");
+            return later("it cannot be told whether the recipient objects");
+        }
+    };
     let verdict = &found.judgement.verdict;
     worker.shared().metrics.verdicts(POINT, &policy.action, &found.judgement, 1);
     match verdict {

@@ -105,11 +105,8 @@ fn answer(
     let question = Question { action: &route.action, context: &route.context, options, with_segments: false };
     let mut shape = Vec::with_capacity(subject.written.len());
     parts(subject, |_| false, &mut shape);
-    let mut found = None;
-    let judged =
-        worker.desk().judge(published, &shape, std::iter::once(subject), &question, |one| found = Some(one));
-    judged.map_err(|error| Problem::of_list(&error))?;
-    let found = found.expect("one person was asked about");
+    let judged = worker.desk().judge_one(published, &shape, subject, &question);
+    let found = judged.map_err(|error| Problem::of_list(&error))?;
     let verdict = &found.judgement.verdict;
     worker.shared().metrics.verdicts(POINT, &route.action, &found.judgement, 1);
     match effect(verdict, on_doubt)? {

@@ -108,17 +108,11 @@ fn judge(worker: &Worker, published: &Arc<Published>, request: CheckRequest<'_>)
     all.written.extend(subject.written);
     let mut shape = Vec::with_capacity(all.written.len());
     parts(&all, |at| at < goes_to, &mut shape);
-    let mut found = None;
     let judged = match consent {
-        None => {
-            worker.desk().judge(published, &shape, std::iter::once(&all), &question, |one| found = Some(one))
-        }
-        Some(consent) => {
-            judge_with(worker, published, &shape, &all, &consent, &question).map(|one| found = Some(one))
-        }
+        None => worker.desk().judge_one(published, &shape, &all, &question),
+        Some(consent) => judge_with(worker, published, &shape, &all, &consent, &question),
     };
-    judged.map_err(|error| Problem::of_list(&error))?;
-    let found = found.expect("one person was asked about");
+    let found = judged.map_err(|error| Problem::of_list(&error))?;
     worker.shared().metrics.verdicts(POINT, &action, &found.judgement, 1);
 
     let mut body = verdict_body(&found, effect(&found.judgement.verdict, on_doubt)?, explain);
