@@ -16,6 +16,7 @@ const BLOCKED: i32 = 1;
 
 const OURS: &str = "abide, store";
 const OURS_ALL: &str = "abide, store, every column";
+const OURS_REPORT: &str = "abide, store, with a report";
 const AGAINST: &str = "abide --against";
 const DUCKDB: &str = "DuckDB";
 
@@ -151,15 +152,19 @@ impl Contest {
         self.contestants.push(Contestant { name, fine, output, scrub: Box::new(scrub) });
     }
 
-    /// Told which column holds addresses, as the peers are; and left to judge every column that it recognises,
-    /// which is the default and takes the customers' numbers for user ids.
+    /// Told which column holds addresses, as the peers are, without a report and with one, which says the digests of
+    /// what went in and came out; and left to judge every column that it recognises, which is the default and takes the
+    /// customers' numbers for user ids.
     fn add_ours(&mut self) {
-        for name in [OURS, OURS_ALL] {
+        for name in [OURS, OURS_REPORT, OURS_ALL] {
             let (store, customers) = (self.store.clone(), self.customers());
             self.add(name, BLOCKED, move |to| {
                 let mut command = store.scrub(&customers, to)?;
-                if name == OURS {
+                if name != OURS_ALL {
                     command.args(["--id", "email=email"]);
+                }
+                if name == OURS_REPORT {
+                    command.arg("--report").arg(to.with_extension("json"));
                 }
                 Ok(command)
             });

@@ -40,7 +40,8 @@ pub(crate) fn test(name: Option<&str>) -> Result<()> {
 /// Seeds of the simulation, more of them than the tests run; each is printed before it runs.
 pub(crate) fn simulate(seed: Option<&str>) -> Result<()> {
     let mut command = cargo();
-    command.args(["test", "--locked", "--package", "abide-replica", "--test", "it"]);
+    // Thousands of seeds: a second or so each, where the build of the tests takes some ten.
+    command.args(["test", "--locked", "--profile", "profiling", "--package", "abide-replica", "--test", "it"]);
     command.args(["--", "--nocapture", "--exact", "sim::nothing_is_lost_and_nobody_is_wrong"]);
     match seed {
         Some(seed) => command.env("ABIDE_SIM_SEED", seed),

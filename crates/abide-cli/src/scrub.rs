@@ -93,6 +93,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
         list: &list,
         beside: list.shadow.as_ref(),
         watch: list.guarded.as_ref().map(|guarded| &guarded.watch),
+        digests: args.report.says_digests(),
         now,
     };
     let mut report = run.all(inputs, &places);

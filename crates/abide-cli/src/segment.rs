@@ -62,6 +62,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
         list: &list,
         beside: list.shadow.as_ref(),
         watch: None,
+        digests: args.report.says_digests(),
         now,
     };
     let report = run.all(inputs, &places);

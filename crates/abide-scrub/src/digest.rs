@@ -1,4 +1,5 @@
-//! BLAKE3 of what streams by: as good as evidence as SHA-256, and several times as fast.
+//! BLAKE3 of what streams by, where the report is to say it: as good as evidence as SHA-256, and several times as
+//! fast. It still costs a tenth of the time that a file takes.
 
 use std::{
     fs::File,
@@ -10,16 +11,30 @@ use std::{
     },
 };
 
-/// How much there was, and its BLAKE3 in hex.
+/// How much there was, and its BLAKE3 in hex if it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Digested {
     pub(crate) bytes: u64,
-    pub(crate) blake3: String,
+    pub(crate) blake3: Option<String>,
 }
 
-impl Digested {
-    fn new(bytes: u64, state: &blake3::Hasher) -> Self {
-        Self { bytes, blake3: state.finalize().to_hex().to_string() }
+/// A digest being made, or only a count.
+#[derive(Clone)]
+struct Digest(Option<Box<blake3::Hasher>>);
+
+impl Digest {
+    fn new(wanted: bool) -> Self {
+        Self(wanted.then(Box::default))
+    }
+
+    fn update(&mut self, bytes: &[u8]) {
+        if let Some(state) = &mut self.0 {
+            state.update(bytes);
+        }
+    }
+
+    fn of(&self, bytes: u64) -> Digested {
+        Digested { bytes, blake3: self.0.as_ref().map(|state| state.finalize().to_hex().to_string()) }
     }
 }
 
@@ -30,15 +45,15 @@ pub(crate) struct DigestingRead<R> {
 }
 
 /// What went through a [`DigestingRead`] so far.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Seen {
-    state: Arc<Mutex<blake3::Hasher>>,
+    digest: Arc<Mutex<Digest>>,
     bytes: Arc<AtomicU64>,
 }
 
 impl<R: Read> DigestingRead<R> {
-    pub(crate) fn new(inner: R) -> (Self, Seen) {
-        let seen = Seen::default();
+    pub(crate) fn new(inner: R, wanted: bool) -> (Self, Seen) {
+        let seen = Seen { digest: Arc::new(Mutex::new(Digest::new(wanted))), bytes: Arc::default() };
         (Self { inner, seen: seen.clone() }, seen)
     }
 }
@@ -49,14 +64,14 @@ impl Seen {
     }
 
     pub(crate) fn digested(&self) -> Digested {
-        Digested::new(self.bytes(), &self.state.lock().unwrap_or_else(PoisonError::into_inner))
+        self.digest.lock().unwrap_or_else(PoisonError::into_inner).of(self.bytes())
     }
 }
 
 impl<R: Read> Read for DigestingRead<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let got = self.inner.read(into)?;
-        self.seen.state.lock().unwrap_or_else(PoisonError::into_inner).update(&into[..got]);
+        self.seen.digest.lock().unwrap_or_else(PoisonError::into_inner).update(&into[..got]);
         self.seen.bytes.fetch_add(got as u64, Ordering::Relaxed);
         Ok(got)
     }
@@ -65,24 +80,25 @@ impl<R: Read> Read for DigestingRead<R> {
 /// Digests what is written through it.
 pub(crate) struct DigestingWrite<W> {
     inner: W,
-    state: blake3::Hasher,
+    digest: Digest,
     bytes: u64,
 }
 
 impl<W: Write> DigestingWrite<W> {
-    pub(crate) fn new(inner: W) -> Self {
-        Self { inner, state: blake3::Hasher::new(), bytes: 0 }
+    pub(crate) fn new(inner: W, wanted: bool) -> Self {
+        Self { inner, digest: Digest::new(wanted), bytes: 0 }
     }
 
     pub(crate) fn into_parts(self) -> (W, Digested) {
-        (self.inner, Digested::new(self.bytes, &self.state))
+        let digested = self.digest.of(self.bytes);
+        (self.inner, digested)
     }
 }
 
 impl<W: Write> Write for DigestingWrite<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let taken = self.inner.write(bytes)?;
-        self.state.update(&bytes[..taken]);
+        self.digest.update(&bytes[..taken]);
         self.bytes += taken as u64;
         Ok(taken)
     }
@@ -100,13 +116,13 @@ pub(crate) fn of_file(path: &Path, stop: &AtomicBool) -> io::Result<Option<Diges
 /// Digests a file from where it stands to its end.
 pub(crate) fn of_rest(file: &mut impl Read, stop: &AtomicBool) -> io::Result<Option<Digested>> {
     const STEP: usize = 1024 * 1024;
-    let (mut state, mut total) = (blake3::Hasher::new(), 0);
+    let (mut digest, mut total) = (Digest::new(true), 0);
     let mut buffer = vec![0; STEP];
     while !stop.load(Ordering::Relaxed) {
         match file.read(&mut buffer) {
-            Ok(0) => return Ok(Some(Digested::new(total, &state))),
+            Ok(0) => return Ok(Some(digest.of(total))),
             Ok(got) => {
-                state.update(&buffer[..got]);
+                digest.update(&buffer[..got]);
                 total += got as u64;
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

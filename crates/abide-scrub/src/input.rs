@@ -47,8 +47,8 @@ pub(crate) struct Opened {
 pub(crate) enum Evidence {
     /// Digested as it is read.
     Streamed(Seen),
-    /// Read in any order, so digested on the side.
-    Aside { path: PathBuf, stamp: Stamp },
+    /// Read in any order, so digested on the side if that is wanted.
+    Aside { path: PathBuf, stamp: Stamp, digests: bool },
 }
 
 /// Tells whether a file was changed while it was read twice.
@@ -77,25 +77,29 @@ impl Input {
         }
     }
 
-    pub(crate) fn open(self) -> Result<Opened, ScrubError> {
+    pub(crate) fn open(self, digests: bool) -> Result<Opened, ScrubError> {
         let failed = |source| FormatError::Open { name: self.options.name.clone(), source };
         match self.source {
             Source::File(path) if matches!(self.options.format, Format::Parquet | Format::ArrowFile) => {
                 let stamp = Stamp::of(&path).map_err(failed)?;
                 let reader = Reader::open(&path, &self.options)?;
-                Ok(Opened { reader, evidence: Evidence::Aside { path, stamp } })
+                Ok(Opened { reader, evidence: Evidence::Aside { path, stamp, digests } })
             }
             Source::File(path) => {
                 let file = File::open(&path).map_err(failed)?;
-                streamed(Box::new(file), &self.options)
+                streamed(Box::new(file), &self.options, digests)
             }
-            Source::Stream(stream) => streamed(stream, &self.options),
+            Source::Stream(stream) => streamed(stream, &self.options, digests),
         }
     }
 }
 
-fn streamed(stream: Box<dyn Read + Send>, options: &Options) -> Result<Opened, ScrubError> {
-    let (stream, seen) = DigestingRead::new(stream);
+fn streamed(
+    stream: Box<dyn Read + Send>,
+    options: &Options,
+    digests: bool,
+) -> Result<Opened, ScrubError> {
+    let (stream, seen) = DigestingRead::new(stream, digests);
     let reader = Reader::from_read(Box::new(stream), options)?;
     Ok(Opened { reader, evidence: Evidence::Streamed(seen) })
 }
@@ -111,14 +115,14 @@ impl Evidence {
 
     /// The digest at the end, `aside` being what was made on the side.
     pub(crate) fn digested(&self, name: &str, aside: Option<Digested>) -> Result<Digested, ScrubError> {
-        match (self, aside) {
-            (Self::Streamed(seen), _) => Ok(seen.digested()),
-            (Self::Aside { path, stamp }, Some(digested))
-                if Stamp::of(path).is_ok_and(|now| now == *stamp) && digested.bytes == stamp.bytes =>
-            {
-                Ok(digested)
-            }
-            (Self::Aside { .. }, _) => Err(ScrubError::InputChanged { name: name.to_owned() }),
+        let (path, stamp) = match self {
+            Self::Streamed(seen) => return Ok(seen.digested()),
+            Self::Aside { path, stamp, .. } => (path, stamp),
+        };
+        let digested = aside.unwrap_or(Digested { bytes: stamp.bytes, blake3: None });
+        if Stamp::of(path).is_ok_and(|now| now == *stamp) && digested.bytes == stamp.bytes {
+            return Ok(digested);
         }
+        Err(ScrubError::InputChanged { name: name.to_owned() })
     }
 }

@@ -22,6 +22,8 @@ pub struct Job {
     pub uncovered: Option<Uncovered>,
     /// How to judge. Its `uncovered` is not looked at, the one above is.
     pub options: Options,
+    /// Whether the report says the digests of what went in and came out; they take a tenth of the time.
+    pub digests: bool,
     /// Threads that judge; reading and writing have one more each.
     pub threads: NonZeroUsize,
 }

@@ -156,6 +156,7 @@ impl Open {
         target: Target,
         ready: &Ready,
         added: &[String],
+        digests: bool,
     ) -> Result<Self, ScrubError> {
         let layout = ready.plan.layout();
         match target {
@@ -163,7 +164,7 @@ impl Open {
                 sheet.begin(layout.name(), &ready.sheet_names)?;
                 Ok(Self::Sheet { role, sheet })
             }
-            target => Ok(Self::File(Box::new(OpenFile::new(role, target, layout, added)?))),
+            target => Ok(Self::File(Box::new(OpenFile::new(role, target, layout, added, digests)?))),
         }
     }
 
@@ -214,7 +215,13 @@ enum Sink {
 const BUFFER_BYTES: usize = 256 * 1024;
 
 impl OpenFile {
-    fn new(role: Role, target: Target, layout: &Arc<Layout>, added: &[String]) -> Result<Self, ScrubError> {
+    fn new(
+        role: Role,
+        target: Target,
+        layout: &Arc<Layout>,
+        added: &[String],
+        digests: bool,
+    ) -> Result<Self, ScrubError> {
         let name = target.name();
         check_ending(&name, &target, layout.format())?;
         let compression = match &target {
@@ -225,7 +232,7 @@ impl OpenFile {
         let sink =
             Sink::open(target).map_err(|source| ScrubError::CreateOutput { name: name.clone(), source })?;
         // Digesting is faster by the buffer than by the write.
-        let sink = BufWriter::with_capacity(BUFFER_BYTES, DigestingWrite::new(sink));
+        let sink = BufWriter::with_capacity(BUFFER_BYTES, DigestingWrite::new(sink, digests));
         let writer = Writer::new(sink, &output)
             .map_err(|source| ScrubError::WriteOutput { name: name.clone(), source })?;
         Ok(Self { role, name, output, writer })

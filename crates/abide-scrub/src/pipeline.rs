@@ -49,7 +49,7 @@ pub fn run(input: Input, outputs: Outputs, job: &Job, means: Means<'_>) -> Resul
     outputs.check(input.path())?;
     let durability = outputs.durability;
     let name = input.name().to_owned();
-    let Opened { reader, evidence } = input.open()?;
+    let Opened { reader, evidence } = input.open(job.digests)?;
     let layout = reader.layout().clone();
     let ready = Ready::new(job, &layout, means.snapshot, outputs.has_sheet())?;
     let added = job.task.added_columns();
@@ -57,7 +57,7 @@ pub fn run(input: Input, outputs: Outputs, job: &Job, means: Means<'_>) -> Resul
         .roles()
         .map(|(role, target)| {
             let added = if role == Role::Kept { added.as_slice() } else { &[] };
-            Open::new(role, target, &ready, added)
+            Open::new(role, target, &ready, added, job.digests)
         })
         .collect::<Result<Vec<Open>, ScrubError>>()?;
     let flow = Flow { name: &name, ready: &ready, means: Threaded::of(means), threads: job.threads.get() };
@@ -132,7 +132,7 @@ impl Flow<'_> {
             let (to_judge, work) = bounded::<Work>(self.threads);
             let (to_write, promises) = bounded::<Promise>(2 * self.threads + 2);
             let digesting = match evidence {
-                Evidence::Streamed(_) => None,
+                Evidence::Streamed(_) | Evidence::Aside { digests: false, .. } => None,
                 Evidence::Aside { path, .. } => Some(scope.spawn(|| digest::of_file(path, &stop))),
             };
             let reading = scope.spawn(move || read(reader, &to_judge, &to_write));

@@ -20,7 +20,7 @@ use crate::{
 
 pub const REPORT_FORMAT: u32 = 1;
 
-/// Of one command, over one file or many. Times are RFC 3339 in UTC, digests SHA-256 in hex of the bytes on disk.
+/// Of one command, over one file or many. Times are RFC 3339 in UTC, digests BLAKE3 in hex of the bytes on disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
     pub format: u32,
@@ -107,7 +107,9 @@ pub struct InputReport {
     pub data_format: String,
     pub rows: u64,
     pub bytes: u64,
-    pub blake3: String,
+    /// Where the job asks for digests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blake3: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -116,7 +118,9 @@ pub struct OutputReport {
     pub name: String,
     pub rows: u64,
     pub bytes: u64,
-    pub blake3: String,
+    /// Where the job asks for digests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blake3: Option<String>,
 }
 
 /// What an output holds.

@@ -68,6 +68,7 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<Exit> {
         list: &list,
         beside: Some(&beside),
         watch: None,
+        digests: false,
         now,
     };
     let report = run.all(inputs, &Places::nowhere());

@@ -31,6 +31,8 @@ pub(crate) struct Run<'a> {
     pub(crate) beside: Option<&'a Snapshot>,
     /// The guard of the ruleset, which ends all when it trips.
     pub(crate) watch: Option<&'a Watch>,
+    /// Whether the report says digests.
+    pub(crate) digests: bool,
     pub(crate) now: Time,
 }
 
@@ -104,6 +106,7 @@ impl Run<'_> {
                 now: self.now,
                 ..Options::default()
             },
+            digests: self.digests,
             threads: self.judge.threads(),
         }
     }

@@ -136,6 +136,11 @@ impl ReportFlags {
         Ok(())
     }
 
+    /// Whether anybody will see digests: they are not in the summary.
+    pub(crate) fn says_digests(&self) -> bool {
+        self.json || self.report.is_some()
+    }
+
     /// Gives the report to whoever wants it; `summary` is for people, on standard error.
     pub(crate) fn give(&self, report: &Report, summary: impl Fn(&Report) -> String) -> anyhow::Result<()> {
         if let Some(path) = &self.report {

@@ -13,8 +13,8 @@ use crate::world::{World, input_of, options, scrub};
 
 const PEOPLE: &[u8] = b"email\nfine@example.com\nout@example.com\nalso.fine@example.com\n";
 
-fn blake3(bytes: &[u8]) -> String {
-    ::blake3::hash(bytes).to_string()
+fn blake3(bytes: &[u8]) -> Option<String> {
+    Some(::blake3::hash(bytes).to_string())
 }
 
 /// What makes a report evidence.
@@ -29,6 +29,19 @@ fn the_report_has_the_digests_of_what_went_in_and_out() {
         let bytes = std::fs::read(&output.name).unwrap();
         assert_eq!((output.bytes, &output.blake3), (bytes.len() as u64, &blake3(&bytes)), "{}", output.name);
     }
+}
+
+#[test]
+fn a_report_that_is_not_asked_for_digests_says_all_else() {
+    let world = World::new();
+    let with = world.run(PEOPLE, Format::CSV, &scrub("contact.email")).unwrap();
+    let without = Job { digests: false, ..scrub("contact.email") };
+    let without = world.run(PEOPLE, Format::CSV, &without).unwrap();
+    assert_eq!((without.input.bytes, without.input.blake3), (with.input.bytes, None));
+    for (without, with) in without.outputs.iter().zip(&with.outputs) {
+        assert_eq!((without.rows, without.bytes, &without.blake3), (with.rows, with.bytes, &None));
+    }
+    assert_eq!(without.judged, with.judged);
 }
 
 /// A file that others may read stays one, and what stood there before is replaced.

@@ -149,6 +149,7 @@ pub(crate) fn job(task: Task) -> Job {
         on_cannot_tell: OnCannotTell::Block,
         uncovered: None,
         options: JudgeOptions { now: NOW, ..JudgeOptions::default() },
+        digests: true,
         threads: NonZeroUsize::new(2).unwrap(),
     }
 }
