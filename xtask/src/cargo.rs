@@ -41,7 +41,16 @@ pub(crate) fn test(name: Option<&str>) -> Result<()> {
 pub(crate) fn simulate(seed: Option<&str>) -> Result<()> {
     let mut command = cargo();
     // Thousands of seeds: a second or so each, where the build of the tests takes some ten.
-    command.args(["test", "--locked", "--profile", "profiling", "--package", "abide-replica", "--test", "it"]);
+    command.args([
+        "test",
+        "--locked",
+        "--profile",
+        "profiling",
+        "--package",
+        "abide-replica",
+        "--test",
+        "it",
+    ]);
     command.args(["--", "--nocapture", "--exact", "sim::nothing_is_lost_and_nobody_is_wrong"]);
     match seed {
         Some(seed) => command.env("ABIDE_SIM_SEED", seed),

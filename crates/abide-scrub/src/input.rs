@@ -94,11 +94,7 @@ impl Input {
     }
 }
 
-fn streamed(
-    stream: Box<dyn Read + Send>,
-    options: &Options,
-    digests: bool,
-) -> Result<Opened, ScrubError> {
+fn streamed(stream: Box<dyn Read + Send>, options: &Options, digests: bool) -> Result<Opened, ScrubError> {
     let (stream, seen) = DigestingRead::new(stream, digests);
     let reader = Reader::from_read(Box::new(stream), options)?;
     Ok(Opened { reader, evidence: Evidence::Streamed(seen) })

@@ -20,6 +20,7 @@ mod tls;
 mod list;
 
 mod follow;
+mod in_turn;
 mod intake;
 mod peers;
 mod push;

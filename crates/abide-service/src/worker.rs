@@ -26,6 +26,7 @@ use crate::{
     ask::{Answer, Ask},
     deadline::Deadline,
     desk::Desk,
+    in_turn::InTurn,
     list::Published,
     problem::{Kind, Problem},
     routes::{self, Route},
@@ -192,8 +193,8 @@ async fn speak(
         let worker = worker.clone();
         async move { Ok::<_, Infallible>(worker.answer(request, is_certified).await) }
     });
-    let mut serving =
-        std::pin::pin!(http.serve_connection(TokioIo::new(Deadline::new(stream, limits.write())), service));
+    let stream = InTurn::new(Deadline::new(stream, limits.write()));
+    let mut serving = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
     // What a client does to its connection is its own affair.
     let mut stopping = *stop.borrow();
     if stopping {
