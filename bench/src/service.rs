@@ -36,6 +36,7 @@ const OF_OPA_MEMORY: f64 = 1.0 / 20.0;
 const P99_MS: f64 = 1.0;
 const IDENTIFIERS: f64 = 1e6;
 const SIGNALS: f64 = 20_000.0;
+const READY_S: f64 = 2.0;
 
 /// Requests a second, and what the process held of memory at most.
 struct Answered {
@@ -68,6 +69,7 @@ pub(crate) fn part(bench: &BenchDir, rows: u64, rounds: usize, seconds: u64) -> 
     let questions = Questions::write(bench, rows)?;
     let store = Store::prepared(bench, &list)?;
 
+    let [joined_s, restarted_s] = until_ready(&store)?;
     let checks = against_a_constant(bench, &store, &questions, &wrk, rounds)?;
     let paced = at_half(&store, &questions, checks[0].rate.median, seconds)?;
     let filters = in_batches(&store, &questions, &wrk, rounds)?;
@@ -119,6 +121,8 @@ pub(crate) fn part(bench: &BenchDir, rows: u64, rounds: usize, seconds: u64) -> 
             ratio: of_bar(taken.together / SIGNALS),
             met: taken.together >= SIGNALS && taken.lost == 0,
         },
+        ready(format!("a node that joins, until it answers from all {rows}"), joined_s),
+        ready("the same, started again after a `kill -9`".to_owned(), restarted_s),
         Bar {
             what: "a check right after an accepted opt-out sees it".to_owned(),
             asked: "always".to_owned(),
@@ -153,6 +157,16 @@ pub(crate) fn part(bench: &BenchDir, rows: u64, rounds: usize, seconds: u64) -> 
     Ok([bars(&found), table(&head, &rows)].join("\n"))
 }
 
+fn ready(what: String, seconds: f64) -> Bar {
+    Bar {
+        what,
+        asked: format!("≤ {READY_S:.0} s"),
+        figure: format!("{seconds:.2} s"),
+        ratio: of_bar(seconds / READY_S),
+        met: seconds <= READY_S,
+    }
+}
+
 fn row(one: &Answered) -> Vec<String> {
     vec![
         one.name.clone(),
@@ -161,6 +175,16 @@ fn row(one: &Answered) -> Vec<String> {
         mib(one.memory.peak),
         mib(one.memory.own),
     ]
+}
+
+/// How long a node takes from its start until it is ready: on a machine that has no copy of the list, and again there.
+fn until_ready(store: &Store) -> Result<[f64; 2]> {
+    let start = || -> Result<f64> {
+        let began = Instant::now();
+        let _killed = serve(store, "late", &[], false)?;
+        Ok(began.elapsed().as_secs_f64())
+    };
+    Ok([start()?, start()?])
 }
 
 fn against_a_constant(

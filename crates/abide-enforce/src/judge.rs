@@ -1,6 +1,6 @@
 //! From what is known of a person to a verdict.
 
-use std::{collections::HashMap, ptr, sync::Arc};
+use std::{ptr, sync::Arc};
 
 use abide_index::IndexError;
 use abide_model::{
@@ -10,6 +10,7 @@ use abide_model::{
 
 use crate::{
     asked::{Asked, Legibility, Panel},
+    remembered::Remembered,
     snapshot::{Scratch, Snapshot},
 };
 
@@ -74,11 +75,11 @@ pub struct Notes {
     made_for: Option<(Arc<Snapshot>, Options)>,
     keys: Vec<Key>,
     scratch: Scratch,
-    verdicts: HashMap<Case, Arc<Judgement>>,
-    segments: HashMap<Case, Segments>,
+    verdicts: Remembered<Case, Arc<Judgement>>,
+    segments: Remembered<Case, Segments>,
     /// Actions and contexts by number, so that a case is small.
     actions: Vec<Action>,
-    contexts: HashMap<Context, u32>,
+    contexts: Remembered<Context, u32>,
     case: Case,
     /// Whose cases are remembered: what a part's number means depends on it.
     panel: Panel,
@@ -122,10 +123,6 @@ struct Case {
     legibility: Vec<Legibility>,
     sets: Vec<(u8, usize)>,
 }
-
-/// Cases remembered at the most; a run has few hundred distinct ones, unless a context attribute is
-/// different for everybody.
-const CASES_MAX: usize = 1 << 16;
 
 impl<'s> Judge<'s> {
     pub fn new(snapshot: &'s Snapshot, options: Options) -> Self {
@@ -207,12 +204,9 @@ impl<'s> Judge<'s> {
     ) -> Arc<Judgement> {
         self.note_case(asked, known, person, Some(action), context);
         if let Some(judgement) = self.notes.verdicts.get(&self.notes.case) {
-            return judgement.clone();
+            return judgement;
         }
         let judgement = Arc::new(self.judge(asked, known, person, action, context));
-        if self.notes.verdicts.len() >= CASES_MAX {
-            self.notes.verdicts.clear();
-        }
         self.notes.verdicts.insert(self.notes.case.clone(), judgement.clone());
         judgement
     }
@@ -240,7 +234,7 @@ impl<'s> Judge<'s> {
     ) -> Segments {
         self.note_case(asked, known, person, None, context);
         if let Some(segments) = self.notes.segments.get(&self.notes.case) {
-            return segments.clone();
+            return segments;
         }
         let found = known.of(person).iter().map(|(_, part, facts)| {
             let kind = asked.panel.0[usize::from(*part)].kind;
@@ -249,9 +243,6 @@ impl<'s> Judge<'s> {
         let anywhere = Destination { kind: None, channels: abide_model::Channels::NONE };
         let effective = Effective::of(found, anywhere, context);
         let segments: Segments = self.snapshot.rules.segments_of(&effective.outs).into_iter().collect();
-        if self.notes.segments.len() >= CASES_MAX {
-            self.notes.segments.clear();
-        }
         self.notes.segments.insert(self.notes.case.clone(), segments.clone());
         segments
     }
@@ -294,9 +285,9 @@ impl<'s> Judge<'s> {
 
     fn number_of_context(&mut self, context: &Context) -> u32 {
         if let Some(number) = self.notes.contexts.get(context) {
-            return *number;
+            return number;
         }
-        if self.notes.contexts.len() >= CASES_MAX {
+        if self.notes.contexts.is_full() {
             // The numbers are given anew, so what was remembered under the old ones goes too.
             self.notes.contexts.clear();
             self.notes.forget();

@@ -13,6 +13,7 @@ mod effect;
 mod guard;
 mod judge;
 mod overlay;
+mod remembered;
 mod snapshot;
 
 pub use asked::{Asked, Legibility, Panel, Part};

@@ -163,6 +163,8 @@ pub(crate) struct Met {
     others: Vec<Others>,
     /// Equal judgements of one judge mostly are one, so they are told apart by address.
     places: HashMap<(usize, Others), usize>,
+    /// The last of them: neighbours are mostly judged alike.
+    last_place: Option<((usize, Others), usize)>,
 }
 
 /// What other rules say about somebody, where they are asked.
@@ -178,12 +180,19 @@ impl Met {
     /// The place of a judgement, for [`Self::count`].
     pub(crate) fn place(&mut self, judgement: &Arc<Judgement>, others: Others) -> usize {
         let (judgements, all) = (&mut self.judgements, &mut self.others);
-        let address = Arc::as_ptr(judgement).addr();
-        *self.places.entry((address, others)).or_insert_with(|| {
+        let met = (Arc::as_ptr(judgement).addr(), others);
+        if let Some((last, place)) = self.last_place
+            && last == met
+        {
+            return place;
+        }
+        let place = *self.places.entry(met).or_insert_with(|| {
             judgements.push((Arc::clone(judgement), 0));
             all.push(others);
             judgements.len() - 1
-        })
+        });
+        self.last_place = Some((met, place));
+        place
     }
 
     /// What other rules say where the judgement at a place is given.
@@ -212,5 +221,6 @@ impl Met {
         }
         self.others.clear();
         self.places.clear();
+        self.last_place = None;
     }
 }

@@ -57,20 +57,15 @@ struct Hash {
     words: [__m128i; 4],
 }
 
+/// The words of the first state in the order in which the instructions keep them.
+const ABEF: [u32; 4] = [INITIAL[5], INITIAL[4], INITIAL[1], INITIAL[0]];
+const CDGH: [u32; 4] = [INITIAL[7], INITIAL[6], INITIAL[3], INITIAL[2]];
+
+/// In here nothing goes through `map` or an iterator: a closure has the instructions of where it stands, they have not, and
+/// the compiler then calls both for every step.
 #[target_feature(enable = "sha,ssse3,sse4.1")]
-fn woven(pair: [&Block; 2]) -> [[u8; 16]; 2] {
-    let (abef, cdgh) = (
-        bytemuck::cast([5, 4, 1, 0].map(|word| INITIAL[word])),
-        bytemuck::cast([7, 6, 3, 2].map(|word| INITIAL[word])),
-    );
-    // Words are big-endian.
-    let swap = _mm_set_epi64x(0x0c0d_0e0f_0809_0a0b, 0x0405_0607_0001_0203);
-    let [one, other] = pair.map(|Block(bytes)| bytemuck::cast::<[u8; 64], [__m128i; 4]>(*bytes));
-    let mut hashes = [one, other].map(|words| Hash {
-        abef,
-        cdgh,
-        words: [0, 1, 2, 3].map(|at| _mm_shuffle_epi8(words[at], swap)),
-    });
+fn woven([one, other]: [&Block; 2]) -> [[u8; 16]; 2] {
+    let mut hashes = [begun(one), begun(other)];
     let [first, more @ ..] = ROUNDS;
     four_rounds::<0>(&mut hashes, first[0]);
     four_rounds::<1>(&mut hashes, first[1]);
@@ -86,11 +81,32 @@ fn woven(pair: [&Block; 2]) -> [[u8; 16]; 2] {
         schedule::<3>(&mut hashes);
         four_rounds::<3>(&mut hashes, constants[3]);
     }
-    hashes.map(|hash| {
-        let (abef, cdgh) = (_mm_add_epi32(hash.abef, abef), _mm_add_epi32(hash.cdgh, cdgh));
-        let dcba: u128 = bytemuck::cast(_mm_unpackhi_epi64(cdgh, abef));
-        dcba.to_be_bytes()
-    })
+    let [one, other] = hashes;
+    [ended(&one), ended(&other)]
+}
+
+#[inline]
+#[target_feature(enable = "sha,ssse3,sse4.1")]
+fn begun(Block(bytes): &Block) -> Hash {
+    // Words are big-endian.
+    let swap = _mm_set_epi64x(0x0c0d_0e0f_0809_0a0b, 0x0405_0607_0001_0203);
+    let [a, b, c, d] = bytemuck::cast::<[u8; 64], [__m128i; 4]>(*bytes);
+    let words = [
+        _mm_shuffle_epi8(a, swap),
+        _mm_shuffle_epi8(b, swap),
+        _mm_shuffle_epi8(c, swap),
+        _mm_shuffle_epi8(d, swap),
+    ];
+    Hash { abef: bytemuck::cast(ABEF), cdgh: bytemuck::cast(CDGH), words }
+}
+
+#[inline]
+#[target_feature(enable = "sha,ssse3,sse4.1")]
+fn ended(hash: &Hash) -> [u8; 16] {
+    let abef = _mm_add_epi32(hash.abef, bytemuck::cast(ABEF));
+    let cdgh = _mm_add_epi32(hash.cdgh, bytemuck::cast(CDGH));
+    let dcba: u128 = bytemuck::cast(_mm_unpackhi_epi64(cdgh, abef));
+    dcba.to_be_bytes()
 }
 
 /// Replaces the four oldest words of the schedule, which are at `AT`, by the next four.
