@@ -1,6 +1,7 @@
 //! The processes that are measured, each on a core of its own.
 
 use std::fs::{self, File};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
@@ -55,7 +56,9 @@ impl Contestant {
         terminate(self.process.id())?;
         let status = wait(&mut self.process)?;
         let said = self.said();
-        ensure!(status.code().is_some_and(|code| fine.contains(&code)), "it ended with {status}: {said}");
+        // As a shell would put it into a number.
+        let code = status.code().or(status.signal().map(|signal| 128 + signal));
+        ensure!(code.is_some_and(|code| fine.contains(&code)), "it ended with {status}: {said}");
         Ok(said)
     }
 

@@ -1,11 +1,12 @@
 //! The copy loop: what `abide stream` does without its deciding. The same clients with the same settings, the same
 //! transactions: as many records as there are, up to the same bounds, and the offsets of what was read.
 
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::message::Message as _;
+use rdkafka::message::{BorrowedHeaders, Message as _};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -59,6 +60,7 @@ fn transaction(consumer: &BaseConsumer, producer: &BaseProducer, input: &str, ou
         record.key = message.key();
         record.payload = message.payload();
         record.timestamp = message.timestamp().to_millis();
+        record.headers = message.headers().map(BorrowedHeaders::detach);
         send(producer, record)?;
         let is_full = records == BATCH_RECORDS || bytes >= BATCH_BYTES;
         next = if is_full { None } else { consumer.poll(Duration::ZERO) };
@@ -73,7 +75,8 @@ fn transaction(consumer: &BaseConsumer, producer: &BaseProducer, input: &str, ou
     producer.send_offsets_to_transaction(&offsets, &member, PATIENCE)?;
     // The client's own waiting is by the tenth of a second.
     while producer.in_flight_count() > 0 {
-        producer.poll(Duration::from_millis(1));
+        producer.poll(Duration::ZERO);
+        thread::sleep(Duration::from_micros(100));
     }
     Ok(producer.commit_transaction(PATIENCE)?)
 }
