@@ -34,6 +34,13 @@ impl BenchDir {
         Ok(path)
     }
 
+    /// A directory of that name, with what is in it.
+    pub(crate) fn folder(&self, name: &str) -> Result<PathBuf> {
+        let path = self.root.join(name);
+        fs::create_dir_all(&path).with_context(|| format!("could not create {}", path.display()))?;
+        Ok(path)
+    }
+
     /// Where the last process that was measured put its standard error.
     pub(crate) fn said(&self) -> PathBuf {
         self.root.join("said.txt")
@@ -131,7 +138,7 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
 
 /// Makes something unless its stamp says that it is there. The stamp is written last, so what was interrupted is
 /// done again.
-fn made_once(stamp: &Path, text: &str, make: impl FnOnce() -> Result<()>) -> Result<()> {
+pub(crate) fn made_once(stamp: &Path, text: &str, make: impl FnOnce() -> Result<()>) -> Result<()> {
     if fs::read_to_string(stamp).is_ok_and(|found| found == text) {
         return Ok(());
     }

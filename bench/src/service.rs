@@ -19,9 +19,11 @@ use anyhow::{Result, ensure};
 
 use crate::bench_dir::BenchDir;
 use crate::contest::Spread;
+use crate::cores::on_the_other_core;
 use crate::report::{Bar, bars, mib, of_bar, ratio, table};
 use crate::store::Store;
 use questions::{Bodies, Questions};
+pub(crate) use running::free_port;
 use running::{Running, serve};
 use wrk::Wrk;
 
@@ -230,7 +232,7 @@ fn in_turns(
 
 fn at_half(store: &Store, questions: &Questions, most: f64, seconds: u64) -> Result<paced::Paced> {
     let ours = serve(store, "check", &["--workers", "1"], true)?;
-    running::on_the_other_core(|| paced::run(ours.port, &questions.bodies()?, most / 2.0, seconds))
+    on_the_other_core(|| paced::run(ours.port, &questions.bodies()?, most / 2.0, seconds))
 }
 
 fn in_batches(store: &Store, questions: &Questions, wrk: &Wrk, rounds: usize) -> Result<Vec<Answered>> {

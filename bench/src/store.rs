@@ -40,6 +40,19 @@ impl Store {
         Ok(command)
     }
 
+    /// Says no in the name of somebody, by a process of its own that answers when it is durable.
+    pub(crate) fn opt_out(&self, machine: &str, email: &str) -> Result<Command> {
+        let mut command = self.command(machine)?;
+        command.args(["opt-out", "--origin", machine, "--mechanism", "email.unsubscribe", "--email", email]);
+        Ok(command)
+    }
+
+    pub(crate) fn verify(&self, machine: &str) -> Result<Command> {
+        let mut command = self.command(machine)?;
+        command.arg("verify");
+        Ok(command)
+    }
+
     pub(crate) fn rules(&self) -> Result<Command> {
         let mut command = self.command("main")?;
         command.arg("rules");
@@ -60,6 +73,13 @@ impl Store {
     pub(crate) fn serve(&self, command: &mut Command, machine: &str) {
         self.lead(command, machine);
         command.env("XDG_STATE_HOME", self.directory.join("state")).arg("serve");
+    }
+
+    /// Makes of a command of the program one that runs a stream by this list.
+    pub(crate) fn stream(&self, command: &mut Command, machine: &str, config: &Path) {
+        self.lead(command, machine);
+        command.env("XDG_STATE_HOME", self.directory.join("state"));
+        command.args(["stream", "--origin", machine, "--config"]).arg(config);
     }
 
     fn command(&self, machine: &str) -> Result<Command> {

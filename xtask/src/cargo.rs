@@ -61,6 +61,10 @@ pub(crate) fn simulate(seed: Option<&str>) -> Result<()> {
 
 /// Builds the product and the bench as they are released, beside each other, and runs the bench.
 pub(crate) fn bench(arguments: &[&str]) -> Result<()> {
+    // Without a part, all of them.
+    if matches!(arguments.first(), None | Some(&("kafka" | "kills"))) {
+        setup::kafka()?;
+    }
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
     let build = ["build", "--release", "--target-dir"];
     run(cargo().args(build).arg(&target).args(["--locked", "--package", "abide-cli"]))?;

@@ -7,8 +7,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::running::{Running, free_port, on_core};
+use super::running::{Running, free_port};
 use crate::bench_dir::{BenchDir, checkout};
+use crate::cores::on_core;
 
 /// Debian has it where only its administrator's path leads.
 const NGINX: &str = "/usr/sbin/nginx";

@@ -1,6 +1,5 @@
 //! Servers that are measured: started on a core of their own, killed when they are dropped.
 
-use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -8,16 +7,13 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 
 use super::Memory;
 use super::client::Client;
 use crate::bench_dir::abide;
+use crate::cores::on_core;
 use crate::store::Store;
-
-/// Where whoever is measured runs, and whoever asks.
-pub(crate) const CORE: &str = "0";
-pub(crate) const OTHER_CORE: &str = "1";
 
 const START: Duration = Duration::from_secs(120);
 
@@ -70,27 +66,6 @@ impl Drop for Running {
 /// A port that was free a moment ago.
 pub(crate) fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
-}
-
-pub(crate) fn on_core(program: impl AsRef<OsStr>) -> Command {
-    let mut command = Command::new("taskset");
-    command.args(["-c", CORE]).arg(program);
-    command
-}
-
-/// Does something on the core of whoever asks.
-pub(crate) fn on_the_other_core<T: Send>(run: impl FnOnce() -> Result<T> + Send) -> Result<T> {
-    thread::scope(|scope| {
-        let running = scope.spawn(|| {
-            let thread = fs::read_link("/proc/thread-self")?;
-            let id = thread.file_name().context("a thread has an id")?.to_string_lossy().into_owned();
-            let moved =
-                Command::new("taskset").args(["-cp", OTHER_CORE, &id]).stdout(Stdio::null()).status()?;
-            ensure!(moved.success(), "could not move to the other core");
-            run()
-        });
-        running.join().expect("it does not panic")
-    })
 }
 
 /// `abide serve` on a machine of that name; `alone` gives it one core.

@@ -5,8 +5,8 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use super::questions::Bodies;
-use super::running::OTHER_CORE;
 use crate::bench_dir::{checkout, output};
+use crate::cores::{OTHER_CORE, pinned};
 
 const CONNECTIONS: &str = "64";
 
@@ -24,8 +24,8 @@ impl Wrk {
 
     /// Requests a second. An answer that is no success is an error.
     pub(crate) fn rate(&self, port: u16, bodies: &Bodies) -> Result<f64> {
-        let mut command = Command::new("taskset");
-        command.args(["-c", OTHER_CORE, "wrk", "--threads", "1", "--connections", CONNECTIONS]);
+        let mut command = pinned(OTHER_CORE, "wrk");
+        command.args(["--threads", "1", "--connections", CONNECTIONS]);
         command.arg("--duration").arg(format!("{}s", self.seconds)).arg("--script");
         command.arg(checkout().join("bench/peers/check.lua")).arg(format!("http://127.0.0.1:{port}"));
         command.arg("--").arg(&bodies.file).args([bodies.path, bodies.media_type]);

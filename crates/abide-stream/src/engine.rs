@@ -105,15 +105,28 @@ impl Rules {
         self.list_age_max_micros.is_some_and(|max| now.micros_since(snapshot.as_of) > max)
     }
 
-    /// What is done with a record, and what is to be produced for it, if anything.
+    /// What is done with a record of a route, and what is to be produced for it, if anything.
     pub(crate) fn follow<'r>(
         &'r self,
+        route: usize,
         record: &Record<'r>,
         fate: &Fate,
         stamp: &Stamp,
     ) -> Result<(Deed, Option<Output<'r>>), Stopped> {
-        let route = self.route_of(record.topic).map(|at| &self.routes[at]);
-        fate::follow(record, fate, route.and_then(|route| route.asks.as_ref()), &self.dead_letter, stamp)
+        fate::follow(record, fate, self.routes[route].asks.as_ref(), &self.dead_letter, stamp)
+    }
+
+    /// Finds the routes of records, of which many come from one topic in a row.
+    pub(crate) fn finder<'r>(&'r self) -> impl FnMut(&Record<'r>) -> usize {
+        let mut last: Option<(&str, usize)> = None;
+        move |record| match last {
+            Some((topic, route)) if topic == record.topic => route,
+            _ => {
+                let route = self.route_of(record.topic).expect("only topics of routes are read");
+                last = Some((record.topic, route));
+                route
+            }
+        }
     }
 }
 
@@ -146,9 +159,10 @@ impl Engine {
         let rules = self.rules.clone();
         let mut run = Run::default();
         let mut found: Vec<Found<'_>> = Vec::new();
+        let mut find_route = rules.finder();
         for record in records {
             let at = run.fates.len();
-            let route_at = rules.route_of(record.topic).expect("only topics of routes are read");
+            let route_at = find_route(record);
             let route = &rules.routes[route_at];
             match route.people(record, &mut found) {
                 Err(cause) => run.fates.push(Fate::Poison(cause)),

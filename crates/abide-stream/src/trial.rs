@@ -90,7 +90,8 @@ impl Trial {
             for (at, (record, fate)) in records[done..].iter().zip(&plan.fates).enumerate() {
                 let opt_outs =
                     plan.opt_outs.iter().find(|(place, _)| *place == at).map_or(0, |(_, count)| *count);
-                let one = match rules.follow(record, fate, &plan.stamp) {
+                let route = rules.route_of(record.topic).expect("only topics of routes are judged");
+                let one = match rules.follow(route, record, fate, &plan.stamp) {
                     Ok((deed, output)) => Told {
                         deed,
                         topic: output.map(|output| output.topic.to_owned()),
@@ -102,7 +103,6 @@ impl Trial {
                         Told { deed: Deed::Dropped, topic: None, why: why(fate), opt_outs, stops: true }
                     }
                 };
-                let route = rules.route_of(record.topic).expect("only topics of routes are judged");
                 let tally = self.tallies.entry(rules.routes[route].name.clone()).or_default();
                 tally.count(fate, one.deed);
                 tally.opt_outs += opt_outs as u64;

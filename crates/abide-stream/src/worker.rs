@@ -328,12 +328,20 @@ impl Worker {
 
     /// Puts back what was read of partitions that are not open.
     fn keep_open(&mut self, batch: &mut Vec<BorrowedMessage<'_>>) {
+        // Many come from one partition in a row.
+        let (mut topic, mut partition, mut from) = (String::new(), -1, None);
         batch.retain(|message| {
-            let held = self.partitions.get_mut(message.topic());
-            let Some(held) = held.and_then(|topic| topic.get_mut(&message.partition())) else { return false };
-            let next = *held.next.get_or_insert(message.offset());
+            if message.partition() != partition || message.topic() != topic {
+                message.topic().clone_into(&mut topic);
+                partition = message.partition();
+                let held = self.partitions.get_mut(&topic).and_then(|topic| topic.get_mut(&partition));
+                from = held.and_then(|held| {
+                    let next = *held.next.get_or_insert(message.offset());
+                    held.is_open.then_some(next)
+                });
+            }
             // Nothing before what is committed, whatever was still on its way when it was rewound.
-            held.is_open && message.offset() >= next
+            from.is_some_and(|from| message.offset() >= from)
         });
     }
 

@@ -1,6 +1,6 @@
 //! One transaction: everything between its beginning and its commit, or its end without one.
 
-use std::{collections::HashMap, sync::atomic::Ordering, time::Duration};
+use std::{collections::HashMap, sync::atomic::Ordering, thread, time::Duration};
 
 use abide_index::IndexError;
 use abide_journal::ErrorKind;
@@ -48,6 +48,9 @@ enum Sent {
     /// For any broker that is set up like this.
     TooLarge,
 }
+
+/// How often it is looked whether the broker has taken all records.
+const DRAIN: Duration = Duration::from_micros(100);
 
 impl Worker {
     /// Returns how many of the records, from the first on, it was for.
@@ -99,13 +102,14 @@ impl Worker {
         let judging = judging.expect("partitions are open only while there is a list");
         let clock = self.shared.list.clock().successor().max(now);
         let plan = Plan::new(&mut self.engine, &judging, &records, now, clock).map_err(ended)?;
-        let (records, batch) = (&records[..plan.fates.len()], &batch[..plan.fates.len()]);
+        let records = &records[..plan.fates.len()];
         let stamp = plan.stamp;
+        let mut find_route = rules.finder();
         for (record, fate) in records.iter().zip(&plan.fates) {
+            let route = find_route(record);
             let (deed, output) = rules
-                .follow(record, fate, &stamp)
+                .follow(route, record, fate, &stamp)
                 .map_err(|stopped| Failed::Ended(StreamError::stopped(record)(stopped)))?;
-            let route = rules.route_of(record.topic).expect("only topics of routes are read");
             let sent = match output {
                 Some(_) if self.is_too_large(record) => Sent::TooLarge,
                 Some(output) => self.produce(record, &output)?,
@@ -115,7 +119,8 @@ impl Worker {
                 Sent::Taken => tallies[route].count(fate, deed),
                 Sent::TooLarge => {
                     let fate = Fate::Poison(Cause::TooLarge);
-                    let (deed, output) = rules.follow(record, &fate, &stamp).expect("poison stops nothing");
+                    let (deed, output) =
+                        rules.follow(route, record, &fate, &stamp).expect("poison stops nothing");
                     if let Some(output) = output {
                         // Where it stands is told, and there it can be found.
                         self.produce(record, &Output { key: None, value: None, ..output })?;
@@ -125,13 +130,12 @@ impl Worker {
             }
         }
         for (at, signals) in &plan.opt_outs {
-            let route = rules.route_of(records[*at].topic).expect("only topics of routes are read");
-            tallies[route].opt_outs += *signals as u64;
+            tallies[find_route(&records[*at])].opt_outs += *signals as u64;
         }
         self.standing.hear(plan.signals.clone(), plan.snapshot);
         self.produce_tallies(&tallies, &stamp)?;
         let token = if plan.signals.is_empty() { None } else { Some(self.make_durable(plan.signals)?) };
-        let ends = self.ends(batch, token.as_ref());
+        let ends = self.ends(records, token.as_ref());
         self.commit(&ends)?;
         let micros = (self.shared.now)().micros_since(now);
         self.shared.metrics.committed(micros);
@@ -218,12 +222,14 @@ impl Worker {
         }
     }
 
-    fn ends<'b>(&self, batch: &'b [BorrowedMessage<'_>], token: Option<&Token>) -> Ends<'b> {
+    fn ends<'b>(&self, records: &[Record<'b>], token: Option<&Token>) -> Ends<'b> {
         let mut ends: Ends<'b> = HashMap::new();
-        for message in batch {
-            let end = ends.entry((message.topic(), message.partition())).or_insert_with(|| {
-                let held = self.partitions.get(message.topic());
-                let held = held.and_then(|topic| topic.get(&message.partition()));
+        // Many come from one partition in a row.
+        let is_one = |a: &Record<'_>, b: &Record<'_>| a.partition == b.partition && a.topic == b.topic;
+        for last in records.chunk_by(is_one).filter_map(<[_]>::last) {
+            let end = ends.entry((last.topic, last.partition)).or_insert_with(|| {
+                let held = self.partitions.get(last.topic);
+                let held = held.and_then(|topic| topic.get(&last.partition));
                 let mut mark = held.and_then(|held| held.mark.clone()).unwrap_or_default();
                 // Of all partitions in the transaction: which one it came from does not matter to who waits for it.
                 if let Some(token) = token {
@@ -231,7 +237,7 @@ impl Worker {
                 }
                 End { next: 0, mark }
             });
-            end.next = message.offset() + 1;
+            end.next = last.offset + 1;
         }
         ends
     }
@@ -253,10 +259,12 @@ impl Worker {
         self.again_while_possible(|timeout| self.producer.commit_transaction(timeout))
     }
 
-    /// Until all records were taken by the broker, or given up. The client's own waiting is by the tenth of a second.
+    /// Until all records were taken by the broker, or given up. The client's own waiting is by the tenth of a second, or
+    /// takes a whole core where less than a millisecond is left.
     fn drain(&self) {
         while self.producer.in_flight_count() > 0 && !self.shared.stop.load(Ordering::Acquire) {
-            self.producer.poll(Duration::from_millis(1));
+            self.producer.poll(Duration::ZERO);
+            thread::sleep(DRAIN);
         }
     }
 

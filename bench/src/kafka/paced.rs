@@ -1,0 +1,111 @@
+//! Records at a rate that waits for nobody: what counts is the time from when one was due in the input until a consumer
+//! of committed records sees it in the output.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use rdkafka::message::Message as _;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+
+use super::broker::{PARTITIONS, client};
+use super::events::{Event, KNOCK, send};
+use super::output;
+
+/// Looking at all partitions would take the broker's core away from it.
+const SEEN: i32 = 2;
+/// Not counted.
+const WARM_S: f64 = 3.0;
+/// Events are made beforehand, so many, and sent again and again.
+const EVENTS: u64 = 20_000;
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Paced {
+    pub(crate) median_ms: f64,
+    pub(crate) p99_ms: f64,
+}
+
+/// Where it runs, and how.
+pub(crate) struct Course<'c> {
+    pub(crate) servers: &'c str,
+    pub(crate) input: &'c str,
+    pub(crate) output: &'c str,
+    pub(crate) rows: u64,
+    /// Records a second.
+    pub(crate) rate: f64,
+    pub(crate) seconds: u64,
+}
+
+/// Every record that passes has to come; `drops` is whether those of people on the list do not.
+pub(crate) fn run(course: &Course<'_>, drops: bool) -> Result<Paced> {
+    let mut events: Vec<Event> = Vec::new();
+    for number in 0..EVENTS {
+        let mut event = Event::default();
+        event.fill(number, course.rows);
+        events.push(event);
+    }
+    let total = (course.rate * (course.seconds as f64 + WARM_S)) as u64;
+    let is_seen = |number: u64| (number % PARTITIONS as u64) < SEEN as u64;
+    let passes = |number: u64| !(drops && events[(number % EVENTS) as usize].is_blocked);
+    let wanted = (0..total).filter(|number| is_seen(*number) && passes(*number)).count() as u64;
+    let (began, seen) = (Instant::now(), AtomicU64::new(0));
+    let mut latencies = thread::scope(|scope| -> Result<Vec<u32>> {
+        let looking = scope.spawn(|| look(course, began, wanted, &seen));
+        produce(course, began, total, &events)?;
+        looking.join().expect("it does not panic")
+    })?;
+    latencies.sort_unstable();
+    let at = |share: f64| f64::from(latencies[(latencies.len() as f64 * share) as usize]) / 1e3;
+    Ok(Paced { median_ms: at(0.5), p99_ms: at(0.99) })
+}
+
+/// Sends each record when it is due, or as soon after that as this thread wakes.
+fn produce(course: &Course<'_>, began: Instant, total: u64, events: &[Event]) -> Result<()> {
+    let producer: BaseProducer = client(course.servers)
+        .set("linger.ms", "1")
+        .set("delivery.report.only.error", "true")
+        .set("queue.buffering.max.messages", "1000000")
+        .create()?;
+    let mut sent = 0;
+    while sent < total {
+        let due_now = ((began.elapsed().as_secs_f64() * course.rate) as u64).min(total);
+        while sent < due_now {
+            let due_us = (sent as f64 / course.rate * 1e6) as u64;
+            let (key, event) = (due_us.to_be_bytes(), &events[(sent % EVENTS) as usize]);
+            let partition = i32::try_from(sent % PARTITIONS as u64)?;
+            let record = BaseRecord::to(course.input).partition(partition);
+            send(&producer, record.key(&key[..]).payload(&event.value[..]))?;
+            sent += 1;
+        }
+        producer.poll(Duration::ZERO);
+        thread::sleep(Duration::from_micros(500));
+    }
+    producer.flush(super::PATIENCE)?;
+    let took = began.elapsed().as_secs_f64() * course.rate / total as f64;
+    ensure!(took < 1.05, "the load took {took:.2} times as long as it should");
+    Ok(())
+}
+
+/// Microseconds from due to seen.
+fn look(course: &Course<'_>, began: Instant, wanted: u64, seen: &AtomicU64) -> Result<Vec<u32>> {
+    let consumer = output::reader(course.servers, course.output, 0..SEEN)?;
+    let mut latencies = Vec::with_capacity(usize::try_from(wanted)?);
+    let end = began + Duration::from_secs_f64(course.seconds as f64 + WARM_S) + super::PATIENCE;
+    while seen.load(Ordering::Relaxed) < wanted {
+        ensure!(Instant::now() < end, "{} of {wanted} records came", seen.load(Ordering::Relaxed));
+        let Some(message) = output::next(&consumer, Duration::from_millis(100)) else { continue };
+        let now_us = began.elapsed().as_micros() as u64;
+        let key = message.key().and_then(|key| key.try_into().ok()).context("keys pass as they were")?;
+        if key == KNOCK {
+            continue;
+        }
+        let due_us = u64::from_be_bytes(key);
+        seen.fetch_add(1, Ordering::Relaxed);
+        if due_us as f64 > WARM_S * 1e6 {
+            latencies.push(u32::try_from(now_us - due_us)?);
+        }
+    }
+    ensure!(!latencies.is_empty(), "nothing was counted");
+    Ok(latencies)
+}
