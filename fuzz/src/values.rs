@@ -101,7 +101,8 @@ fn with_schema(schemas: &[Schema], data: &[u8]) {
     let read = schema.read(&paths, value, &mut found);
     let without = schema.without(&paths, value);
     let shown = schema.to_json(value);
-    if shown.is_ok() {
+    // The library of Protobuf takes an entry of a map also where its tag says that it is something else.
+    if shown.is_ok() && schema.kind() == Kind::Avro {
         // What is read whole is read in part too.
         assert_eq!(read, Ok(()));
         assert_ne!(without, Err(WhyNot::Unreadable(Unreadable)));

@@ -55,7 +55,7 @@ impl Reading {
         match self {
             Self::Json => paths.read_json(value, found).map_err(|_| Cause::ValueNotJson),
             Self::Framed(kind, schemas) => {
-                let (schema, _, body) = by_schema(*kind, schemas, record, value)?;
+                let Framed { schema, body, .. } = by_schema(*kind, schemas, record, value)?;
                 schema.read(paths, body, found).map_err(|_| misfit(*kind))
             }
         }
@@ -66,7 +66,7 @@ impl Reading {
         match self {
             Self::Json => paths.without_json(value).map_err(|_| Cause::ValueNotJson),
             Self::Framed(kind, schemas) => {
-                let (schema, head, body) = by_schema(*kind, schemas, record, value)?;
+                let Framed { schema, head, body } = by_schema(*kind, schemas, record, value)?;
                 let rest = schema.without(paths, body).map_err(|why| match why {
                     WhyNot::Unreadable(_) => misfit(*kind),
                     WhyNot::NotAllowed => Cause::CannotBeTakenOut,
@@ -81,11 +81,18 @@ impl Reading {
         match self {
             Self::Json => Ok(value.into()),
             Self::Framed(kind, schemas) => {
-                let (schema, _, body) = by_schema(*kind, schemas, record, value)?;
+                let Framed { schema, body, .. } = by_schema(*kind, schemas, record, value)?;
                 schema.to_json(body).map(Cow::Owned).map_err(|_| misfit(*kind))
             }
         }
     }
+}
+
+/// A value, and what it is read by.
+struct Framed<'v> {
+    schema: Arc<Schema>,
+    head: &'v [u8],
+    body: &'v [u8],
 }
 
 fn by_schema<'v>(
@@ -93,10 +100,10 @@ fn by_schema<'v>(
     schemas: &Schemas,
     record: &Record<'_>,
     value: &'v [u8],
-) -> Result<(Arc<Schema>, &'v [u8], &'v [u8]), Cause> {
+) -> Result<Framed<'v>, Cause> {
     let (id, body) = split(record, value)?;
     match schemas.get(kind, id) {
-        Some(Known::Schema(schema)) => Ok((schema, &value[..HEAD], body)),
+        Some(Known::Schema(schema)) => Ok(Framed { schema, head: &value[..HEAD], body }),
         Some(Known::Unusable) => Err(Cause::SchemaUnusable { id }),
         // Whoever gathers records asks for their schemas first.
         Some(Known::Unknown(_)) | None => Err(Cause::SchemaUnknown { id }),

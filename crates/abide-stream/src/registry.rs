@@ -61,6 +61,9 @@ struct Refusal {
 const REFERENCES_MAX: usize = 500;
 const ANSWER_MAX: usize = 8 << 20;
 
+/// In the place of a version.
+const LATEST: &str = "latest";
+
 impl Registry {
     /// `None` where the configuration has none.
     pub(crate) fn of(config: &Config, folder: &Path) -> Result<Option<Self>, InvalidConfig> {
@@ -183,7 +186,8 @@ impl Registry {
             segments.pop_if_empty().extend(path);
         }
         // What a schema refers to may have been deleted since, and is needed all the same.
-        url.set_query(Some("deleted=true").filter(|_| path.first() == Some(&"subjects")));
+        let is_reference = path.first() == Some(&"subjects") && path.last() != Some(&LATEST);
+        url.set_query(Some("deleted=true").filter(|_| is_reference));
         let request = match &self.login {
             Login::Nobody => self.client.get(url),
             Login::User { name, password } => self.client.get(url).basic_auth(name, Some(password)),

@@ -138,7 +138,7 @@ impl SchemaRegistry {
             }
         }
         let path = first.split(' ').nth(1).unwrap_or_default();
-        let (status, body) = self.held().told(path, authorization);
+        let (status, body) = self.held().told(path, authorization.as_deref());
         write!(
             stream,
             "HTTP/1.1 {status} .\r\nContent-Type: application/vnd.schemaregistry.v1+json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
@@ -149,12 +149,12 @@ impl SchemaRegistry {
 }
 
 impl Held {
-    fn told(&mut self, path: &str, authorization: Option<String>) -> (u16, String) {
+    fn told(&mut self, path: &str, authorization: Option<&str>) -> (u16, String) {
         self.asked.push(path.to_owned());
         if let Some(answer) = &self.answer {
             return answer.clone();
         }
-        if self.authorization.is_some() && self.authorization != authorization {
+        if self.authorization.is_some() && self.authorization.as_deref() != authorization {
             return (401, json!({"error_code": 401, "message": "Unauthorized"}).to_string());
         }
         let refusal =

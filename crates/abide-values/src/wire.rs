@@ -72,10 +72,10 @@ pub(crate) fn unzigzag(number: u64) -> i64 {
 
 pub(crate) fn write_varint(mut number: u64, to: &mut Vec<u8>) {
     while number >= 0x80 {
-        to.push((number & 0x7f) as u8 | 0x80);
+        to.push(number.to_le_bytes()[0] | 0x80);
         number >>= 7;
     }
-    to.push(number as u8);
+    to.push(number.to_le_bytes()[0]);
 }
 
 pub(crate) fn write_zigzag(number: i64, to: &mut Vec<u8>) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use abide_values::Schema;
 
-use super::{Away, Registry, wait};
+use super::{Away, LATEST, Registry, wait};
 use crate::{
     config::{Config, InvalidConfig},
     engine::Rules,
@@ -26,7 +26,7 @@ impl Registry {
             for topic in &route.topics {
                 let subject = of_config.subject.clone().unwrap_or_else(|| format!("{topic}-value"));
                 let latest = wait(async {
-                    let Some(told) = self.ask(&["subjects", &subject, "versions", "latest"]).await? else {
+                    let Some(told) = self.ask(&["subjects", &subject, "versions", LATEST]).await? else {
                         return Ok(None);
                     };
                     let version = told.version;

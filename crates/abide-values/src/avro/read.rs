@@ -29,6 +29,7 @@ impl Avro {
         depth: usize,
         found: &mut Vec<Found<'v>>,
     ) -> Result<(), Unreadable> {
+        cursor.step()?;
         if !paths.ends.is_empty() {
             let mut ahead = cursor.clone();
             self.texts(id, &paths.ends, &mut ahead, depth, false, found)?;
@@ -37,7 +38,6 @@ impl Avro {
                 return Ok(());
             }
         }
-        cursor.step()?;
         match self.node(id) {
             Node::Union(branches) => {
                 let branch = branch(branches, cursor)?;

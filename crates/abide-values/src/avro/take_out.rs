@@ -50,53 +50,18 @@ impl Avro {
             }
             Node::Array(items) => {
                 let mut place = 0;
-                self.blocks(cursor, deeper(depth)?, to, &mut |cursor, depth, to| {
+                blocks(cursor, deeper(depth)?, to, |cursor, depth, to| {
                     place += 1;
                     self.copy(*items, paths.element(place - 1), cursor, depth, to)
                 })
             }
-            Node::Map(values) => self.blocks(cursor, deeper(depth)?, to, &mut |cursor, depth, to| {
+            Node::Map(values) => blocks(cursor, deeper(depth)?, to, |cursor, depth, to| {
                 let start = cursor.rest;
                 let name = std::str::from_utf8(bytes(cursor)?).map_err(|_| Unreadable)?;
                 to.extend_from_slice(cursor.since(start));
                 self.copy(*values, paths.member(name), cursor, depth, to)
             }),
             _ => self.copy(id, None, cursor, depth, to),
-        }
-    }
-
-    /// Where a block says how many bytes it has, that is said anew.
-    fn blocks<'v>(
-        &self,
-        cursor: &mut Cursor<'v>,
-        depth: usize,
-        to: &mut Vec<u8>,
-        item: &mut dyn FnMut(&mut Cursor<'v>, usize, &mut Vec<u8>) -> Result<(), WhyNot>,
-    ) -> Result<(), WhyNot> {
-        loop {
-            let start = cursor.rest;
-            let Some(block) = Block::next(cursor)? else {
-                to.extend_from_slice(cursor.since(start));
-                return Ok(());
-            };
-            let head = cursor.since(start);
-            let inside = cursor.rest;
-            let mut items = Vec::new();
-            for _ in 0..block.count {
-                cursor.step()?;
-                item(cursor, depth, &mut items)?;
-            }
-            block.check(cursor.since(inside))?;
-            match block.size {
-                Some(_) if items != cursor.since(inside) => {
-                    let mut count = Cursor::new(head);
-                    count.varint()?;
-                    to.extend_from_slice(count.since(head));
-                    write_zigzag(items.len().cast_signed() as i64, to);
-                }
-                _ => to.extend_from_slice(head),
-            }
-            to.extend_from_slice(&items);
         }
     }
 
@@ -145,5 +110,39 @@ impl Avro {
                 Ok(())
             }
         }
+    }
+}
+
+/// Where a block says how many bytes it has, that is said anew.
+fn blocks<'v>(
+    cursor: &mut Cursor<'v>,
+    depth: usize,
+    to: &mut Vec<u8>,
+    mut item: impl FnMut(&mut Cursor<'v>, usize, &mut Vec<u8>) -> Result<(), WhyNot>,
+) -> Result<(), WhyNot> {
+    loop {
+        let start = cursor.rest;
+        let Some(block) = Block::next(cursor)? else {
+            to.extend_from_slice(cursor.since(start));
+            return Ok(());
+        };
+        let head = cursor.since(start);
+        let inside = cursor.rest;
+        let mut items = Vec::new();
+        for _ in 0..block.count {
+            cursor.step()?;
+            item(cursor, depth, &mut items)?;
+        }
+        block.check(cursor.since(inside))?;
+        match block.size {
+            Some(_) if items != cursor.since(inside) => {
+                let mut count = Cursor::new(head);
+                count.varint()?;
+                to.extend_from_slice(count.since(head));
+                write_zigzag(items.len().cast_signed() as i64, to);
+            }
+            _ => to.extend_from_slice(head),
+        }
+        to.extend_from_slice(&items);
     }
 }

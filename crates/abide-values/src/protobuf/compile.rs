@@ -16,15 +16,28 @@ const ITSELF: &str = "abide-itself.proto";
 /// The reader of `.proto` files goes as deep as they do.
 const BRACKETS_MAX: usize = 100;
 
-/// What every client of Confluent's registry knows without being told.
-const KNOWN: &[(&str, &str)] = &[
-    ("confluent/meta.proto", include_str!("known/meta.proto")),
-    ("confluent/type/decimal.proto", include_str!("known/decimal.proto")),
+/// What every client of Confluent's registry knows without being told: options, which no message has, and decimals.
+const KNOWN: [(&str, &str); 2] = [
+    (
+        "confluent/meta.proto",
+        "syntax = \"proto3\"; package confluent; import \"google/protobuf/descriptor.proto\";
+         message Meta { string doc = 1; map<string, string> params = 2; repeated string tags = 3; }
+         extend google.protobuf.FileOptions { Meta file_meta = 1088; }
+         extend google.protobuf.MessageOptions { Meta message_meta = 1088; }
+         extend google.protobuf.FieldOptions { Meta field_meta = 1088; }
+         extend google.protobuf.EnumOptions { Meta enum_meta = 1088; }
+         extend google.protobuf.EnumValueOptions { Meta enum_value_meta = 1088; }",
+    ),
+    (
+        "confluent/type/decimal.proto",
+        "syntax = \"proto3\"; package confluent.type;
+         message Decimal { bytes value = 1; uint32 precision = 2; int32 scale = 3; }",
+    ),
 ];
 
 pub(crate) fn parse(text: &str, imported: &[(String, String)]) -> Result<Protobuf, String> {
     let mut files = HashMap::from([(ITSELF.to_owned(), text.to_owned())]);
-    files.extend(KNOWN.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())));
+    files.extend(KNOWN.map(|(name, text)| (name.to_owned(), text.to_owned())));
     files.extend(imported.iter().cloned());
     if files.values().any(|text| is_deep(text)) {
         return Err(format!("it has more than {BRACKETS_MAX} brackets in each other"));

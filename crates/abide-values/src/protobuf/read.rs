@@ -24,7 +24,7 @@ impl Protobuf {
     ) -> Result<(), Unreadable> {
         found.clear();
         let (id, body) = self.begin(value)?;
-        tell(paths, Err(NotText), found);
+        tell(paths, &Err(NotText), found);
         self.follow(id, paths, body, 0, found)
     }
 
@@ -65,7 +65,7 @@ impl Protobuf {
                     let Body::Bytes(entry) = piece.body else { return Err(Unreadable) };
                     // All entries are one map.
                     if places.next(field) == 0 {
-                        tell(below, Err(NotText), found);
+                        tell(below, &Err(NotText), found);
                     }
                     if below.is_leaf() {
                         continue;
@@ -91,7 +91,7 @@ impl Protobuf {
         found: &mut Vec<Found<'v>>,
     ) -> Result<(), Unreadable> {
         if !below.ends.is_empty() {
-            tell(below, self.text(&field.of, body, depth)?, found);
+            tell(below, &self.text(&field.of, body, depth)?, found);
         }
         match below.element(place) {
             Some(element) => self.one(&field.of, element, body, depth, found),
@@ -108,7 +108,7 @@ impl Protobuf {
         found: &mut Vec<Found<'v>>,
     ) -> Result<(), Unreadable> {
         if !paths.ends.is_empty() {
-            tell(paths, self.text(of, body, depth)?, found);
+            tell(paths, &self.text(of, body, depth)?, found);
         }
         match (self.inside(of), body) {
             (Some(id), Body::Bytes(inside) | Body::Group(inside, _)) if !paths.is_leaf() => {
@@ -189,7 +189,7 @@ fn scalar<'v>(of: &Of, body: Body<'v>) -> Text<'v> {
     Ok(digits.into())
 }
 
-fn tell<'v>(paths: &Paths, text: Text<'v>, found: &mut Vec<Found<'v>>) {
+fn tell<'v>(paths: &Paths, text: &Text<'v>, found: &mut Vec<Found<'v>>) {
     found.extend(paths.ends.iter().map(|path| Found { path: *path, text: text.clone() }));
 }
 

@@ -250,9 +250,8 @@ fn made_up(dice: &mut Dice, depth: usize, names: &mut usize) -> (Value, Maker) {
         }
         _ => {
             let of = name("R");
-            let fields: Vec<(String, (Value, Maker))> = (0..1 + dice.below(4))
-                .map(|at| (format!("f{at}"), made_up(dice, depth + 1, names)))
-                .collect();
+            let fields: Vec<(String, (Value, Maker))> =
+                (0..=dice.below(4)).map(|at| (format!("f{at}"), made_up(dice, depth + 1, names))).collect();
             let described: Vec<Value> =
                 fields.iter().map(|(name, (schema, _))| json!({"name": name, "type": schema})).collect();
             let schema = json!({"type": "record", "name": of, "fields": described});

@@ -30,8 +30,8 @@ pub(crate) fn check(schema: &Schema, bytes: &[u8], json: &dyn Fn(&[u8]) -> Value
         }
     }
     let text = serde_json::to_vec(&whole).unwrap();
-    assert_eq!(found(&paths, &|paths, found| schema.read(paths, bytes, found)), {
-        found(&paths, &|paths, found| paths.read_json(&text, found))
+    assert_eq!(found(&paths, |paths, found| schema.read(paths, bytes, found)), {
+        found(&paths, |paths, found| paths.read_json(&text, found))
     });
     assert!(schema.leads_nowhere(&paths).is_empty(), "{picked:?}");
 
@@ -51,7 +51,7 @@ pub(crate) fn check(schema: &Schema, bytes: &[u8], json: &dyn Fn(&[u8]) -> Value
         remove(&mut before, &parts);
     }
     assert_eq!(after, before, "without {picked:?}");
-    let left = found(&paths, &|paths, found| schema.read(paths, &rest, found));
+    let left = found(&paths, |paths, found| schema.read(paths, &rest, found));
     let is_nothing =
         |text: &str| matches!(text, "" | "0" | "NONE" | "00000000-0000-0000-0000-000000000000" | "?");
     assert!(left.iter().all(|(_, text)| is_nothing(text.trim_matches('\0'))), "{left:?} of {picked:?}");
@@ -62,7 +62,7 @@ pub(crate) fn check(schema: &Schema, bytes: &[u8], json: &dyn Fn(&[u8]) -> Value
 /// In one order, since JSON has none.
 fn found<'v>(
     paths: &Paths,
-    read: &dyn Fn(&Paths, &mut Vec<abide_values::Found<'v>>) -> Result<(), abide_values::Unreadable>,
+    read: impl Fn(&Paths, &mut Vec<abide_values::Found<'v>>) -> Result<(), abide_values::Unreadable>,
 ) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     read(paths, &mut found).unwrap();
