@@ -21,6 +21,7 @@ mod rules;
 mod said;
 mod stores;
 mod tables;
+mod values;
 
 pub use mutation::Mutator;
 
@@ -47,6 +48,9 @@ pub const TARGETS: &[Target] = &[
     target("text", files::text, files::text_seeds, 1_500),
     target("parquet", files::parquet, files::parquet_seeds, 600),
     target("arrow", files::arrow, files::arrow_seeds, 600),
+    target("json_paths", values::json_paths, values::json_seeds, 4_000),
+    target("avro", values::avro, values::avro_seeds, 4_000),
+    target("protobuf", values::protobuf, values::protobuf_seeds, 2_000),
     target("ruleset", rules::ruleset, rules::ruleset_seeds, 40),
     target("case", rules::case, rules::case_seeds, 1_500),
     target("index", lists::index, lists::seeds, 600),

@@ -15,6 +15,7 @@ use serde_json::Value;
 const LAYERS: &[(&str, &[&str])] = &[
     // Words, then the engine: bytes and values in, values out.
     ("abide-model", &[]),
+    ("abide-values", &[]),
     ("abide-rules abide-index abide-formats abide-signals", &["abide-model"]),
     ("abide-enforce", &["abide-model", "abide-rules", "abide-index"]),
     ("abide-trial", &["abide-model abide-rules abide-index abide-enforce"]),
@@ -41,7 +42,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 const ENGINE: &str =
-    "abide-model abide-rules abide-index abide-formats abide-signals abide-enforce abide-trial";
+    "abide-model abide-values abide-rules abide-index abide-formats abide-signals abide-enforce abide-trial";
 
 /// The engine never waits and never does I/O, so these appear nowhere below it.
 const NEVER_IN_ENGINE: &[&str] = &["object_store", "tokio"];

@@ -1,10 +1,10 @@
 //! Whether the broker has what the configuration names.
 
-use std::{path::Path, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use rdkafka::{ClientContext, client::Client, consumer::Consumer as _};
 
-use crate::{clients, config::Config, engine::Rules, error::StreamError};
+use crate::{clients, config::Config, engine::Rules, error::StreamError, registry::Registry};
 
 /// What was found about a topic, for people to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,13 +15,18 @@ pub struct TopicReport {
     pub remark: Option<String>,
 }
 
-/// Asks the broker for every topic that the configuration names; an error for one that is missing.
+/// Asks the broker for every topic that the configuration names, and the registry for their schemas; an error for what is
+/// missing.
 pub fn check(config: &Config, folder: &Path) -> Result<Vec<TopicReport>, StreamError> {
     let rules = Rules::new(config, folder)?;
     let consumer = clients::onlooker(&config.stream, folder)?;
     // What a producer would refuse is found out without one: it is made and never begins a transaction.
     drop(clients::producer(&config.stream, folder, "check")?);
     let timeout = Duration::from_millis(config.stream.timeout_ms);
+    let schemas = match Registry::of(config, folder)? {
+        Some(registry) => registry.check(config, &rules)?,
+        None => BTreeMap::new(),
+    };
     let width = |topic: &str| width(consumer.client(), topic, timeout);
     let mut reports = Vec::new();
     for route in &rules.routes {
@@ -29,7 +34,11 @@ pub fn check(config: &Config, folder: &Path) -> Result<Vec<TopicReport>, StreamE
         for topic in &route.topics {
             let partitions = width(topic)?;
             widths.push(partitions);
-            reports.push(TopicReport { topic: topic.clone(), partitions, remark: None });
+            reports.push(TopicReport {
+                topic: topic.clone(),
+                partitions,
+                remark: schemas.get(topic).cloned(),
+            });
         }
         if let Some(asks) = &route.asks {
             let partitions = width(&asks.output)?;

@@ -14,6 +14,8 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub struct Config {
     pub stream: StreamConfig,
+    /// Where the schemas of Avro and Protobuf are.
+    pub registry: Option<RegistryConfig>,
     #[serde(rename = "route")]
     pub routes: Vec<RouteConfig>,
 }
@@ -60,6 +62,21 @@ pub struct StreamConfig {
     pub producer: BTreeMap<String, Setting>,
 }
 
+/// A schema registry that answers as Confluent's does.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegistryConfig {
+    /// `https://registry.example.com:8081`, with the path before `/schemas` if there is one.
+    pub url: String,
+    /// Who asks, with a password.
+    pub user: Option<Setting>,
+    pub password: Option<Setting>,
+    /// Or with a token.
+    pub token: Option<Setting>,
+    /// Whose certificates are believed of it, in PEM; those that the system believes without.
+    pub authorities_file: Option<PathBuf>,
+}
+
 /// A setting of librdkafka's, or where it stands if it is a secret.
 #[derive(Clone, Deserialize)]
 #[serde(untagged)]
@@ -77,6 +94,12 @@ pub enum Setting {
 pub struct RouteConfig {
     pub name: String,
     pub topics: Vec<String>,
+    /// What the values are written in.
+    #[serde(default)]
+    pub format: Format,
+    /// Under which name the registry has the schema of the values, for `--check` and at the start: `TOPIC-value` if nothing
+    /// is said.
+    pub subject: Option<String>,
     /// Where what may pass goes. Without one, the topics are read for the opt-outs in them alone.
     pub output: Option<String>,
     pub action: Option<String>,
@@ -116,6 +139,16 @@ pub struct OptOutsConfig {
     pub place: Option<String>,
     #[serde(default)]
     pub is: BTreeSet<String>,
+}
+
+/// What a route's values are written in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    #[default]
+    Json,
+    Avro,
+    Protobuf,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -172,6 +205,15 @@ impl Config {
         let mut topics = BTreeSet::new();
         let mut names = BTreeSet::new();
         for route in &self.routes {
+            if route.format != Format::Json && self.registry.is_none() {
+                return Err(format!(
+                    "the route `{}`: values in Avro and Protobuf need a [registry] with its `url`",
+                    route.name
+                ));
+            }
+            if route.format == Format::Json && route.subject.is_some() {
+                return Err(format!("the route `{}`: JSON has no `subject`", route.name));
+            }
             if !names.insert(&route.name) {
                 return Err(format!("there are two routes `{}`", route.name));
             }

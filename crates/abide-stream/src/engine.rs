@@ -1,18 +1,24 @@
 //! From records to verdicts, many at a time, on one list. No broker, no clock, no waiting.
 
-use std::{collections::HashMap, mem, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    mem,
+    path::Path,
+    sync::Arc,
+};
 
 use abide_enforce::{Asked, Judge, Judgement, Notes, Panel, Part, Snapshot};
 use abide_index::IndexError;
 use abide_model::{Identifier, Keyring, Normaliser, Signal, Time, Uncertain, Verdict};
+use abide_values::{Found, Kind};
 
 use crate::{
     config::{Config, InvalidConfig},
     fate::{self, Deed, Fate, Output, Stamp, Stopped},
     opt_outs::Makings,
-    paths::Found,
     record::Record,
     route::{People, Route},
+    schemas::Schemas,
 };
 
 /// What a stream's records are judged by, but for the list.
@@ -38,6 +44,7 @@ pub(crate) struct Rules {
     by_topic: HashMap<String, usize>,
     pub(crate) dead_letter: String,
     list_age_max_micros: Option<i64>,
+    pub(crate) schemas: Arc<Schemas>,
 }
 
 struct Seat {
@@ -73,10 +80,11 @@ const PARTS_MAX: usize = 64;
 
 impl Rules {
     pub(crate) fn new(config: &Config, folder: &Path) -> Result<Self, InvalidConfig> {
+        let schemas = Arc::default();
         let routes: Vec<Route> = config
             .routes
             .iter()
-            .map(|route| Route::new(route, folder))
+            .map(|route| Route::new(route, folder, &schemas))
             .collect::<Result<_, _>>()
             .map_err(InvalidConfig)?;
         let topics = routes.iter().enumerate();
@@ -89,6 +97,7 @@ impl Rules {
             by_topic,
             dead_letter: config.stream.dead_letter.clone(),
             list_age_max_micros: (list_age_max_s > 0).then(|| list_age_max_s.saturating_mul(1_000_000)),
+            schemas,
         })
     }
 
@@ -113,7 +122,8 @@ impl Rules {
         fate: &Fate,
         stamp: &Stamp,
     ) -> Result<(Deed, Option<Output<'r>>), Stopped> {
-        fate::follow(record, fate, self.routes[route].asks.as_ref(), &self.dead_letter, stamp)
+        let route = &self.routes[route];
+        fate::follow(record, fate, route.asks.as_ref(), &route.reading, &self.dead_letter, stamp)
     }
 
     /// Finds the routes of records, of which many come from one topic in a row.
@@ -127,6 +137,16 @@ impl Rules {
                 route
             }
         }
+    }
+
+    /// The schemas that have to be known before these records are judged.
+    pub(crate) fn unknown_schemas(&self, records: &[Record<'_>], now: Time) -> BTreeSet<(Kind, u32)> {
+        let mut find_route = self.finder();
+        let needed = records.iter().filter_map(|record| {
+            let reading = &self.routes[find_route(record)].reading;
+            reading.needs(record).filter(|(kind, id)| self.schemas.lacks(*kind, *id, now))
+        });
+        needed.collect()
     }
 }
 
@@ -177,7 +197,7 @@ impl Engine {
                             Listening::NotToTheFirst => at == 0,
                             Listening::ToNone => true,
                         };
-                        match opt_outs.signals(record, &makings) {
+                        match opt_outs.signals(&route.reading, record, &makings) {
                             Ok(signals) if signals.is_empty() || is_heard => {}
                             Ok(signals) => {
                                 run.signals = signals;

@@ -14,6 +14,8 @@ pub enum StreamError {
     /// What the broker has is not what the configuration names.
     #[error("the broker does not fit the configuration: {0}")]
     Broker(String),
+    #[error("the schema registry does not answer: {0}")]
+    Registry(String),
     #[error("could not read the list")]
     List(#[from] IndexError),
     #[error("{0}")]

@@ -6,7 +6,7 @@ use abide_enforce::{Judgement, Snapshot};
 use abide_model::{OnCannotTell, Verdict};
 
 use crate::{
-    paths::Found,
+    reading::Reading,
     record::Record,
     route::{Asks, Blocked, Redaction},
 };
@@ -16,6 +16,24 @@ use crate::{
 pub enum Cause {
     #[error("the value is not JSON")]
     ValueNotJson,
+    #[error("the value does not begin with the id of a schema")]
+    NoSchemaId,
+    #[error(
+        "its schema is named in a header, which is not read; let the producer put the id before the value"
+    )]
+    SchemaInHeader,
+    #[error("the registry does not know the schema {id}")]
+    SchemaUnknown { id: u32 },
+    #[error("the schema {id} cannot be used; the log says why")]
+    SchemaUnusable { id: u32 },
+    #[error("the value is not Avro of its schema")]
+    ValueNotAvro,
+    #[error("the value is not Protobuf of its schema")]
+    ValueNotProtobuf,
+    #[error(
+        "it is blocked, and a field of `redact` cannot be taken out, since its schema allows nothing empty there"
+    )]
+    CannotBeTakenOut,
     #[error("the key is not JSON")]
     KeyNotJson,
     /// By the line of the mapping; 0 for the record as a whole.
@@ -94,16 +112,12 @@ pub(crate) fn follow<'r>(
     record: &Record<'r>,
     fate: &Fate,
     asks: Option<&'r Asks>,
+    reading: &Reading,
     dead_letter: &'r str,
     stamp: &Stamp,
 ) -> Result<(Deed, Option<Output<'r>>), Stopped> {
     let judgement = match (fate, asks) {
-        (Fate::Poison(cause), _) => {
-            let mut output = Output::of(record, dead_letter);
-            output.say("abide-cause", cause.to_string());
-            output.say("abide-from", format!("{}/{}/{}", record.topic, record.partition, record.offset));
-            return Ok((Deed::DeadLettered, Some(output)));
-        }
+        (Fate::Poison(cause), _) => return Ok(dead(record, cause, dead_letter)),
         (_, None) => return Ok((Deed::Read, None)),
         (Fate::Unasked, Some(asks)) => return Ok((Deed::Passed, Some(Output::of(record, &asks.output)))),
         (Fate::Judged(judgement), Some(_)) => judgement,
@@ -128,14 +142,21 @@ pub(crate) fn follow<'r>(
             (Deed::Tombstoned, output)
         }
         Blocked::Divert(topic) => (Deed::Diverted, Output::of(record, topic)),
-        Blocked::Redact(redaction) => match redacted(record, &asks.output, redaction) {
-            Some(output) => (Deed::Redacted, output),
-            // What cannot be read cannot be taken out either.
-            None => return Ok((Deed::Dropped, None)),
+        Blocked::Redact(redaction) => match redacted(record, &asks.output, redaction, reading) {
+            Ok(output) => (Deed::Redacted, output),
+            // What cannot be taken out is for somebody to look at.
+            Err(cause) => return Ok(dead(record, &cause, dead_letter)),
         },
     };
     output.say_why(&judgement.verdict, stamp);
     Ok((deed, Some(output)))
+}
+
+fn dead<'r>(record: &Record<'r>, cause: &Cause, dead_letter: &'r str) -> (Deed, Option<Output<'r>>) {
+    let mut output = Output::of(record, dead_letter);
+    output.say("abide-cause", cause.to_string());
+    output.say("abide-from", format!("{}/{}/{}", record.topic, record.partition, record.offset));
+    (Deed::DeadLettered, Some(output))
 }
 
 /// What stands in the headers of every verdict of one list.
@@ -188,8 +209,13 @@ impl<'r> Output<'r> {
     }
 }
 
-/// The record without what is to be taken out: `null` stands in the place of a field, and every other byte as it was.
-fn redacted<'r>(record: &Record<'r>, topic: &'r str, redaction: &'r Redaction) -> Option<Output<'r>> {
+/// The record without what is to be taken out. Every other byte is as it was.
+fn redacted<'r>(
+    record: &Record<'r>,
+    topic: &'r str,
+    redaction: &'r Redaction,
+    reading: &Reading,
+) -> Result<Output<'r>, Cause> {
     let mut output = Output::of(record, topic);
     if redaction.key {
         output.key = None;
@@ -198,30 +224,9 @@ fn redacted<'r>(record: &Record<'r>, topic: &'r str, redaction: &'r Redaction) -
     if let Some(value) = record.value
         && !redaction.values.is_empty()
     {
-        let mut found: Vec<Found<'_>> = Vec::new();
-        redaction.values.read(value, &mut found).ok()?;
-        output.value = Some(without(value, &found).into());
+        output.value = Some(reading.without(&redaction.values, record, value)?.into());
     }
-    Some(output)
-}
-
-fn without(value: &[u8], found: &[Found<'_>]) -> Vec<u8> {
-    let begins = value.as_ptr().addr();
-    let mut places: Vec<(usize, usize)> =
-        found.iter().map(|at| (at.raw.as_ptr().addr() - begins, at.raw.len())).collect();
-    places.sort_unstable();
-    let mut rest = Vec::with_capacity(value.len());
-    let mut done = 0;
-    for (start, length) in places {
-        // One that stands inside another is gone with it.
-        if start >= done {
-            rest.extend_from_slice(&value[done..start]);
-            rest.extend_from_slice(b"null");
-            done = start + length;
-        }
-    }
-    rest.extend_from_slice(&value[done..]);
-    rest
+    Ok(output)
 }
 
 /// Personal data: `Debug` shows where it goes.

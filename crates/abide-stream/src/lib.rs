@@ -14,7 +14,8 @@
 mod config;
 mod record;
 
-mod paths;
+mod reading;
+mod schemas;
 
 mod opt_outs;
 mod route;
@@ -34,6 +35,7 @@ mod broker;
 mod clients;
 mod figures;
 mod metrics;
+mod registry;
 mod worker;
 
 mod error;
@@ -41,7 +43,10 @@ mod stream;
 mod trial;
 
 pub use broker::{TopicReport, check};
-pub use config::{Config, InvalidConfig, OnBlocked, OptOutsConfig, RouteConfig, Setting, StreamConfig};
+pub use config::{
+    Config, Format, InvalidConfig, OnBlocked, OptOutsConfig, RegistryConfig, RouteConfig, Setting,
+    StreamConfig,
+};
 pub use error::StreamError;
 pub use fate::{Cause, Deed};
 pub use record::Record;

@@ -5,7 +5,7 @@ use std::path::Path;
 use abide_model::{BatchId, Keyring, Normaliser, Signal, Time, contained::contained};
 use abide_signals::mapping::Mapping;
 
-use crate::{config::OptOutsConfig, fate::Cause, paths::text_of, record::Record};
+use crate::{config::OptOutsConfig, fate::Cause, reading::Reading, record::Record};
 
 /// A mapping, and what tells the records that it is asked about.
 #[derive(Debug)]
@@ -47,18 +47,24 @@ impl OptOuts {
         self.word.as_ref().map(|(pointer, _)| pointer.as_str())
     }
 
-    pub(crate) fn is_word(&self, raw: &str) -> bool {
-        let Some((_, words)) = &self.word else { return false };
-        text_of(raw).ok().flatten().is_some_and(|text| words.iter().any(|word| *word == *text))
+    pub(crate) fn is_word(&self, text: &str) -> bool {
+        self.word.as_ref().is_some_and(|(_, words)| words.iter().any(|word| word == text))
     }
 
     /// What a record says. All of it or, where part of it cannot be read, none: then it has to be looked at by somebody.
     ///
     /// What becomes of it depends on the record alone: dated by it and put into the batch of its day, so that the same
     /// record, read again, changes nothing.
-    pub(crate) fn signals(&self, record: &Record<'_>, makings: &Makings<'_>) -> Result<Vec<Signal>, Cause> {
+    pub(crate) fn signals(
+        &self,
+        reading: &Reading,
+        record: &Record<'_>,
+        makings: &Makings<'_>,
+    ) -> Result<Vec<Signal>, Cause> {
         let Some(value) = record.value else { return Ok(Vec::new()) };
-        let read = contained(|| self.mapping.read(value)).map_err(|_| Cause::OptOutUnreadable { line: 0 })?;
+        let value = reading.as_json(record, value)?;
+        let read =
+            contained(|| self.mapping.read(&value)).map_err(|_| Cause::OptOutUnreadable { line: 0 })?;
         let said_at = record.timestamp_ms.map(Time::from_millis);
         let mut signals = Vec::new();
         for mapped in read {

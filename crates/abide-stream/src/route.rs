@@ -1,18 +1,20 @@
 //! A route, ready: where identifiers are found in a record, and what is asked about them.
 
-use std::{borrow::Cow, path::Path};
+use std::{borrow::Cow, path::Path, sync::Arc};
 
 use abide_enforce::{Options, Part, Uncovered};
 use abide_model::{
     Action, Context, HashedAs, IdentifierKind, InvalidIdentifier, OnCannotTell, Time, Written, kind_and_form,
 };
+use abide_values::{Found, NotText, Paths};
 
 use crate::{
     config::{OnBlocked, RouteConfig},
     fate::Cause,
     opt_outs::OptOuts,
-    paths::{Found, Paths, each, text_of},
+    reading::Reading,
     record::Record,
+    schemas::Schemas,
 };
 
 #[derive(Debug)]
@@ -22,8 +24,9 @@ pub(crate) struct Route {
     /// `None` where the topics are read for the opt-outs in them alone.
     pub(crate) asks: Option<Asks>,
     pub(crate) opt_outs: Option<OptOuts>,
+    pub(crate) reading: Reading,
     /// Of everything in values that this route looks at.
-    values: Paths,
+    pub(crate) values: Paths,
     keys: Paths,
     sources: Vec<Source>,
 }
@@ -75,7 +78,7 @@ enum Place {
 }
 
 /// The number of the pointer to the word that tells opt-outs; beyond those of sources.
-const WORD: usize = usize::MAX;
+pub(crate) const WORD: usize = usize::MAX;
 
 /// The people in one record, as they are written there.
 #[derive(Debug, Default)]
@@ -88,12 +91,12 @@ pub(crate) struct People<'r> {
 }
 
 impl Route {
-    pub(crate) fn new(config: &RouteConfig, folder: &Path) -> Result<Self, String> {
+    pub(crate) fn new(config: &RouteConfig, folder: &Path, schemas: &Arc<Schemas>) -> Result<Self, String> {
         let wrong = |why: String| format!("the route `{}`: {why}", config.name);
-        Self::compile(config, folder).map_err(wrong)
+        Self::compile(config, folder, schemas).map_err(wrong)
     }
 
-    fn compile(config: &RouteConfig, folder: &Path) -> Result<Self, String> {
+    fn compile(config: &RouteConfig, folder: &Path, schemas: &Arc<Schemas>) -> Result<Self, String> {
         if config.topics.is_empty() {
             return Err("it reads no topic".to_owned());
         }
@@ -127,6 +130,7 @@ impl Route {
             topics: config.topics.clone(),
             asks,
             opt_outs,
+            reading: Reading::new(config.format, schemas),
             values,
             keys,
             sources,
@@ -143,21 +147,23 @@ impl Route {
         if !self.values.is_empty()
             && let Some(value) = record.value
         {
-            self.values.read(value, found).map_err(|_| Cause::ValueNotJson)?;
-            for at in &*found {
-                if at.pointer == WORD {
-                    let opt_outs = self.opt_outs.as_ref().expect("the pointer is theirs");
-                    people.is_opt_out |= opt_outs.is_word(at.raw);
+            self.reading.find(&self.values, record, value, found)?;
+            for Found { path, text } in found.drain(..) {
+                if path == WORD {
+                    let opt_outs = self.opt_outs.as_ref().expect("the path is theirs");
+                    people.is_opt_out |= text.is_ok_and(|text| opt_outs.is_word(&text));
                 } else {
-                    people.add_json(&self.sources[at.pointer], at.raw);
+                    people.add(&self.sources[path], text.map(Some));
                 }
             }
         }
         if !self.keys.is_empty()
             && let Some(key) = record.key
         {
-            self.keys.read(key, found).map_err(|_| Cause::KeyNotJson)?;
-            found.iter().for_each(|at| people.add_json(&self.sources[at.pointer], at.raw));
+            self.keys.read_json(key, found).map_err(|_| Cause::KeyNotJson)?;
+            for Found { path, text } in found.drain(..) {
+                people.add(&self.sources[path], text.map(Some));
+            }
         }
         for source in &self.sources {
             match &source.place {
@@ -177,25 +183,19 @@ impl Route {
 }
 
 impl<'r> People<'r> {
-    fn add_json(&mut self, source: &Source, raw: &'r str) {
-        match each(raw) {
-            Ok(elements) => elements.into_iter().for_each(|element| self.add(source, text_of(element))),
-            Err(not_json) => self.add(source, Err(not_json)),
-        }
-    }
-
     fn add_bytes(&mut self, source: &Source, bytes: Option<&'r [u8]>) {
-        let text = bytes.map(|bytes| std::str::from_utf8(bytes).map(Cow::Borrowed)).transpose();
+        let text =
+            bytes.map(|bytes| std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| NotText)).transpose();
         self.add(source, text);
     }
 
     /// What is no text stands for somebody who cannot be read, not for nobody.
-    fn add<E>(&mut self, source: &Source, text: Result<Option<Cow<'r, str>>, E>) {
+    fn add(&mut self, source: &Source, text: Result<Option<Cow<'r, str>>, NotText>) {
         let Source { kind, form, .. } = *source;
         let written = match text {
             Ok(None) => return,
             Ok(Some(text)) => Ok(Written { kind, form, text }),
-            Err(_) => Err(InvalidIdentifier::Malformed { kind, why: "it is no text" }),
+            Err(NotText) => Err(InvalidIdentifier::Malformed { kind, why: "it is no text" }),
         };
         // A key is often the same as a field of the value; that makes nobody ambiguous.
         match self.written.iter().position(|known| known.is_ok() && *known == written) {
@@ -304,7 +304,7 @@ mod tests {
         let config = format!(
             "name = \"r\"\ntopics = [\"in\"]\noutput = \"out\"\naction = \"contact.email\"\nidentifiers = {identifiers:?}"
         );
-        let route = Route::new(&toml::from_str(&config).unwrap(), Path::new("")).unwrap();
+        let route = Route::new(&toml::from_str(&config).unwrap(), Path::new(""), &Arc::default()).unwrap();
         let people = route.people(record, &mut Vec::new())?;
         let said = people.parts.iter().zip(&people.written).map(|(part, written)| match written {
             Ok(written) => format!("{} {}", part.kind, written.text),

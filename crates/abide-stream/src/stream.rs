@@ -27,6 +27,7 @@ use crate::{
     keeper::Keeper,
     list::List,
     metrics::{Metrics, Total, scrape},
+    registry::Registry,
     tallies::RouteTally,
     worker::{Shared, Worker},
 };
@@ -104,7 +105,8 @@ impl Stream {
             now: wiring.now,
         };
         let shared = Arc::new(Shared {
-            config: config.stream.clone(),
+            config: config.clone(),
+            registry: Registry::of(config, &wiring.folder)?,
             origin: wiring.origin.clone(),
             written_topics: config.written_topics(),
             folder: wiring.folder.clone(),
@@ -190,7 +192,26 @@ fn work(shared: &Arc<Shared>, number: usize) -> Result<(), StreamError> {
     ended
 }
 
+/// What the registry has now. While it does not answer, no value is read that needs it, and that is said then.
+fn check_schemas(shared: &Shared) -> Result<(), StreamError> {
+    let Some(registry) = &shared.registry else { return Ok(()) };
+    match registry.check(&shared.config, &shared.rules) {
+        Ok(remarks) => {
+            remarks.into_iter().for_each(|(topic, remark)| tracing::info!(topic, remark, "the values"));
+            Ok(())
+        }
+        Err(error @ StreamError::Registry(_)) => {
+            tracing::warn!(error = chain(&error), "could not look at the schemas of topics");
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
+}
+
 fn members(shared: &Arc<Shared>, number: usize) -> Result<(), StreamError> {
+    if number == 0 {
+        check_schemas(shared)?;
+    }
     while !shared.stop.load(Ordering::Acquire) {
         match Worker::new(shared.clone(), number) {
             Ok(mut worker) => {

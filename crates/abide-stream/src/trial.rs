@@ -11,13 +11,14 @@ use rdkafka::{
 
 use crate::{
     broker, clients,
-    config::{Config, InvalidConfig},
+    config::{Config, Format, InvalidConfig},
     engine::{Engine, Rules},
     error::StreamError,
     fate::{Cause, Deed, Fate},
     list::{List, Standing},
     plan::Plan,
     record::Record,
+    registry::{Away, Registry},
     tallies::RouteTally,
 };
 
@@ -67,6 +68,19 @@ impl Trial {
         list.publish(snapshot, clock);
         let engine = Engine::new(rules.clone(), keyring, normaliser);
         Ok(Self { rules, engine, list, standing: Standing::default(), tallies: BTreeMap::new() })
+    }
+
+    /// Values are what they look like as JSON, whatever the routes' formats: no registry is asked.
+    pub fn new_of_json(
+        config: &Config,
+        folder: &Path,
+        snapshot: Arc<Snapshot>,
+        keyring: Keyring,
+        normaliser: Normaliser,
+    ) -> Result<Self, InvalidConfig> {
+        let mut config = config.clone();
+        config.routes.iter_mut().for_each(|route| route.format = Format::Json);
+        Self::new(&config, folder, snapshot, keyring, normaliser)
     }
 
     /// Whether a route reads this topic.
@@ -143,6 +157,7 @@ pub fn dry_run(
     now: fn() -> Time,
 ) -> Result<BTreeMap<String, RouteTally>, StreamError> {
     let consumer = clients::onlooker(&config.stream, folder)?;
+    let registry = Registry::of(config, folder)?;
     let timeout = Duration::from_millis(config.stream.timeout_ms);
     for topic in config.read_topics() {
         for partition in 0..broker::width(consumer.client(), topic, timeout)? {
@@ -156,7 +171,8 @@ pub fn dry_run(
                 .map_err(StreamError::kafka("ask for the committed offsets"))?;
             let from = committed.elements().first().and_then(|element| element.offset().to_raw());
             let from = from.filter(|offset| *offset >= low).unwrap_or(low);
-            read_partition(config, &consumer, (topic, partition, from, high), &mut trial, now)?;
+            let part = (topic, partition, from, high);
+            read_partition(config, &consumer, registry.as_ref(), part, &mut trial, now)?;
         }
     }
     Ok(trial.into_tallies())
@@ -165,6 +181,7 @@ pub fn dry_run(
 fn read_partition(
     config: &Config,
     consumer: &clients::Consumer,
+    registry: Option<&Registry>,
     (topic, partition, from, high): (&str, i32, i64, i64),
     trial: &mut Trial,
     now: fn() -> Time,
@@ -193,6 +210,11 @@ fn read_partition(
             }
         }
         let records: Vec<Record<'_>> = batch.iter().map(crate::worker::record_of).collect();
+        if let Some(registry) = registry {
+            let wanted = trial.rules.unknown_schemas(&records, now());
+            let learnt = registry.learn(&trial.rules.schemas, &wanted, now());
+            learnt.map_err(|Away(why)| StreamError::Registry(why))?;
+        }
         trial.judge(&records, now(), |_, _| {})?;
     }
     Ok(())

@@ -29,7 +29,7 @@ use rdkafka::{
 
 use crate::{
     clients::{self, Change, Consumer, Producer},
-    config::StreamConfig,
+    config::Config,
     engine::{Engine, Rules},
     error::StreamError,
     figures::Figures,
@@ -38,12 +38,14 @@ use crate::{
     mark::Mark,
     metrics::Metrics,
     record::Record,
+    registry::{Away, Registry},
 };
 
 /// What all members of one process share.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) config: StreamConfig,
+    pub(crate) config: Config,
+    pub(crate) registry: Option<Registry>,
     /// Under which name this process takes part in transactions.
     pub(crate) origin: Origin,
     pub(crate) written_topics: BTreeSet<String>,
@@ -70,6 +72,8 @@ pub(crate) struct Worker {
     widths: HashMap<String, i32>,
     /// Why nothing is read, as it was said last.
     waits_for: Option<&'static str>,
+    /// The registry did not answer when it was asked last.
+    is_unlearnt: bool,
     /// So many records are put into transactions of their own, since one among them was too large for the broker.
     one_by_one: usize,
     /// By topic, partition and offset.
@@ -107,10 +111,10 @@ const PAUSE: Duration = Duration::from_millis(500);
 impl Worker {
     /// Joins the group. Fails where the broker cannot be reached or does not have the topics.
     pub(crate) fn new(shared: Arc<Shared>, number: usize) -> Result<Self, StreamError> {
-        let consumer = clients::consumer(&shared.config, &shared.folder, number)?;
-        let name = format!("{}.{}.{number}", shared.config.group, shared.origin);
-        let producer = clients::producer(&shared.config, &shared.folder, &name)?;
-        let timeout = Duration::from_millis(shared.config.timeout_ms);
+        let consumer = clients::consumer(&shared.config.stream, &shared.folder, number)?;
+        let name = format!("{}.{}.{number}", shared.config.stream.group, shared.origin);
+        let producer = clients::producer(&shared.config.stream, &shared.folder, &name)?;
+        let timeout = Duration::from_millis(shared.config.stream.timeout_ms);
         let mut widths = HashMap::new();
         for topic in &shared.written_topics {
             let width = crate::broker::width(producer.client(), topic, timeout)?;
@@ -132,6 +136,7 @@ impl Worker {
             partitions: HashMap::new(),
             widths,
             waits_for: None,
+            is_unlearnt: false,
             one_by_one: 0,
             too_large: None,
         })
@@ -176,6 +181,9 @@ impl Worker {
         }
         self.keep_open(&mut batch);
         self.tell_lag();
+        if !self.learn_schemas(&batch, now)? {
+            return Ok(());
+        }
         let mut rest = batch.as_slice();
         while !rest.is_empty() {
             let done = self.transact(rest, now)?;
@@ -186,7 +194,7 @@ impl Worker {
 
     /// What has come, in the order of each partition; ends early when partitions are given or taken.
     fn gather<'c>(&self, consumer: &'c Consumer) -> Result<Vec<BorrowedMessage<'c>>, Failed> {
-        let config = &self.shared.config;
+        let config = &self.shared.config.stream;
         let mut batch = Vec::new();
         let mut bytes = 0;
         while batch.len() < config.batch_records && bytes < config.batch_bytes {
@@ -345,6 +353,44 @@ impl Worker {
         });
     }
 
+    /// Asks for the schemas that the records need. Without an answer none of them is judged: they are read again.
+    fn learn_schemas(&mut self, batch: &[BorrowedMessage<'_>], now: Time) -> Result<bool, Failed> {
+        let Some(registry) = self.shared.registry.as_ref().filter(|_| !batch.is_empty()) else {
+            return Ok(true);
+        };
+        let rules = &self.shared.rules;
+        let records: Vec<Record<'_>> = batch.iter().map(record_of).collect();
+        let learnt = registry.learn(&rules.schemas, &rules.unknown_schemas(&records, now), now);
+        let was_unlearnt = std::mem::replace(&mut self.is_unlearnt, learnt.is_err());
+        match learnt {
+            Ok(()) => {
+                if was_unlearnt {
+                    tracing::info!("the schema registry answers; reading goes on");
+                }
+                Ok(true)
+            }
+            Err(Away(why)) => {
+                if !was_unlearnt {
+                    tracing::warn!(why, "the schema registry does not answer; nothing is read");
+                }
+                self.read_again()?;
+                thread::sleep(PAUSE);
+                Ok(false)
+            }
+        }
+    }
+
+    /// Goes back to the first record of each partition that is not committed.
+    fn read_again(&mut self) -> Result<(), Failed> {
+        let mut all = TopicPartitionList::new();
+        for (topic, partition, held) in each(&mut self.partitions) {
+            if let Some(next) = held.next.filter(|_| held.is_open) {
+                add(&mut all, topic, partition, next)?;
+            }
+        }
+        self.rewind(all)
+    }
+
     /// How far the end of each partition is away, each time that the client has told where it is.
     fn tell_lag(&mut self) {
         let Some(ends) = self.consumer.context().take_ends() else { return };
@@ -375,7 +421,7 @@ impl Worker {
     }
 
     fn timeout(&self) -> Duration {
-        Duration::from_millis(self.shared.config.timeout_ms)
+        Duration::from_millis(self.shared.config.stream.timeout_ms)
     }
 }
 

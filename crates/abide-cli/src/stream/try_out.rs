@@ -10,11 +10,12 @@ use abide_stream::{Record, Told, Why};
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
 
-use super::Settings;
+use super::{Records, Settings};
 use crate::{clock, exit::Exit, store_flags::StoreOptions};
 
 /// Show what would become of events. No broker is asked, nothing is written.
 ///
+/// Of topics in Avro and Protobuf, values are given as JSON too, as other tools show them: no registry is asked.
 /// Opt-outs in events count for those that come after them. Exits with 1 if something would be blocked, with 2 if something
 /// could not be judged.
 #[derive(Debug, clap::Args)]
@@ -55,7 +56,7 @@ struct Line {
 
 pub(super) async fn run(args: &Args) -> anyhow::Result<Exit> {
     let settings = Settings::read(&args.config, &args.store)?;
-    let mut trial = settings.trial().await?;
+    let mut trial = settings.trial(Records::OfAFile).await?;
     let first = settings.config.read_topics().first().map_or(String::new(), |topic| (*topic).to_owned());
     let default_topic = args.topic.clone().unwrap_or(first);
     let mut exit = Exit::Clean;

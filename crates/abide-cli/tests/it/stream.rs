@@ -37,6 +37,23 @@ fn what_would_become_of_the_examples() {
     assert_eq!(tried.stdout, wanted);
 }
 
+/// What a topic holds in Avro or Protobuf is written as JSON to try it, and nobody is asked for a schema.
+#[test]
+fn values_of_any_format_are_tried_as_json() {
+    let world = World::new();
+    for format in ["avro", "protobuf"] {
+        let config = format!(
+            "[stream]\ngroup = \"g\"\ndead_letter = \"d\"\n[stream.kafka]\n[registry]\nurl = \"http://localhost:1\"\n\
+             [[route]]\nname = \"r\"\ntopics = [\"in\"]\noutput = \"out\"\naction = \"contact.email\"\nformat = \"{format}\"\n\
+             identifiers = [\"email=value:/to\"]\n"
+        );
+        fs::write(world.path("stream.toml"), config).unwrap();
+        fs::write(world.path("events.ndjson"), "{\"to\":\"jane@example.com\"}\n").unwrap();
+        let tried = world.must(0, &["stream", "try", "events.ndjson"]);
+        assert_eq!(tried.stdout, "1: passed to out\n");
+    }
+}
+
 #[test]
 fn settings_that_make_no_sense() {
     let world = World::new();
@@ -51,6 +68,9 @@ fn settings_that_make_no_sense() {
         (format!("{stream}\"isolation.level\" = \"read_uncommitted\"\n{route}"), "set by abide"),
         (format!("{stream}\"sasl.pasword\" = \"hunter2\"\n{route}"), "`sasl.pasword` is no setting"),
         (format!("{stream}\"sasl.password\" = {{ variable = \"NOT_SET\" }}\n{route}"), "NOT_SET"),
+        (format!("{stream}{route}format = \"avro\"\n"), "need a [registry]"),
+        (format!("{stream}{route}subject = \"s\"\n"), "JSON has no `subject`"),
+        (format!("{stream}[registry]\nurl = \"http://a:hunter2@b\"\n{route}"), "not parts of `url`"),
         (stream.to_owned(), "route"),
     ] {
         fs::write(world.path("stream.toml"), &config).unwrap();

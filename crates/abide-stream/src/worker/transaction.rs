@@ -13,7 +13,7 @@ use rdkafka::{
     producer::{BaseRecord, Producer as _, PurgeConfig},
 };
 
-use super::{Failed, Worker, add, each, record_of};
+use super::{Failed, Worker, each, record_of};
 use crate::{
     error::StreamError,
     fate::{Cause, Fate, Output, Stamp},
@@ -80,13 +80,7 @@ impl Worker {
                 }
                 if let Failed::Again(_) = why {
                     self.abort()?;
-                    let mut all = TopicPartitionList::new();
-                    for (topic, partition, held) in each(&mut self.partitions) {
-                        if let Some(next) = held.next.filter(|_| held.is_open) {
-                            add(&mut all, topic, partition, next)?;
-                        }
-                    }
-                    self.rewind(all)?;
+                    self.read_again()?;
                 }
                 Err(why)
             }
@@ -191,7 +185,7 @@ impl Worker {
 
     /// In the transaction of what they count, so that they are as true as it is.
     fn produce_tallies(&self, tallies: &[RouteTally], stamp: &Stamp) -> Result<(), Failed> {
-        let Some(topic) = &self.shared.config.tallies else { return Ok(()) };
+        let Some(topic) = &self.shared.config.stream.tallies else { return Ok(()) };
         for (route, tally) in self.shared.rules.routes.iter().zip(tallies) {
             if tally.is_empty() {
                 continue;

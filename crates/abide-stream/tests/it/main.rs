@@ -6,4 +6,5 @@ mod cases;
 mod hand_over;
 mod opt_outs;
 mod routes;
+mod schemas;
 mod world;
