@@ -12,6 +12,7 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::metadata::MetadataTopic;
 
 use crate::bench_dir::{BenchDir, checkout, output};
 use crate::service::free_port;
@@ -95,7 +96,27 @@ impl Broker {
         for outcome in block_on(self.admin()?.create_topics(&new, &options()))? {
             outcome.map_err(|(topic, why)| anyhow::anyhow!("could not create {topic}: {why}"))?;
         }
-        Ok(())
+        topics.iter().try_for_each(|topic| self.wait_for(topic))
+    }
+
+    /// A topic that was created may be unknown for a moment.
+    fn wait_for(&self, topic: &str) -> Result<()> {
+        let consumer: BaseConsumer = client(&self.servers).create()?;
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
+            let found = consumer.fetch_metadata(Some(topic), PATIENCE)?;
+            let is_led = |topic: &MetadataTopic| {
+                let mut partitions = topic.partitions().iter();
+                topic.error().is_none()
+                    && !topic.partitions().is_empty()
+                    && partitions.all(|one| one.leader() >= 0)
+            };
+            if found.topics().iter().any(is_led) {
+                return Ok(());
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        bail!("{topic} was created and does not come to be")
     }
 
     /// And waits until the disk has its bytes back.
