@@ -145,8 +145,12 @@ fn avro_and_protobuf_are_read_by_their_schemas() {
         for blocked in ["redact", "drop"] {
             let topic = format!("s.{format}.{blocked}");
             wait_until(|| client.committed("s", &topic, 1)[0].0.is_some_and(|offset| offset >= 10));
+            // What was committed is seen a moment later.
+            let passed = if blocked == "drop" { 3 } else { 6 };
+            wait_until(|| client.read(&format!("{topic}.out")).len() == passed);
         }
     }
+    wait_until(|| client.read("s.dead").len() == 16);
     let counted = stream.stop().unwrap();
 
     for (format, id, written) in formats {
@@ -199,12 +203,11 @@ fn avro_and_protobuf_are_read_by_their_schemas() {
         let misfit = "the value is not Protobuf of its schema";
         assert_eq!(causes(&format!("s.protobuf.{blocked}/")), [misfit, unknown, bare, in_header]);
     }
-    // Each id was asked for once.
-    let mut ids: Vec<String> = registry.asked().into_iter().filter(|path| path.contains("/ids/")).collect();
-    let all = ids.len();
-    ids.sort();
-    ids.dedup();
-    assert_eq!(ids.len(), all, "{ids:?}");
+    // What it knows it was asked once; what it did not know then it may know later.
+    for (_, id, _) in formats {
+        let path = format!("/schemas/ids/{id}");
+        assert_eq!(registry.asked().iter().filter(|asked| **asked == path).count(), 1, "{path}");
+    }
 }
 
 /// While the registry is away nothing passes, nothing is committed and nothing is put aside; then it goes on.
