@@ -32,32 +32,46 @@ pub(crate) struct Course<'c> {
     pub(crate) input: &'c str,
     pub(crate) output: &'c str,
     pub(crate) rows: u64,
-    /// Records a second.
-    pub(crate) rate: f64,
+    /// Records a second; `None` for as many as the broker takes.
+    pub(crate) rate: Option<f64>,
     pub(crate) seconds: u64,
 }
 
 /// Every record that passes has to come; `drops` is whether those of people on the list do not.
 pub(crate) fn run(course: &Course<'_>, drops: bool) -> Result<Paced> {
+    let rate = course.rate.context("latency is that at a rate")?;
+    let total = (rate * (course.seconds as f64 + WARM_S)) as u64;
+    let (_, mut latencies) = all(course, total, drops)?;
+    ensure!(!latencies.is_empty(), "nothing was counted");
+    latencies.sort_unstable();
+    let at = |share: f64| f64::from(latencies[(latencies.len() as f64 * share) as usize]) / 1e3;
+    Ok(Paced { median_ms: at(0.5), p99_ms: at(0.99) })
+}
+
+/// How many records a second come through, sent as fast as the broker takes them.
+pub(crate) fn most(course: &Course<'_>, total: u64, drops: bool) -> Result<f64> {
+    let (took, _) = all(course, total, drops)?;
+    Ok(total as f64 / took.as_secs_f64())
+}
+
+/// How long they took, and microseconds from due to seen.
+fn all(course: &Course<'_>, total: u64, drops: bool) -> Result<(Duration, Vec<u32>)> {
     let mut events: Vec<Event> = Vec::new();
     for number in 0..EVENTS {
         let mut event = Event::default();
         event.fill(number, course.rows);
         events.push(event);
     }
-    let total = (course.rate * (course.seconds as f64 + WARM_S)) as u64;
     let is_seen = |number: u64| (number % PARTITIONS as u64) < SEEN as u64;
     let passes = |number: u64| !(drops && events[(number % EVENTS) as usize].is_blocked);
     let wanted = (0..total).filter(|number| is_seen(*number) && passes(*number)).count() as u64;
     let (began, seen) = (Instant::now(), AtomicU64::new(0));
-    let mut latencies = thread::scope(|scope| -> Result<Vec<u32>> {
+    let latencies = thread::scope(|scope| -> Result<Vec<u32>> {
         let looking = scope.spawn(|| look(course, began, wanted, &seen));
         produce(course, began, total, &events)?;
         looking.join().expect("it does not panic")
     })?;
-    latencies.sort_unstable();
-    let at = |share: f64| f64::from(latencies[(latencies.len() as f64 * share) as usize]) / 1e3;
-    Ok(Paced { median_ms: at(0.5), p99_ms: at(0.99) })
+    Ok((began.elapsed(), latencies))
 }
 
 /// Sends each record when it is due, or as soon after that as this thread wakes.
@@ -69,9 +83,11 @@ fn produce(course: &Course<'_>, began: Instant, total: u64, events: &[Event]) ->
         .create()?;
     let mut sent = 0;
     while sent < total {
-        let due_now = ((began.elapsed().as_secs_f64() * course.rate) as u64).min(total);
+        let elapsed = began.elapsed();
+        let due_now = course.rate.map_or(total, |rate| ((elapsed.as_secs_f64() * rate) as u64).min(total));
         while sent < due_now {
-            let due_us = (sent as f64 / course.rate * 1e6) as u64;
+            let due_us =
+                course.rate.map_or(elapsed.as_micros() as u64, |rate| (sent as f64 / rate * 1e6) as u64);
             let (key, event) = (due_us.to_be_bytes(), &events[(sent % EVENTS) as usize]);
             let partition = i32::try_from(sent % PARTITIONS as u64)?;
             let record = BaseRecord::to(course.input).partition(partition);
@@ -82,8 +98,10 @@ fn produce(course: &Course<'_>, began: Instant, total: u64, events: &[Event]) ->
         thread::sleep(Duration::from_micros(500));
     }
     producer.flush(super::PATIENCE)?;
-    let took = began.elapsed().as_secs_f64() * course.rate / total as f64;
-    ensure!(took < 1.05, "the load took {took:.2} times as long as it should");
+    if let Some(rate) = course.rate {
+        let took = began.elapsed().as_secs_f64() * rate / total as f64;
+        ensure!(took < 1.05, "the load took {took:.2} times as long as it should");
+    }
     Ok(())
 }
 
@@ -106,6 +124,5 @@ fn look(course: &Course<'_>, began: Instant, wanted: u64, seen: &AtomicU64) -> R
             latencies.push(u32::try_from(now_us - due_us)?);
         }
     }
-    ensure!(!latencies.is_empty(), "nothing was counted");
     Ok(latencies)
 }

@@ -51,7 +51,7 @@ pub(super) fn part(size: &Size, measured: &[Measured], delays: &[Delay; 2], half
             met: memory <= OF_STREAMS_MEMORY,
         },
         Bar {
-            what: format!("p99 at half of the rate, {half:.0} a second"),
+            what: format!("p99 at half of what all together do, {half:.0} a second"),
             asked: format!("≤ {ADDED_MS} ms more than the copy loop"),
             figure: format!("{:.1} ms, copied {:.1} ms", delays[0].p99_ms.median, delays[1].p99_ms.median),
             ratio: format!("{added:+.1} ms"),
