@@ -56,24 +56,11 @@ impl Avro {
         &self.nodes[id]
     }
 
-    /// The paths that lead to something, whatever the datum.
-    pub(crate) fn leads(&self, paths: &Paths) -> BTreeSet<usize> {
-        self.ends(paths).into_iter().map(|(number, _)| number).collect()
-    }
-
-    /// The paths to what cannot be taken out, or not always.
-    pub(crate) fn stays(&self, paths: &Paths) -> BTreeSet<usize> {
-        let ends = self.ends(paths).into_iter();
-        ends.filter(|(_, id)| !self.can_be_empty(*id, &mut BTreeSet::new()))
-            .map(|(number, _)| number)
-            .collect()
-    }
-
-    /// Where each path may end.
-    fn ends(&self, paths: &Paths) -> BTreeSet<(usize, Id)> {
+    /// The paths that end somewhere, whatever the datum, and whether at something that cannot be taken out, or not always.
+    pub(crate) fn ends(&self, paths: &Paths) -> BTreeSet<(usize, bool)> {
         let mut ends = BTreeSet::new();
         self.look(self.root, paths, &mut BTreeSet::new(), &mut ends);
-        ends
+        ends.into_iter().map(|(number, id)| (number, !self.can_be_empty(id, &mut BTreeSet::new()))).collect()
     }
 
     /// `seen` is what was looked at with these paths: a schema may lead back into itself, and to one place in many ways.

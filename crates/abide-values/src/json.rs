@@ -127,26 +127,9 @@ impl<'v> Visitor<'v> for Follow<'_, '_, 'v> {
     }
 }
 
-struct Name<'v>(Cow<'v, str>);
-
-impl<'v> Deserialize<'v> for Name<'v> {
-    fn deserialize<D: Deserializer<'v>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl<'v> Visitor<'v> for Text {
-            type Value = Name<'v>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a name")
-            }
-            fn visit_borrowed_str<E>(self, text: &'v str) -> Result<Self::Value, E> {
-                Ok(Name(text.into()))
-            }
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Name(text.to_owned().into()))
-            }
-        }
-        deserializer.deserialize_str(Text)
-    }
-}
+/// Borrowed from the text where nothing in it is escaped.
+#[derive(Deserialize)]
+struct Name<'v>(#[serde(borrow)] Cow<'v, str>);
 
 /// The elements of an array, else the value itself.
 fn each_text<'v>(path: usize, raw: &'v str, found: &mut Vec<Found<'v>>) {

@@ -109,18 +109,9 @@ impl Protobuf {
         Ok(serializer.into_inner())
     }
 
-    /// The paths that lead to something, in some message of the file.
-    pub(crate) fn leads(&self, paths: &Paths) -> BTreeSet<usize> {
-        self.ends(paths).into_iter().map(|(number, _)| number).collect()
-    }
-
-    /// The paths to what cannot be taken out.
-    pub(crate) fn stays(&self, paths: &Paths) -> BTreeSet<usize> {
-        self.ends(paths).into_iter().filter(|(_, stays)| *stays).map(|(number, _)| number).collect()
-    }
-
-    /// The paths that end somewhere, and whether at something that has to be there and cannot be empty.
-    fn ends(&self, paths: &Paths) -> BTreeSet<(usize, bool)> {
+    /// The paths that end somewhere in some message of the file, and whether at something that cannot be taken out: it has to
+    /// be there and cannot be empty.
+    pub(crate) fn ends(&self, paths: &Paths) -> BTreeSet<(usize, bool)> {
         let mut ends: BTreeSet<(usize, bool)> = paths.ends.iter().map(|number| (*number, true)).collect();
         let mut seen = BTreeSet::new();
         let mut messages = self.top.clone();

@@ -85,18 +85,20 @@ impl Schema {
     /// The numbers of the paths that lead to nothing, whatever the value. Where the schema has several messages, those that
     /// lead to nothing in any of them.
     pub fn leads_nowhere(&self, paths: &Paths) -> BTreeSet<usize> {
-        let leads = match &self.0 {
-            Of::Avro(schema) => schema.leads(paths),
-            Of::Protobuf(schema) => schema.leads(paths),
-        };
+        let leads: BTreeSet<usize> = self.ends(paths).into_iter().map(|(number, _)| number).collect();
         paths.numbers().into_iter().filter(|number| !leads.contains(number)).collect()
     }
 
     /// The numbers of the paths to what cannot be taken out.
     pub fn cannot_be_taken_out(&self, paths: &Paths) -> BTreeSet<usize> {
+        self.ends(paths).into_iter().filter(|(_, stays)| *stays).map(|(number, _)| number).collect()
+    }
+
+    /// The paths that lead to something, and whether to what cannot be taken out.
+    fn ends(&self, paths: &Paths) -> BTreeSet<(usize, bool)> {
         match &self.0 {
-            Of::Avro(schema) => schema.stays(paths),
-            Of::Protobuf(schema) => schema.stays(paths),
+            Of::Avro(schema) => schema.ends(paths),
+            Of::Protobuf(schema) => schema.ends(paths),
         }
     }
 }

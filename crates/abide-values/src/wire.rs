@@ -3,7 +3,12 @@
 use crate::Unreadable;
 
 /// Nothing that a person wrote is nested deeper, and what is read would else be limited by the stack.
-pub(crate) const DEPTH_MAX: usize = 128;
+const DEPTH_MAX: usize = 128;
+
+/// One level further in.
+pub(crate) fn deeper(depth: usize) -> Result<usize, Unreadable> {
+    if depth < DEPTH_MAX { Ok(depth + 1) } else { Err(Unreadable) }
+}
 
 /// Where a value is being read.
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt::Write as _};
 use super::{Avro, Id, Meaning, Node};
 use crate::{
     Found, NotText, Paths, Unreadable,
-    wire::{Cursor, DEPTH_MAX},
+    wire::{Cursor, deeper},
 };
 
 impl Avro {
@@ -227,10 +227,6 @@ pub(super) fn branch(branches: &[Id], cursor: &mut Cursor<'_>) -> Result<Id, Unr
 pub(super) fn symbol(symbols: &[String], cursor: &mut Cursor<'_>) -> Result<usize, Unreadable> {
     let at = length(cursor)?;
     if at < symbols.len() { Ok(at) } else { Err(Unreadable) }
-}
-
-pub(super) fn deeper(depth: usize) -> Result<usize, Unreadable> {
-    if depth < DEPTH_MAX { Ok(depth + 1) } else { Err(Unreadable) }
 }
 
 /// Bytes as the text that they are or stand for.

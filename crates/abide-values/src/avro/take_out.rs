@@ -2,11 +2,11 @@
 
 use super::{
     Avro, Id, Meaning, Node,
-    read::{Block, branch, bytes, deeper},
+    read::{Block, branch, bytes},
 };
 use crate::{
     Paths, Unreadable, WhyNot,
-    wire::{Cursor, write_zigzag},
+    wire::{Cursor, deeper, write_zigzag},
 };
 
 const NO_UUID: &[u8] = b"00000000-0000-0000-0000-000000000000";

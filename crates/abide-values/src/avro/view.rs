@@ -4,9 +4,12 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 
 use super::{
     Avro, Id, Node,
-    read::{branch, bytes, deeper, each_item, in_words, symbol},
+    read::{branch, bytes, each_item, in_words, symbol},
 };
-use crate::{Unreadable, wire::Cursor};
+use crate::{
+    Unreadable,
+    wire::{Cursor, deeper},
+};
 
 impl Avro {
     pub(crate) fn to_json(&self, datum: &[u8]) -> Result<Vec<u8>, Unreadable> {

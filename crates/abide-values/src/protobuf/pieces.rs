@@ -3,7 +3,7 @@
 use super::Of;
 use crate::{
     Unreadable,
-    wire::{Cursor, DEPTH_MAX},
+    wire::{Cursor, deeper},
 };
 
 /// A field as it was written.
@@ -59,9 +59,7 @@ fn body<'v>(cursor: &mut Cursor<'v>, number: u32, wire: u64, depth: usize) -> Re
             Body::Bytes(cursor.take(length)?)
         }
         3 => {
-            if depth >= DEPTH_MAX {
-                return Err(Unreadable);
-            }
+            let depth = deeper(depth)?;
             let start = cursor.rest;
             loop {
                 let before = cursor.rest;
@@ -73,7 +71,7 @@ fn body<'v>(cursor: &mut Cursor<'v>, number: u32, wire: u64, depth: usize) -> Re
                     let inside = &start[..start.len() - before.len()];
                     return Ok(Body::Group(inside, cursor.since(before)));
                 }
-                body(cursor, inner, wire, depth + 1)?;
+                body(cursor, inner, wire, depth)?;
             }
         }
         5 => Body::Fixed32(cursor.take(4)?.try_into().map_err(|_| Unreadable)?),

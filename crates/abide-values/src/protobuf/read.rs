@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Found, NotText, Paths, Unreadable,
-    wire::{Cursor, DEPTH_MAX, unzigzag},
+    wire::{Cursor, deeper, unzigzag},
 };
 
 /// A text, or that there is something else.
@@ -191,10 +191,6 @@ fn scalar<'v>(of: &Of, body: Body<'v>) -> Text<'v> {
 
 fn tell<'v>(paths: &Paths, text: &Text<'v>, found: &mut Vec<Found<'v>>) {
     found.extend(paths.ends.iter().map(|path| Found { path: *path, text: text.clone() }));
-}
-
-pub(super) fn deeper(depth: usize) -> Result<usize, Unreadable> {
-    if depth < DEPTH_MAX { Ok(depth + 1) } else { Err(Unreadable) }
 }
 
 fn is_default(body: Body<'_>) -> bool {

@@ -4,11 +4,11 @@
 use super::{
     Id, Of, Protobuf, Shape,
     pieces::{Body, Elements, Piece},
-    read::{Places, deeper},
+    read::Places,
 };
 use crate::{
     Paths, Unreadable, WhyNot,
-    wire::{Cursor, write_varint},
+    wire::{Cursor, deeper, write_varint},
 };
 
 impl Protobuf {
