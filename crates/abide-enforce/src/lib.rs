@@ -21,4 +21,5 @@ pub use effect::{Change, Effect};
 pub use guard::{Comparison, Figures, GUARD_SAMPLE_MIN, Guard, GuardRule, InvalidGuard, Metric};
 pub use judge::{Judge, Judgement, Known, Notes, Options, Segments, Uncovered, decide};
 pub use overlay::{Entry, Overlay};
+pub use remembered::Remembered;
 pub use snapshot::{Scratch, Snapshot, Sources};

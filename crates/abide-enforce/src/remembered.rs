@@ -2,8 +2,9 @@
 
 use std::{collections::HashMap, hash::Hash, sync::Arc};
 
+/// Holds at most 65,536 answers: one more, and all others are forgotten.
 #[derive(Debug)]
-pub(crate) struct Remembered<K, V> {
+pub struct Remembered<K, V> {
     answers: HashMap<Arc<K>, V>,
     last: Option<(Arc<K>, V)>,
 }
@@ -19,7 +20,7 @@ impl<K, V> Default for Remembered<K, V> {
 }
 
 impl<K: Eq + Hash, V: Clone> Remembered<K, V> {
-    pub(crate) fn get(&mut self, question: &K) -> Option<V> {
+    pub fn get(&mut self, question: &K) -> Option<V> {
         match &self.last {
             Some((last, answer)) if **last == *question => Some(answer.clone()),
             _ => {
@@ -30,12 +31,12 @@ impl<K: Eq + Hash, V: Clone> Remembered<K, V> {
         }
     }
 
-    pub(crate) fn is_full(&self) -> bool {
+    pub fn is_full(&self) -> bool {
         self.answers.len() >= ANSWERS_MAX
     }
 
     /// Forgets all others first where there are too many.
-    pub(crate) fn insert(&mut self, question: K, answer: V) {
+    pub fn insert(&mut self, question: K, answer: V) {
         if self.is_full() {
             self.clear();
         }
@@ -44,11 +45,15 @@ impl<K: Eq + Hash, V: Clone> Remembered<K, V> {
         self.answers.insert(question, answer);
     }
 
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.answers.len()
     }
 
-    pub(crate) fn clear(&mut self) {
+    pub fn is_empty(&self) -> bool {
+        self.answers.is_empty()
+    }
+
+    pub fn clear(&mut self) {
         self.answers.clear();
         self.last = None;
     }

@@ -1,11 +1,11 @@
 //! Counting verdicts, and what they rest on.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
-use abide_enforce::{Judgement, Segments};
+use abide_enforce::{Judgement, Remembered, Segments};
 use abide_model::{Mechanism, Tally, Verdict};
 
 use crate::judging::Word;
@@ -162,9 +162,7 @@ pub(crate) struct Met {
     /// What other rules say of each, where they are asked.
     others: Vec<Others>,
     /// Equal judgements of one judge mostly are one, so they are told apart by address.
-    places: HashMap<(usize, Others), usize>,
-    /// The last of them: neighbours are mostly judged alike.
-    last_place: Option<((usize, Others), usize)>,
+    places: Remembered<(usize, Others), usize>,
 }
 
 /// What other rules say about somebody, where they are asked.
@@ -179,19 +177,14 @@ pub(crate) struct Others {
 impl Met {
     /// The place of a judgement, for [`Self::count`].
     pub(crate) fn place(&mut self, judgement: &Arc<Judgement>, others: Others) -> usize {
-        let (judgements, all) = (&mut self.judgements, &mut self.others);
         let met = (Arc::as_ptr(judgement).addr(), others);
-        if let Some((last, place)) = self.last_place
-            && last == met
-        {
+        if let Some(place) = self.places.get(&met) {
             return place;
         }
-        let place = *self.places.entry(met).or_insert_with(|| {
-            judgements.push((Arc::clone(judgement), 0));
-            all.push(others);
-            judgements.len() - 1
-        });
-        self.last_place = Some((met, place));
+        let place = self.judgements.len();
+        self.judgements.push((Arc::clone(judgement), 0));
+        self.others.push(others);
+        self.places.insert(met, place);
         place
     }
 
@@ -221,6 +214,5 @@ impl Met {
         }
         self.others.clear();
         self.places.clear();
-        self.last_place = None;
     }
 }

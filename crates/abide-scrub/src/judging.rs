@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use abide_enforce::{Judge, Known, Segments, Snapshot};
+use abide_enforce::{Judge, Known, Remembered, Segments, Snapshot};
 use abide_formats::{Batch, RowFault};
 use abide_model::{Keyring, Normaliser, OnCannotTell, Verdict};
 
@@ -65,8 +65,7 @@ pub(crate) struct Judging<'a> {
     /// By action.
     met: Vec<Met>,
     /// Where in `met` the judgement of people is of whom the list knows nothing.
-    strangers: HashMap<Stranger, usize>,
-    last_stranger: Option<(Stranger, usize)>,
+    strangers: Remembered<Stranger, usize>,
     /// Joined names of segments, by the address of what [`Judge::segments`] gave.
     joined: HashMap<usize, (Segments, Arc<str>, u64)>,
     nowhere: Arc<str>,
@@ -118,8 +117,7 @@ impl<'a> Judging<'a> {
             circumstances: Circumstances::new(ready, &snapshot.rules),
             counts: Counts::new(actions),
             met: (0..actions).map(|_| Met::default()).collect(),
-            strangers: HashMap::new(),
-            last_stranger: None,
+            strangers: Remembered::default(),
             joined: HashMap::new(),
             nowhere: Arc::from(""),
             judged: Judged { words: vec![Vec::new(); actions], segments: Vec::new() },
@@ -210,16 +208,11 @@ impl<'a> Judging<'a> {
             return self.ask(known, person, action, context);
         }
         let stranger = Stranger { action, context, fingerprint: self.people.fingerprint(person) };
-        match self.last_stranger {
-            Some((last, place)) if last == stranger => return place,
-            _ => {}
+        if let Some(place) = self.strangers.get(&stranger) {
+            return place;
         }
-        let place = match self.strangers.get(&stranger) {
-            Some(place) => *place,
-            None => self.ask(known, person, action, context),
-        };
+        let place = self.ask(known, person, action, context);
         self.strangers.insert(stranger, place);
-        self.last_stranger = Some((stranger, place));
         place
     }
 
@@ -266,7 +259,6 @@ impl<'a> Judging<'a> {
             self.counts.add_segments(&segments, rows);
         }
         self.strangers.clear();
-        self.last_stranger = None;
     }
 
     /// The error that names a row which cannot be judged, by its number.
