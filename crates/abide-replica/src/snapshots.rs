@@ -186,10 +186,7 @@ async fn came_in_time(store: &Store, manifest: &Manifest) -> Result<bool, Replic
     if !parts_stand(store, manifest).await? {
         return Ok(false);
     }
-    // Manifests are deleted in order: with the one before it, this number's was never deleted.
-    if manifest.number > 1 && read(store, manifest.number - 1).await?.is_some() {
-        return Ok(true);
-    }
+    // Whoever wrote the next one need not have seen this: one of the same number may have been taken back.
     let newest = newest(store).await?.map_or(0, |newest| newest.number);
     Ok(match read(store, manifest.number + 1).await? {
         Some(next) => next.positions().covers(&manifest.positions()),

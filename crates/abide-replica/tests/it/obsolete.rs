@@ -224,3 +224,33 @@ async fn who_comes_when_its_number_is_gone_writes_none() {
         world.assert_tells(6, stalled_at.trim_start_matches("snapshots/")).await;
     }
 }
+
+/// A compactor is suspended before it commits its parts, until they were deleted as nobody's, and once more before it
+/// learns that it has committed; meanwhile another one finds a snapshot without parts and writes the next.
+#[tokio::test(start_paused = true)]
+async fn who_comes_when_its_parts_are_gone_writes_none() {
+    let mut world = World::new().await;
+    world.snapshot(0).await;
+    let line = FaultyStore::new(world.objects.clone(), 1, Faults::NONE);
+    let store = Store::open(Arc::new(line.clone()), &Path::default(), &secret()).await.unwrap();
+    let mut slow = open(&store, &ReplicaConfig::new(&world.dir.path().join("slow"))).await.unwrap();
+    let record = Record::Signal(opt_out(1, Spelling::Raw(0), NOW));
+    world.model.take(&record);
+    world.writer.append(&[record], NOW).await.unwrap();
+    let under = "snapshots/0".to_owned();
+    line.stall_next(Stall { on: Request::Write, under, before_s: 600, after_s: 600 });
+    let mut progress = |_| ();
+    let (compacted, newest) = tokio::join!(slow.compact(NOW, 7, &mut progress), async {
+        tokio::time::sleep(std::time::Duration::from_secs(300)).await;
+        world.clock.advance(24 * HOUR_US);
+        assert_eq!(world.delete().await.len(), 2, "index and states that belong to none yet");
+        tokio::time::sleep(std::time::Duration::from_secs(600)).await;
+        assert!(world.names().await.contains(&Manifest::object_name(2)), "it is committed by now");
+        world.snapshot(2).await
+    });
+    assert_eq!(newest.number, 3);
+    assert!(matches!(compacted.unwrap(), Compacted::Overtaken));
+    assert!(!world.names().await.contains(&Manifest::object_name(2)));
+    assert_eq!(abide_replica::newest(&world.store).await.unwrap(), Some(newest));
+    world.assert_tells(3, "in the end").await;
+}

@@ -222,6 +222,16 @@ struct Needed {
     before: Option<Manifest>,
 }
 
+impl Needed {
+    /// A snapshot whose parts are gone, as nobody's before it was committed, never was one.
+    fn has_parts_of(&self, number: u64) -> bool {
+        let mut known = [&self.newest, &self.before].into_iter().flatten();
+        known.find(|manifest| manifest.number == number).is_none_or(|manifest| {
+            [&manifest.index, &manifest.states].iter().all(|part| self.names.contains_key(&part.name))
+        })
+    }
+}
+
 pub(super) struct Auditor {
     ledger: Ledger,
     /// What was seen at which positions.
@@ -276,7 +286,7 @@ impl Auditor {
         } else if let Some(number) = number_of(name) {
             let newest = later.newest.as_ref().map_or(0, |newest| newest.number);
             // Else its compactor, which had slept, has taken it back.
-            if number < newest {
+            if number < newest && earlier.has_parts_of(number) {
                 assert!(number + 2 <= newest, "{name} is one of the newest two");
                 let next = earlier.names.iter().find(|(name, _)| number_of(name) > Some(number));
                 let (_, superseded_at) = next.expect("a newer one stands");
