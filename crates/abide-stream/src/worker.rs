@@ -181,10 +181,11 @@ impl Worker {
         }
         self.keep_open(&mut batch);
         self.tell_lag();
-        if !self.learn_schemas(&batch, now)? {
+        let records: Vec<Record<'_>> = batch.iter().map(record_of).collect();
+        if !self.learn_schemas(&records, now)? {
             return Ok(());
         }
-        let mut rest = batch.as_slice();
+        let mut rest = records.as_slice();
         while !rest.is_empty() {
             let done = self.transact(rest, now)?;
             rest = &rest[done..];
@@ -354,13 +355,12 @@ impl Worker {
     }
 
     /// Asks for the schemas that the records need. Without an answer none of them is judged: they are read again.
-    fn learn_schemas(&mut self, batch: &[BorrowedMessage<'_>], now: Time) -> Result<bool, Failed> {
-        let Some(registry) = self.shared.registry.as_ref().filter(|_| !batch.is_empty()) else {
+    fn learn_schemas(&mut self, records: &[Record<'_>], now: Time) -> Result<bool, Failed> {
+        let Some(registry) = self.shared.registry.as_ref().filter(|_| !records.is_empty()) else {
             return Ok(true);
         };
         let rules = &self.shared.rules;
-        let records: Vec<Record<'_>> = batch.iter().map(record_of).collect();
-        let learnt = registry.learn(&rules.schemas, &rules.unknown_schemas(&records, now), now);
+        let learnt = registry.learn(&rules.schemas, &rules.unknown_schemas(records, now), now);
         let was_unlearnt = std::mem::replace(&mut self.is_unlearnt, learnt.is_err());
         match learnt {
             Ok(()) => {

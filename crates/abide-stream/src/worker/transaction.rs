@@ -6,14 +6,14 @@ use abide_index::IndexError;
 use abide_journal::ErrorKind;
 use abide_model::{Signal, Time, Token, causes::chain};
 use rdkafka::{
-    Message as _, Offset, TopicPartitionList,
+    Offset, TopicPartitionList,
     consumer::Consumer as _,
     error::{KafkaError, RDKafkaErrorCode},
-    message::{BorrowedMessage, Header, OwnedHeaders},
+    message::{Header, OwnedHeaders},
     producer::{BaseRecord, Producer as _, PurgeConfig},
 };
 
-use super::{Failed, Worker, each, record_of};
+use super::{Failed, Worker, each};
 use crate::{
     error::StreamError,
     fate::{Cause, Fate, Output, Stamp},
@@ -54,11 +54,11 @@ const DRAIN: Duration = Duration::from_micros(100);
 
 impl Worker {
     /// Returns how many of the records, from the first on, it was for.
-    pub(super) fn transact(&mut self, batch: &[BorrowedMessage<'_>], now: Time) -> Result<usize, Failed> {
-        let batch = if self.one_by_one > 0 { &batch[..1] } else { batch };
+    pub(super) fn transact(&mut self, records: &[Record<'_>], now: Time) -> Result<usize, Failed> {
+        let records = if self.one_by_one > 0 { &records[..1] } else { records };
         self.producer.begin_transaction().map_err(|error| Failed::Anew(chain(&error)))?;
-        match self.fill(batch, now) {
-            Ok(Filled { records, ends }) => {
+        match self.fill(records, now) {
+            Ok(Filled { records: done, ends }) => {
                 for (topic, partition, held) in each(&mut self.partitions) {
                     if let Some(end) = ends.get(&(topic, partition)) {
                         held.next = Some(end.next);
@@ -67,11 +67,11 @@ impl Worker {
                 }
                 self.one_by_one = self.one_by_one.saturating_sub(1);
                 self.too_large = None;
-                Ok(records)
+                Ok(done)
             }
             Err(why) => {
                 if self.producer.context().take_too_large() {
-                    self.look_for_the_large_one(batch);
+                    self.look_for_the_large_one(records);
                 }
                 self.standing.take_back();
                 if let Failed::Ended(_) = why {
@@ -88,14 +88,13 @@ impl Worker {
     }
 
     /// Everything between the beginning of a transaction and its commit; returns where it ends in each partition.
-    fn fill<'b>(&mut self, batch: &'b [BorrowedMessage<'_>], now: Time) -> Result<Filled<'b>, Failed> {
-        let records: Vec<Record<'_>> = batch.iter().map(record_of).collect();
+    fn fill<'b>(&mut self, records: &[Record<'b>], now: Time) -> Result<Filled<'b>, Failed> {
         let rules = self.shared.rules.clone();
         let mut tallies = vec![RouteTally::default(); rules.routes.len()];
         let judging = self.standing.now(&self.shared.list).map_err(ended)?;
         let judging = judging.expect("partitions are open only while there is a list");
         let clock = self.shared.list.clock().successor().max(now);
-        let plan = Plan::new(&mut self.engine, &judging, &records, now, clock).map_err(ended)?;
+        let plan = Plan::new(&mut self.engine, &judging, records, now, clock).map_err(ended)?;
         let records = &records[..plan.fates.len()];
         let stamp = plan.stamp;
         let mut find_route = rules.finder();
@@ -138,9 +137,9 @@ impl Worker {
     }
 
     /// A broker that refuses a record for its size ends the transaction without saying which it was.
-    fn look_for_the_large_one(&mut self, batch: &[BorrowedMessage<'_>]) {
-        match batch {
-            [one] => self.too_large = Some((one.topic().to_owned(), one.partition(), one.offset())),
+    fn look_for_the_large_one(&mut self, records: &[Record<'_>]) {
+        match records {
+            [one] => self.too_large = Some((one.topic.to_owned(), one.partition, one.offset)),
             several => self.one_by_one = several.len(),
         }
     }
