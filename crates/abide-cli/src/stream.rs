@@ -79,12 +79,6 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
     })
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Records {
-    OfTopics,
-    OfAFile,
-}
-
 /// A file of settings, read.
 struct Settings {
     config: Config,
@@ -107,16 +101,12 @@ impl Settings {
         })
     }
 
-    /// A list to try records on. Those of a file are JSON, whatever the routes' formats.
-    async fn trial(&self, records: Records) -> anyhow::Result<Trial> {
+    /// A list to try records on, and the store that it is of.
+    async fn trial(&self) -> anyhow::Result<Trial> {
         let opened = self.store.open().await?;
         let replica = opened.replica(clock::now()).await?;
         let Opened { keyring, normaliser, .. } = opened;
-        let new = match records {
-            Records::OfTopics => Trial::new,
-            Records::OfAFile => Trial::new_of_json,
-        };
-        Ok(new(&self.config, &self.folder, replica.snapshot(), keyring, normaliser)?)
+        Ok(Trial::new(&self.config, &self.folder, replica.snapshot(), keyring, normaliser)?)
     }
 }
 
@@ -129,7 +119,7 @@ fn check(settings: &Settings) -> anyhow::Result<Exit> {
 }
 
 async fn dry_run(settings: Settings) -> anyhow::Result<Exit> {
-    let trial = settings.trial(Records::OfTopics).await?;
+    let trial = settings.trial().await?;
     let counted = tokio::task::spawn_blocking(move || {
         abide_stream::dry_run(&settings.config, &settings.folder, trial, clock::now)
     });

@@ -237,6 +237,11 @@ impl Config {
         }
     }
 
+    /// Values are then what they look like as JSON, whatever their format is in the topics: no registry is asked.
+    pub fn read_values_as_json(&mut self) {
+        self.routes.iter_mut().for_each(|route| route.format = Format::Json);
+    }
+
     /// Every topic that is read.
     pub fn read_topics(&self) -> Vec<&str> {
         self.routes.iter().flat_map(|route| &route.topics).map(String::as_str).collect()

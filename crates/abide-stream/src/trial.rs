@@ -11,7 +11,7 @@ use rdkafka::{
 
 use crate::{
     broker, clients,
-    config::{Config, Format, InvalidConfig},
+    config::{Config, InvalidConfig},
     engine::{Engine, Rules},
     error::StreamError,
     fate::{Cause, Deed, Fate},
@@ -68,19 +68,6 @@ impl Trial {
         list.publish(snapshot, clock);
         let engine = Engine::new(rules.clone(), keyring, normaliser);
         Ok(Self { rules, engine, list, standing: Standing::default(), tallies: BTreeMap::new() })
-    }
-
-    /// Values are what they look like as JSON, whatever the routes' formats: no registry is asked.
-    pub fn new_of_json(
-        config: &Config,
-        folder: &Path,
-        snapshot: Arc<Snapshot>,
-        keyring: Keyring,
-        normaliser: Normaliser,
-    ) -> Result<Self, InvalidConfig> {
-        let mut config = config.clone();
-        config.routes.iter_mut().for_each(|route| route.format = Format::Json);
-        Self::new(&config, folder, snapshot, keyring, normaliser)
     }
 
     /// Whether a route reads this topic.

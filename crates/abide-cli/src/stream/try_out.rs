@@ -10,7 +10,7 @@ use abide_stream::{Record, Told, Why};
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
 
-use super::{Records, Settings};
+use super::Settings;
 use crate::{clock, exit::Exit, store_flags::StoreOptions};
 
 /// Show what would become of events. No broker is asked, nothing is written.
@@ -55,8 +55,9 @@ struct Line {
 }
 
 pub(super) async fn run(args: &Args) -> anyhow::Result<Exit> {
-    let settings = Settings::read(&args.config, &args.store)?;
-    let mut trial = settings.trial(Records::OfAFile).await?;
+    let mut settings = Settings::read(&args.config, &args.store)?;
+    settings.config.read_values_as_json();
+    let mut trial = settings.trial().await?;
     let first = settings.config.read_topics().first().map_or(String::new(), |topic| (*topic).to_owned());
     let default_topic = args.topic.clone().unwrap_or(first);
     let mut exit = Exit::Clean;
