@@ -105,7 +105,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
         },
         None => Ok(()),
     };
-    places.save_sheets(&mut report)?;
+    places.save_sheets(&mut report, args.report.says_digests())?;
     args.report.give(&report, said::scrubbed)?;
     rolled_back?;
     Ok(files::exit_of(&report))

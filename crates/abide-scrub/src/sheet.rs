@@ -6,13 +6,13 @@
 use std::{
     io::{self, Seek as _, Write as _},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
 };
 
 use abide_formats::{Batch, Cell, Column, Layout, Plan, WholeFile};
 
 use crate::{
-    digest,
+    digest::{self, Digested},
     error::ScrubError,
     report::{OutputReport, Role},
 };
@@ -47,8 +47,8 @@ impl Sheet {
         Ok(Self(Arc::new(Mutex::new(inner))))
     }
 
-    /// Puts the sheet in its place, with the rows of all files that were done.
-    pub fn save(&self, role: Role) -> Result<OutputReport, ScrubError> {
+    /// Puts the sheet in its place, with the rows of all files that were done. Only for its digest is it read again.
+    pub fn save(&self, role: Role, digests: bool) -> Result<OutputReport, ScrubError> {
         let mut inner = self.lock();
         let name = inner.path.display().to_string();
         let failed = |source| ScrubError::SaveOutput { name: name.clone(), source };
@@ -56,10 +56,7 @@ impl Sheet {
         if inner.columns.is_none() {
             inner.file.write_all(&header(&[])).map_err(failed)?;
         }
-        inner.file.rewind().map_err(failed)?;
-        let digested = digest::of_rest(&mut inner.file, &std::sync::atomic::AtomicBool::new(false))
-            .map_err(failed)?
-            .expect("nobody stops it");
+        let digested = inner.digested(digests).map_err(failed)?;
         // The file moves out of the value that others hold too.
         let rows = inner.rows;
         let empty = WholeFile::create(&inner.path).map_err(failed)?;
@@ -110,6 +107,15 @@ impl Inner {
     fn commit(&mut self) -> io::Result<()> {
         self.sure = Sure { bytes: self.file.stream_position()?, rows: self.rows };
         Ok(())
+    }
+
+    fn digested(&mut self, digests: bool) -> io::Result<Digested> {
+        if !digests {
+            return Ok(Digested { bytes: self.file.stream_position()?, blake3: None });
+        }
+        self.file.rewind()?;
+        let digested = digest::of_rest(&mut self.file, &AtomicBool::new(false))?;
+        Ok(digested.expect("nobody stops it"))
     }
 
     fn roll_back(&mut self) -> io::Result<()> {

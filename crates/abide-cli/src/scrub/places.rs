@@ -55,13 +55,13 @@ impl Places {
     }
 
     /// Puts the tables in their places, unless there was nothing to put into them.
-    pub(crate) fn save_sheets(&self, report: &mut Report) -> anyhow::Result<()> {
+    pub(crate) fn save_sheets(&self, report: &mut Report, digests: bool) -> anyhow::Result<()> {
         if report.files.is_empty() {
             return Ok(());
         }
         for (place, role) in [(&self.blocked, Role::Blocked), (&self.unjudged, Role::Unjudged)] {
             if let Some(Place::Sheet(sheet)) = place {
-                report.add_sheet(sheet.save(role)?);
+                report.add_sheet(sheet.save(role, digests)?);
             }
         }
         Ok(())

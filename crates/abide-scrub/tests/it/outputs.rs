@@ -208,7 +208,7 @@ fn a_sheet_takes_the_rows_of_all_files_that_were_done() {
     assert!(matches!(refused, Err(ScrubError::SheetColumns { .. })));
     run_one("four.tsv", Format::TSV, b"email\tnote\nboth@example.com\td\n", block).unwrap();
     assert!(!world.path("blocked.csv").exists(), "a sheet appears when it is saved");
-    let report = sheet.save(Role::Blocked).unwrap();
+    let report = sheet.save(Role::Blocked, true).unwrap();
     let expected =
         "file,row,email,note\none.csv,2,out@example.com,\"b, \"\"c\"\"\"\nfour.tsv,1,both@example.com,d\n";
     assert_eq!(world.read("blocked.csv"), expected);
