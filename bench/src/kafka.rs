@@ -147,7 +147,7 @@ impl Stage<'_> {
         }
         let mut contestant = self.start(who, &name, EVENTS, &names)?;
         let pace = group.pace(self.size.events, &mut contestant)?;
-        self.stop(who, contestant, self.size.events)?;
+        Self::stop(who, contestant, self.size.events)?;
         if round == 0 {
             self.compare(who, &names)?;
         }
@@ -194,7 +194,7 @@ impl Stage<'_> {
         Ok(path)
     }
 
-    fn stop(&self, who: Who, contestant: Contestant, events: u64) -> Result<()> {
+    fn stop(who: Who, contestant: Contestant, events: u64) -> Result<()> {
         match who {
             Who::Abide => {
                 let said = contestant.stop(&[0])?;

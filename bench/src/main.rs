@@ -17,6 +17,7 @@ mod report;
 mod rules;
 mod scrub;
 mod service;
+mod status;
 mod store;
 mod structures;
 

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::status;
+
 /// A process that runs until it is stopped; killed when it is dropped.
 pub(crate) struct Contestant {
     process: Child,
@@ -45,10 +47,7 @@ impl Contestant {
 
     /// The most memory that it had at once, in bytes, with the files that it mapped.
     pub(crate) fn peak(&self) -> Result<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
-        Ok(kib.context("the kernel does not say how much memory was used")? << 10)
+        status::peak(self.process.id())
     }
 
     /// By SIGTERM; returns what it said.

@@ -185,10 +185,15 @@ impl World<'_> {
 
     fn say_no(&mut self, mails: Mails, nth: u64) -> Result<()> {
         let person = mix(nth ^ 0xE15E) % mails.people;
-        let before = self.group.committed()?[mails.partition(person) as usize];
+        let before = self.group.committed()?[Mails::partition(person) as usize];
         let said = self.store.opt_out("elsewhere", &Mails::address(person))?.output()?;
         ensure!(said.status.success(), "abide opt-out: {}", String::from_utf8_lossy(&said.stderr));
-        self.elsewhere.said(person, mails.partition(person), before, Duration::from_secs(LIST_AGE_MAX_S + 1));
+        self.elsewhere.said(
+            person,
+            Mails::partition(person),
+            before,
+            Duration::from_secs(LIST_AGE_MAX_S + 1),
+        );
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
-use rdkafka::message::Message as _;
+use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::PATIENCE;
@@ -36,18 +36,28 @@ pub(crate) fn sum(servers: &str, topic: &str, partitions: i32) -> Result<Sum> {
     let consumer = reader(servers, topic, 0..partitions)?;
     let (mut sum, mut ended) = (Sum::default(), 0);
     while ended < partitions {
-        match consumer.poll(PATIENCE) {
-            Some(Ok(message)) => sum.add(message.payload().unwrap_or_default()),
-            Some(Err(KafkaError::PartitionEOF(_))) => ended += 1,
-            // The client goes on by itself.
-            Some(Err(_)) => {}
-            None => bail!("{topic} cannot be read"),
+        match next_or_end(&consumer)? {
+            Some(message) => sum.add(message.payload().unwrap_or_default()),
+            None => ended += 1,
         }
     }
     Ok(sum)
 }
 
+/// The next record, or none at the end of a partition.
+pub(crate) fn next_or_end(consumer: &BaseConsumer) -> Result<Option<BorrowedMessage<'_>>> {
+    loop {
+        match consumer.poll(PATIENCE) {
+            Some(Ok(message)) => return Ok(Some(message)),
+            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(None),
+            // The client goes on by itself.
+            Some(Err(_)) => {}
+            None => bail!("a topic cannot be read"),
+        }
+    }
+}
+
 /// The next record, if one comes in time.
-pub(crate) fn next(consumer: &BaseConsumer, wait: Duration) -> Option<rdkafka::message::BorrowedMessage<'_>> {
+pub(crate) fn next(consumer: &BaseConsumer, wait: Duration) -> Option<BorrowedMessage<'_>> {
     consumer.poll(wait).and_then(Result::ok)
 }

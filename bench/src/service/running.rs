@@ -1,6 +1,6 @@
 //! Servers that are measured: started on a core of their own, killed when they are dropped.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
@@ -13,6 +13,7 @@ use super::Memory;
 use super::client::Client;
 use crate::bench_dir::abide;
 use crate::cores::on_core;
+use crate::status;
 use crate::store::Store;
 
 const START: Duration = Duration::from_secs(120);
@@ -46,13 +47,8 @@ impl Running {
 
     /// Of the process alone: none that is measured has others.
     pub(crate) fn memory(&self) -> Result<Memory> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let kib = |name: &str| -> Option<u64> {
-            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-            line.trim().trim_end_matches(" kB").parse().ok()
-        };
-        let peak = kib("VmHWM:").context("the kernel does not say how much memory was used")?;
-        Ok(Memory { peak: peak << 10, own: kib("RssAnon:").unwrap_or(0) << 10 })
+        let process = self.child.id();
+        Ok(Memory { peak: status::peak(process)?, own: status::own(process).unwrap_or(0) })
     }
 }
 

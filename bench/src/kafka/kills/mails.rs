@@ -25,7 +25,7 @@ impl Mails {
     }
 
     /// All records of a person are in one.
-    pub(crate) fn partition(self, person: u64) -> i32 {
+    pub(crate) fn partition(person: u64) -> i32 {
         i32::try_from(person % PARTITIONS as u64).expect("there are few partitions")
     }
 

@@ -4,14 +4,13 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use rdkafka::consumer::BaseConsumer;
-use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
 use serde_json::Value;
 
 use super::mails::Mails;
 use super::people::Elsewhere;
 use crate::kafka::broker::PARTITIONS;
-use crate::kafka::output::reader;
+use crate::kafka::output::{next_or_end, reader};
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Found {
@@ -103,20 +102,11 @@ struct Side(BaseConsumer);
 
 impl Side {
     fn open(servers: &str, topic: &str, partition: i32) -> Result<Self> {
-        Ok(Self(reader(servers, topic, partition..partition + 1)?))
+        Ok(Self(reader(servers, topic, partition..=partition)?))
     }
 
     fn next(&self) -> Result<Option<(i64, Vec<u8>)>> {
-        loop {
-            match self.0.poll(crate::kafka::PATIENCE) {
-                Some(Ok(message)) => {
-                    return Ok(Some((message.offset(), message.payload().unwrap_or_default().to_vec())));
-                }
-                Some(Err(KafkaError::PartitionEOF(_))) => return Ok(None),
-                // The client goes on by itself.
-                Some(Err(_)) => {}
-                None => bail!("a topic cannot be read"),
-            }
-        }
+        let next = next_or_end(&self.0)?;
+        Ok(next.map(|message| (message.offset(), message.payload().unwrap_or_default().to_vec())))
     }
 }

@@ -51,7 +51,7 @@ fn write(servers: &str, topic: &str, mails: Mails, done: &AtomicU64) -> Result<(
             producer.poll(Duration::from_millis(5));
         }
         let value = mails.value(number);
-        let partition = mails.partition(mails.person(number));
+        let partition = Mails::partition(mails.person(number));
         send(&producer, BaseRecord::to(topic).partition(partition).payload(value.as_bytes()))?;
     }
     Ok(producer.flush(crate::kafka::PATIENCE)?)
