@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use abide_values::{Kind, Paths, Schema, Unreadable, WhyNot};
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use crate::{choose, chosen};
@@ -32,6 +33,9 @@ pub(crate) fn json_paths(data: &[u8]) {
     let read = paths.read_json(text, &mut found);
     if serde_json::from_slice::<Value>(text).is_ok() {
         assert_eq!(read, Ok(()));
+    }
+    if read.is_ok() {
+        assert!(serde_json::from_slice::<IgnoredAny>(text).is_ok(), "what is taken for JSON is");
     }
     let without = paths.without_json(text);
     assert_eq!(read, without.as_ref().map(|_| ()).map_err(|error| *error));

@@ -1,13 +1,10 @@
 //! JSON texts. Where a name is repeated, each is read, since who reads the record after us may take either.
 
-use std::{borrow::Cow, fmt, ops::Range};
+mod scanner;
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
-};
-use serde_json::value::RawValue;
+use std::{borrow::Cow, ops::Range};
 
+use self::scanner::{Begin, Scanner};
 use crate::{Found, NotText, Paths, Unreadable};
 
 impl Paths {
@@ -44,92 +41,71 @@ impl Paths {
 
     fn follow<'v>(&self, text: &'v [u8], found: &mut dyn FnMut(&[usize], &'v str)) -> Result<(), Unreadable> {
         // Bytes that are no UTF-8 are no JSON either.
-        let text = std::str::from_utf8(text).map_err(|_| Unreadable)?;
-        let mut deserializer = serde_json::Deserializer::from_str(text);
-        Follow { paths: self, found }.deserialize(&mut deserializer).map_err(|_| Unreadable)?;
-        deserializer.end().map_err(|_| Unreadable)
+        let text = simdutf8::basic::from_utf8(text).map_err(|_| Unreadable)?;
+        let mut scanner = Scanner::new(text);
+        self.follow_value(&mut scanner, found)?;
+        scanner.end()
     }
-}
 
-struct Follow<'p, 'f, 'v> {
-    paths: &'p Paths,
-    /// Is told the paths that end there and the bytes of the value as they stand in the text.
-    found: &'f mut dyn FnMut(&[usize], &'v str),
-}
-
-impl<'v> DeserializeSeed<'v> for Follow<'_, '_, 'v> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'v>>(self, deserializer: D) -> Result<(), D::Error> {
-        if self.paths.ends.is_empty() {
-            return deserializer.deserialize_any(self);
+    /// Tells `found` the paths that end at a value, and its bytes as they stand in the text.
+    fn follow_value<'v>(
+        &self,
+        scanner: &mut Scanner<'v>,
+        found: &mut dyn FnMut(&[usize], &'v str),
+    ) -> Result<(), Unreadable> {
+        if self.ends.is_empty() {
+            return self.follow_inside(scanner, found);
         }
-        let raw = <&RawValue>::deserialize(deserializer)?.get();
-        (self.found)(&self.paths.ends, raw);
-        if self.paths.is_leaf() {
+        let raw = scanner.value()?;
+        found(&self.ends, raw);
+        if self.is_leaf() {
             return Ok(());
         }
         // A path leads further in from where another ends.
-        let below = Follow { paths: self.paths, found: self.found };
-        let mut inside = serde_json::Deserializer::from_str(raw);
-        inside.deserialize_any(below).map_err(serde::de::Error::custom)
-    }
-}
-
-impl<'v> Visitor<'v> for Follow<'_, '_, 'v> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
+        self.follow_inside(&mut Scanner::new(raw), found)
     }
 
-    fn visit_map<A: MapAccess<'v>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(Name(name)) = map.next_key::<Name<'v>>()? {
-            match self.paths.member(&name) {
-                Some(paths) => map.next_value_seed(Follow { paths, found: self.found })?,
-                None => map.next_value::<IgnoredAny>().map(|_| ())?,
+    fn follow_inside<'v>(
+        &self,
+        scanner: &mut Scanner<'v>,
+        found: &mut dyn FnMut(&[usize], &'v str),
+    ) -> Result<(), Unreadable> {
+        match scanner.enter()? {
+            Begin::Object => {
+                let mut is_first = true;
+                while let Some(name) = scanner.name(is_first)? {
+                    match self.member(&unquoted(name)?) {
+                        Some(paths) => paths.follow_value(scanner, found)?,
+                        None => scanner.pass()?,
+                    }
+                    is_first = false;
+                }
+                Ok(())
             }
-        }
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'v>>(self, mut seq: A) -> Result<(), A::Error> {
-        for place in 0_usize.. {
-            let next = match self.paths.element(place) {
-                Some(paths) => seq.next_element_seed(Follow { paths, found: self.found })?,
-                None => seq.next_element::<IgnoredAny>()?.map(|_| ()),
-            };
-            if next.is_none() {
-                break;
+            Begin::Array => {
+                let mut place = 0;
+                while scanner.element(place == 0)? {
+                    match self.element(place) {
+                        Some(paths) => paths.follow_value(scanner, found)?,
+                        None => scanner.pass()?,
+                    }
+                    place += 1;
+                }
+                Ok(())
             }
+            // What has nothing inside ends a path that would have led on.
+            Begin::Single => scanner.pass(),
         }
-        Ok(())
-    }
-
-    // What has nothing inside ends a path that would have led on.
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
     }
 }
 
 /// Borrowed from the text where nothing in it is escaped.
-#[derive(Deserialize)]
-struct Name<'v>(#[serde(borrow)] Cow<'v, str>);
+fn unquoted(string: &str) -> Result<Cow<'_, str>, Unreadable> {
+    match string.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(inside) if memchr::memchr(b'\\', inside.as_bytes()).is_none() => Ok(inside.into()),
+        _ => serde_json::from_str::<String>(string).map(Cow::Owned).map_err(|_| Unreadable),
+    }
+}
 
 /// The elements of an array, else the value itself.
 fn each_text<'v>(path: usize, raw: &'v str, found: &mut Vec<Found<'v>>) {
@@ -137,18 +113,16 @@ fn each_text<'v>(path: usize, raw: &'v str, found: &mut Vec<Found<'v>>) {
         found.extend(text_of(raw).map(|text| Found { path, text }));
         return;
     }
-    match serde_json::from_str::<Vec<&'v RawValue>>(raw) {
-        Ok(elements) => {
-            let texts = elements.into_iter().filter_map(|element| text_of(element.get()));
-            found.extend(texts.map(|text| Found { path, text }));
-        }
-        Err(_) => found.push(Found { path, text: Err(NotText) }),
-    }
+    let mut elements = Scanner::new(raw);
+    let read = elements.each_element(&mut |element| {
+        found.extend(text_of(element).map(|text| Found { path, text }));
+    });
+    debug_assert_eq!(read, Ok(()), "it was passed over before");
 }
 
 fn text_of(raw: &str) -> Option<Result<Cow<'_, str>, NotText>> {
     match raw.as_bytes().first() {
-        Some(b'"') => Some(serde_json::from_str(raw).map(|Name(text)| text).map_err(|_| NotText)),
+        Some(b'"') => Some(unquoted(raw).map_err(|Unreadable| NotText)),
         Some(b'n') => None,
         Some(b'-' | b'0'..=b'9') => Some(Ok(raw.into())),
         _ => Some(Err(NotText)),

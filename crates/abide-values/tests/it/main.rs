@@ -5,5 +5,6 @@
 
 mod avro;
 mod dice;
+mod json;
 mod laws;
 mod protobuf;
