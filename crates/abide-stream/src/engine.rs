@@ -179,14 +179,15 @@ impl Engine {
         let rules = self.rules.clone();
         let mut run = Run::default();
         let mut found: Vec<Found<'_>> = Vec::new();
+        let mut people = People::default();
         let mut find_route = rules.finder();
         for record in records {
             let at = run.fates.len();
             let route_at = find_route(record);
             let route = &rules.routes[route_at];
-            match route.people(record, &mut found) {
+            match route.people(record, &mut found, &mut people) {
                 Err(cause) => run.fates.push(Fate::Poison(cause)),
-                Ok(people) => {
+                Ok(()) => {
                     if people.is_opt_out
                         && let Some(opt_outs) = &route.opt_outs
                     {

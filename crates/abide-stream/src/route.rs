@@ -142,8 +142,9 @@ impl Route {
         &self,
         record: &Record<'r>,
         found: &mut Vec<Found<'r>>,
-    ) -> Result<People<'r>, Cause> {
-        let mut people = People::default();
+        people: &mut People<'r>,
+    ) -> Result<(), Cause> {
+        people.clear();
         if !self.values.is_empty()
             && let Some(value) = record.value
         {
@@ -178,11 +179,17 @@ impl Route {
         if self.opt_outs.as_ref().is_some_and(|opt_outs| opt_outs.word().is_none()) {
             people.is_opt_out = record.value.is_some();
         }
-        Ok(people)
+        Ok(())
     }
 }
 
 impl<'r> People<'r> {
+    fn clear(&mut self) {
+        self.parts.clear();
+        self.written.clear();
+        self.is_opt_out = false;
+    }
+
     fn add_bytes(&mut self, source: &Source, bytes: Option<&'r [u8]>) {
         let text =
             bytes.map(|bytes| std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| NotText)).transpose();
@@ -305,7 +312,8 @@ mod tests {
             "name = \"r\"\ntopics = [\"in\"]\noutput = \"out\"\naction = \"contact.email\"\nidentifiers = {identifiers:?}"
         );
         let route = Route::new(&toml::from_str(&config).unwrap(), Path::new(""), &Arc::default()).unwrap();
-        let people = route.people(record, &mut Vec::new())?;
+        let mut people = People::default();
+        route.people(record, &mut Vec::new(), &mut people)?;
         let said = people.parts.iter().zip(&people.written).map(|(part, written)| match written {
             Ok(written) => format!("{} {}", part.kind, written.text),
             Err(_) => format!("{} ?", part.kind),
