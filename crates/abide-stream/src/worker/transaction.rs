@@ -15,8 +15,10 @@ use rdkafka::{
 
 use super::{Failed, Worker, each};
 use crate::{
+    engine::Rules,
     error::StreamError,
     fate::{Cause, Fate, Output, Stamp},
+    list::Judging,
     mark::Mark,
     plan::Plan,
     record::Record,
@@ -48,6 +50,9 @@ enum Sent {
     /// For any broker that is set up like this.
     TooLarge,
 }
+
+/// So many records are judged and sent at once.
+const RUN: usize = 512;
 
 /// How often it is looked whether the broker has taken all records.
 const DRAIN: Duration = Duration::from_micros(100);
@@ -93,15 +98,64 @@ impl Worker {
         let mut tallies = vec![RouteTally::default(); rules.routes.len()];
         let judging = self.standing.now(&self.shared.list).map_err(ended)?;
         let judging = judging.expect("partitions are open only while there is a list");
+        let (mut done, mut said) = (0, Vec::new());
+        while done < records.len() && said.is_empty() {
+            let Some(plan) = self.plan(&judging, &records[done..], done == 0, now).map_err(ended)? else {
+                break;
+            };
+            let run = &records[done..done + plan.fates.len()];
+            self.send(&rules, run, &plan, &mut tallies)?;
+            self.standing.hear(plan.signals.clone(), plan.snapshot);
+            said = plan.signals;
+            done += run.len();
+        }
+        let records = &records[..done];
+        self.produce_tallies(&tallies, &judging.stamp)?;
+        let token = if said.is_empty() { None } else { Some(self.make_durable(said)?) };
+        let ends = self.ends(records, token.as_ref());
+        self.commit(&ends)?;
+        let micros = (self.shared.now)().micros_since(now);
+        self.shared.metrics.committed(micros);
+        self.shared.figures.add(&rules, &tallies, &self.shared.metrics);
+        Ok(Filled { records: records.len(), ends })
+    }
+
+    /// What becomes of the next records of a transaction: of a run of them, so that the broker has these while the next are
+    /// judged. One in which something is said could change what became of those before it, which are sent by then: it
+    /// begins a transaction of its own (`None`), and there all records are planned at once.
+    fn plan(
+        &mut self,
+        judging: &Judging,
+        records: &[Record<'_>],
+        is_first: bool,
+        now: Time,
+    ) -> Result<Option<Plan>, IndexError> {
         let clock = self.shared.list.clock().successor().max(now);
-        let plan = Plan::new(&mut self.engine, &judging, records, now, clock).map_err(ended)?;
-        let records = &records[..plan.fates.len()];
-        let stamp = plan.stamp;
+        let run = &records[..records.len().min(RUN)];
+        let plan = Plan::new(&mut self.engine, judging, run, now, clock)?;
+        if plan.signals.is_empty() {
+            return Ok(Some(plan));
+        }
+        if !is_first {
+            return Ok(None);
+        }
+        Plan::new(&mut self.engine, judging, records, now, clock).map(Some)
+    }
+
+    /// Does with the records what the plan says, and counts it.
+    fn send(
+        &self,
+        rules: &Rules,
+        records: &[Record<'_>],
+        plan: &Plan,
+        tallies: &mut [RouteTally],
+    ) -> Result<(), Failed> {
+        let stamp = &plan.stamp;
         let mut find_route = rules.finder();
         for (record, fate) in records.iter().zip(&plan.fates) {
             let route = find_route(record);
             let (deed, output) = rules
-                .follow(route, record, fate, &stamp)
+                .follow(route, record, fate, stamp)
                 .map_err(|stopped| Failed::Ended(StreamError::stopped(record)(stopped)))?;
             let sent = match output {
                 Some(_) if self.is_too_large(record) => Sent::TooLarge,
@@ -113,7 +167,7 @@ impl Worker {
                 Sent::TooLarge => {
                     let fate = Fate::Poison(Cause::TooLarge);
                     let (deed, output) =
-                        rules.follow(route, record, &fate, &stamp).expect("poison stops nothing");
+                        rules.follow(route, record, &fate, stamp).expect("poison stops nothing");
                     if let Some(output) = output {
                         // Where it stands is told, and there it can be found.
                         self.produce(record, &Output { key: None, value: None, ..output })?;
@@ -125,15 +179,7 @@ impl Worker {
         for (at, signals) in &plan.opt_outs {
             tallies[find_route(&records[*at])].opt_outs += *signals as u64;
         }
-        self.standing.hear(plan.signals.clone(), plan.snapshot);
-        self.produce_tallies(&tallies, &stamp)?;
-        let token = if plan.signals.is_empty() { None } else { Some(self.make_durable(plan.signals)?) };
-        let ends = self.ends(records, token.as_ref());
-        self.commit(&ends)?;
-        let micros = (self.shared.now)().micros_since(now);
-        self.shared.metrics.committed(micros);
-        self.shared.figures.add(&rules, &tallies, &self.shared.metrics);
-        Ok(Filled { records: records.len(), ends })
+        Ok(())
     }
 
     /// A broker that refuses a record for its size ends the transaction without saying which it was.
