@@ -106,10 +106,8 @@ enum Part {
         servers: String,
         #[arg(long)]
         group: String,
-        #[arg(long)]
-        input: String,
-        #[arg(long)]
-        output: String,
+        #[command(flatten)]
+        topics: kafka::CopyTopics,
     },
     /// The index beside ready structures.
     Index {
@@ -193,9 +191,7 @@ fn run(part: &Part) -> Result<()> {
                 &found,
             )
         }
-        Part::Copy { ref servers, ref group, ref input, ref output } => {
-            kafka::copy(servers, group, input, output)
-        }
+        Part::Copy { ref servers, ref group, ref topics } => kafka::copy(servers, group, topics),
         Part::Index { keys } => {
             let found = index::part(&bench, keys)?;
             report::publish(&format!("index --keys {keys}"), "", &index::peers(), &found)

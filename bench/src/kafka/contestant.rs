@@ -50,6 +50,11 @@ impl Contestant {
         status::peak(self.process.id())
     }
 
+    /// What it has now, in bytes, without mapped files.
+    pub(crate) fn own(&self) -> Result<u64> {
+        status::own(self.process.id())
+    }
+
     /// By SIGTERM; returns what it said.
     pub(crate) fn stop(mut self, fine: &[i32]) -> Result<String> {
         terminate(self.process.id())?;

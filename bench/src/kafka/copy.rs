@@ -1,5 +1,5 @@
 //! The copy loop: what `abide stream` does without its deciding. The same clients with the same settings, the same
-//! transactions: as many records as there are, up to the same bounds, and the offsets of what was read.
+//! transactions: as many records as there are, up to the same bounds, to the same topics, and the offsets of what was read.
 
 use std::thread;
 use std::time::Duration;
@@ -18,12 +18,32 @@ use super::events::send;
 const BATCH_RECORDS: usize = 10_000;
 const BATCH_BYTES: usize = 32 << 20;
 
+/// One in so many goes to the second topic, as one in so many people is on the list.
+const DIVERTED: u64 = 10;
+
+pub(super) fn passes(offset: u64) -> bool {
+    !offset.is_multiple_of(DIVERTED)
+}
+
+/// From where to where.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Topics {
+    #[arg(long)]
+    input: String,
+    #[arg(long)]
+    output: String,
+    #[arg(long)]
+    diverted: String,
+}
+
 /// Until it is killed.
-pub(crate) fn run(servers: &str, group: &str, input: &str, output: &str) -> Result<()> {
+pub(crate) fn run(servers: &str, group: &str, topics: &Topics) -> Result<()> {
     let consumer: BaseConsumer = client(servers)
         .set("partition.assignment.strategy", "cooperative-sticky")
         .set("auto.offset.reset", "earliest")
         .set("statistics.interval.ms", "5000")
+        .set("queued.max.messages.kbytes", "16384")
+        .set("fetch.queue.backoff.ms", "5")
         .set("group.id", group)
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
@@ -31,18 +51,19 @@ pub(crate) fn run(servers: &str, group: &str, input: &str, output: &str) -> Resu
         .create()?;
     let producer: BaseProducer = client(servers)
         .set("linger.ms", "1")
+        .set("retry.backoff.ms", "5")
         .set("delivery.report.only.error", "true")
         .set("transactional.id", group)
         .set("enable.idempotence", "true")
         .create()?;
     producer.init_transactions(PATIENCE)?;
-    consumer.subscribe(&[input])?;
+    consumer.subscribe(&[&topics.input])?;
     loop {
-        transaction(&consumer, &producer, input, output)?;
+        transaction(&consumer, &producer, topics)?;
     }
 }
 
-fn transaction(consumer: &BaseConsumer, producer: &BaseProducer, input: &str, output: &str) -> Result<()> {
+fn transaction(consumer: &BaseConsumer, producer: &BaseProducer, topics: &Topics) -> Result<()> {
     let Some(first) = consumer.poll(Duration::from_millis(100)) else { return Ok(()) };
     producer.begin_transaction()?;
     let (mut next, mut ends) = (Some(first), Vec::new());
@@ -56,7 +77,8 @@ fn transaction(consumer: &BaseConsumer, producer: &BaseProducer, input: &str, ou
             ends.resize(partition + 1, None);
         }
         ends[partition] = Some(message.offset() + 1);
-        let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(output).partition(message.partition());
+        let to = if passes(message.offset() as u64) { &topics.output } else { &topics.diverted };
+        let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(to).partition(message.partition());
         record.key = message.key();
         record.payload = message.payload();
         record.timestamp = message.timestamp().to_millis();
@@ -68,7 +90,7 @@ fn transaction(consumer: &BaseConsumer, producer: &BaseProducer, input: &str, ou
     let mut offsets = TopicPartitionList::new();
     for (partition, end) in ends.into_iter().enumerate() {
         if let Some(end) = end {
-            offsets.add_partition_offset(input, i32::try_from(partition)?, Offset::Offset(end))?;
+            offsets.add_partition_offset(&topics.input, i32::try_from(partition)?, Offset::Offset(end))?;
         }
     }
     let Some(member) = consumer.group_metadata() else { bail!("the copy loop is of no group") };

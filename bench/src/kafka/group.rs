@@ -24,6 +24,8 @@ pub(crate) struct Pace {
     pub(crate) a_second: f64,
     pub(crate) cpu_us_each: f64,
     pub(crate) peak: u64,
+    /// In the end, without mapped files.
+    pub(crate) own: u64,
 }
 
 impl Group {
@@ -79,7 +81,12 @@ impl Group {
         let (wall_s, cpu_s) = (began.elapsed().as_secs_f64(), contestant.cpu_s()? - cpu_s);
         ensure!(last == records && first < last, "{last} records are committed, and there are {records}");
         let counted = (last - first) as f64;
-        Ok(Pace { a_second: counted / wall_s, cpu_us_each: cpu_s * 1e6 / counted, peak: contestant.peak()? })
+        Ok(Pace {
+            a_second: counted / wall_s,
+            cpu_us_each: cpu_s * 1e6 / counted,
+            peak: contestant.peak()?,
+            own: contestant.own()?,
+        })
     }
 
     /// Sets it back to the beginning, once the members that were stopped are forgotten.

@@ -51,7 +51,7 @@ pub(super) fn part(size: &Size, measured: &[Measured], delays: &[Delay; 2], half
             met: memory <= OF_STREAMS_MEMORY,
         },
         Bar {
-            what: format!("p99 at half of what all together do, {half:.0} a second"),
+            what: format!("p99 at half of the rate that it keeps pace with, {half:.0} a second"),
             asked: format!("≤ {ADDED_MS} ms more than the copy loop"),
             figure: format!("{:.1} ms, copied {:.1} ms", delays[0].p99_ms.median, delays[1].p99_ms.median),
             ratio: format!("{added:+.1} ms"),
@@ -69,7 +69,14 @@ pub(super) fn part(size: &Size, measured: &[Measured], delays: &[Delay; 2], half
 }
 
 fn rates(measured: &[Measured]) -> String {
-    let head = ["Between topics", "records a second", "least – most", "CPU time a record", "peak memory"];
+    let head = [
+        "Between topics",
+        "records a second",
+        "least – most",
+        "CPU time a record",
+        "peak memory",
+        "without mapped files",
+    ];
     let row = |one: &Measured| {
         let Spread { median, least, most } = one.a_second;
         vec![
@@ -78,6 +85,7 @@ fn rates(measured: &[Measured]) -> String {
             format!("{least:.0} – {most:.0}"),
             format!("{:.2} µs", one.cpu_us_each.median),
             mib(one.peak),
+            mib(one.own),
         ]
     };
     table(&head, &measured.iter().map(row).collect::<Vec<_>>())
