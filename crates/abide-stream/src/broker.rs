@@ -4,7 +4,13 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use rdkafka::{ClientContext, client::Client, consumer::Consumer as _};
 
-use crate::{clients, config::Config, engine::Rules, error::StreamError, registry::Registry};
+use crate::{
+    clients,
+    config::Config,
+    engine::Rules,
+    error::StreamError,
+    registry::{OfSchema, Registry},
+};
 
 /// What was found about a topic, for people to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +19,8 @@ pub struct TopicReport {
     pub partitions: i32,
     /// What works and may not be meant.
     pub remark: Option<String>,
+    /// What is most likely not meant, and lets data out.
+    pub warning: Option<String>,
 }
 
 /// Asks the broker for every topic that the configuration names, and the registry for their schemas; an error for what is
@@ -23,7 +31,7 @@ pub fn check(config: &Config, folder: &Path) -> Result<Vec<TopicReport>, StreamE
     // What a producer would refuse is found out without one: it is made and never begins a transaction.
     drop(clients::producer(&config.stream, folder, "check")?);
     let timeout = Duration::from_millis(config.stream.timeout_ms);
-    let schemas = match Registry::of(config, folder)? {
+    let mut schemas = match Registry::of(config, folder)? {
         Some(registry) => registry.check(config, &rules)?,
         None => BTreeMap::new(),
     };
@@ -34,11 +42,11 @@ pub fn check(config: &Config, folder: &Path) -> Result<Vec<TopicReport>, StreamE
         for topic in &route.topics {
             let partitions = width(topic)?;
             widths.push(partitions);
-            reports.push(TopicReport {
-                topic: topic.clone(),
-                partitions,
-                remark: schemas.get(topic).cloned(),
-            });
+            let (remark, warning) = match schemas.remove(topic) {
+                Some(OfSchema { remark, warning }) => (Some(remark), warning),
+                None => (None, None),
+            };
+            reports.push(TopicReport { topic: topic.clone(), partitions, remark, warning });
         }
         if let Some(asks) = &route.asks {
             let partitions = width(&asks.output)?;
@@ -48,13 +56,13 @@ pub fn check(config: &Config, folder: &Path) -> Result<Vec<TopicReport>, StreamE
                     "it is written from a topic with {other}: records keep their order, and do not stand where their keys would put them"
                 )
             });
-            reports.push(TopicReport { topic: asks.output.clone(), partitions, remark });
+            reports.push(TopicReport { topic: asks.output.clone(), partitions, remark, warning: None });
         }
     }
     let known: Vec<String> = reports.iter().map(|report| report.topic.clone()).collect();
     for topic in config.written_topics().into_iter().filter(|topic| !known.contains(topic)) {
         let partitions = width(&topic)?;
-        reports.push(TopicReport { topic, partitions, remark: None });
+        reports.push(TopicReport { topic, partitions, remark: None, warning: None });
     }
     Ok(reports)
 }

@@ -27,7 +27,7 @@ use crate::{
     keeper::Keeper,
     list::List,
     metrics::{Metrics, Total, scrape},
-    registry::Registry,
+    registry::{OfSchema, Registry},
     tallies::RouteTally,
     worker::{Shared, Worker},
 };
@@ -196,8 +196,13 @@ fn work(shared: &Arc<Shared>, number: usize) -> Result<(), StreamError> {
 fn check_schemas(shared: &Shared) -> Result<(), StreamError> {
     let Some(registry) = &shared.registry else { return Ok(()) };
     match registry.check(&shared.config, &shared.rules) {
-        Ok(remarks) => {
-            remarks.into_iter().for_each(|(topic, remark)| tracing::info!(topic, remark, "the values"));
+        Ok(found) => {
+            for (topic, OfSchema { remark, warning }) in found {
+                tracing::info!(topic, remark, "the values");
+                if let Some(warning) = warning {
+                    tracing::warn!(topic, warning, "the values");
+                }
+            }
             Ok(())
         }
         Err(error @ StreamError::Registry(_)) => {
