@@ -2,10 +2,9 @@
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
-use rdkafka::{ClientContext, client::Client, consumer::Consumer as _};
-
 use crate::{
     clients,
+    complaints::Asked,
     config::Config,
     engine::Rules,
     error::StreamError,
@@ -28,14 +27,14 @@ pub struct TopicReport {
 pub fn check(config: &Config, folder: &Path) -> Result<Vec<TopicReport>, StreamError> {
     let rules = Rules::new(config, folder)?;
     let consumer = clients::onlooker(&config.stream, folder)?;
-    // What a producer would refuse is found out without one: it is made and never begins a transaction.
-    drop(clients::producer(&config.stream, folder, "check")?);
+    // It is asked for what is there already, so that it makes nothing, and never begins a transaction.
+    let producer = clients::producer(&config.stream, folder, "check")?;
     let timeout = Duration::from_millis(config.stream.timeout_ms);
     let mut schemas = match Registry::of(config, folder)? {
         Some(registry) => registry.check(config, &rules)?,
         None => BTreeMap::new(),
     };
-    let width = |topic: &str| width(consumer.client(), topic, timeout);
+    let width = |topic: &str| width(&consumer, topic, timeout);
     let mut reports = Vec::new();
     for route in &rules.routes {
         let mut widths = Vec::new();
@@ -64,18 +63,16 @@ pub fn check(config: &Config, folder: &Path) -> Result<Vec<TopicReport>, StreamE
         let partitions = width(&topic)?;
         reports.push(TopicReport { topic, partitions, remark: None, warning: None });
     }
+    self::width(&producer, &config.stream.dead_letter, timeout)?;
     Ok(reports)
 }
 
 /// How many partitions a topic has.
-pub(crate) fn width<C: ClientContext>(
-    client: &Client<C>,
-    topic: &str,
-    timeout: Duration,
-) -> Result<i32, StreamError> {
-    let metadata = client
+pub(crate) fn width(asked: &impl Asked, topic: &str, timeout: Duration) -> Result<i32, StreamError> {
+    let metadata = asked
+        .handle()
         .fetch_metadata(Some(topic), timeout)
-        .map_err(StreamError::kafka("ask the broker for its topics"))?;
+        .map_err(|error| asked.failed("ask the broker for its topics", error))?;
     let found = metadata.topics().iter().find(|found| found.name() == topic);
     match found.filter(|found| found.error().is_none() && !found.partitions().is_empty()) {
         Some(found) => Ok(i32::try_from(found.partitions().len()).unwrap_or(i32::MAX)),

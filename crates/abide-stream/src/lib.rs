@@ -33,6 +33,7 @@ mod plan;
 
 mod broker;
 mod clients;
+mod complaints;
 mod figures;
 mod metrics;
 mod registry;

@@ -147,7 +147,7 @@ pub fn dry_run(
     let registry = Registry::of(config, folder)?;
     let timeout = Duration::from_millis(config.stream.timeout_ms);
     for topic in config.read_topics() {
-        for partition in 0..broker::width(consumer.client(), topic, timeout)? {
+        for partition in 0..broker::width(&consumer, topic, timeout)? {
             let (low, high) = consumer
                 .fetch_watermarks(topic, partition, timeout)
                 .map_err(StreamError::kafka("ask where a partition ends"))?;

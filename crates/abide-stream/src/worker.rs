@@ -29,6 +29,7 @@ use rdkafka::{
 
 use crate::{
     clients::{self, Change, Consumer, Producer},
+    complaints::Asked as _,
     config::Config,
     engine::{Engine, Rules},
     error::StreamError,
@@ -117,13 +118,13 @@ impl Worker {
         let timeout = Duration::from_millis(shared.config.stream.timeout_ms);
         let mut widths = HashMap::new();
         for topic in &shared.written_topics {
-            let width = crate::broker::width(producer.client(), topic, timeout)?;
+            let width = crate::broker::width(&producer, topic, timeout)?;
             widths.insert(topic.clone(), width);
         }
         // Ends what a member of this name had begun before it was gone.
         producer
             .init_transactions(timeout.max(Duration::from_secs(30)))
-            .map_err(StreamError::kafka("begin to take part in transactions"))?;
+            .map_err(|error| producer.failed("begin to take part in transactions", error))?;
         let topics: Vec<&str> = shared.rules.read_topics().collect();
         consumer.subscribe(&topics).map_err(StreamError::kafka("subscribe to the topics"))?;
         let engine = Engine::new(shared.rules.clone(), shared.keyring.clone(), shared.normaliser);

@@ -20,5 +20,6 @@ mod rules;
 mod serve;
 mod signals;
 mod stream;
+mod stream_login;
 mod unsubscribe_link;
 mod world;

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
+    fs::{self, File},
     path::Path,
     process::{Child, Command, Stdio},
     thread,
@@ -134,7 +134,8 @@ impl Oracle {
     }
 }
 
-struct Streaming(Child);
+/// A stream that runs.
+pub(crate) struct Streaming(Child);
 
 impl Streaming {
     fn start(world: &World) -> Self {
@@ -143,7 +144,13 @@ impl Streaming {
         Self(command.spawn().unwrap())
     }
 
-    fn end(mut self, signal: &str) -> Option<i32> {
+    /// What it says goes to a file.
+    pub(crate) fn start_logged(command: &mut Command, log: &Path) -> Self {
+        command.stdout(Stdio::null()).stderr(File::create(log).unwrap());
+        Self(command.spawn().unwrap())
+    }
+
+    pub(crate) fn end(mut self, signal: &str) -> Option<i32> {
         Command::new("kill").args([signal, &self.0.id().to_string()]).status().unwrap();
         self.0.wait().unwrap().code()
     }
@@ -163,7 +170,7 @@ fn committed(client: &KafkaClient) -> i64 {
 
 /// Looks again and again, since what is waited for has no time of its own; gives up in the end.
 #[track_caller]
-fn wait_until(mut is_so: impl FnMut() -> bool) {
+pub(crate) fn wait_until(mut is_so: impl FnMut() -> bool) {
     for _ in 0..600 {
         if is_so() {
             return;

@@ -7,4 +7,5 @@ mod hand_over;
 mod opt_outs;
 mod routes;
 mod schemas;
+mod secure;
 mod world;
