@@ -28,6 +28,7 @@ use rdkafka::{
 };
 
 use crate::{
+    broker,
     clients::{self, Change, Consumer, Producer},
     complaints::Asked as _,
     config::Config,
@@ -116,16 +117,18 @@ impl Worker {
         let name = format!("{}.{}.{number}", shared.config.stream.group, shared.origin);
         let producer = clients::producer(&shared.config.stream, &shared.folder, &name)?;
         let timeout = Duration::from_millis(shared.config.stream.timeout_ms);
-        let mut widths = HashMap::new();
-        for topic in &shared.written_topics {
-            let width = crate::broker::width(&producer, topic, timeout)?;
-            widths.insert(topic.clone(), width);
-        }
+        let written = shared.written_topics.iter().map(String::as_str);
+        let widths = broker::widths(&producer, written, timeout)?.complete()?;
         // Ends what a member of this name had begun before it was gone.
         producer
             .init_transactions(timeout.max(Duration::from_secs(30)))
             .map_err(|error| producer.failed("begin to take part in transactions", error))?;
         let topics: Vec<&str> = shared.rules.read_topics().collect();
+        let missing = broker::widths(&consumer, topics.iter().copied(), timeout)?.missing;
+        if !missing.is_empty() {
+            // The client looks for them by itself, every few minutes.
+            tracing::warn!(topics = missing.join(", "), "the broker has no such topics to read yet");
+        }
         consumer.subscribe(&topics).map_err(StreamError::kafka("subscribe to the topics"))?;
         let engine = Engine::new(shared.rules.clone(), shared.keyring.clone(), shared.normaliser);
         Ok(Self {

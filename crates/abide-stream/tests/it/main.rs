@@ -8,4 +8,5 @@ mod opt_outs;
 mod routes;
 mod schemas;
 mod secure;
+mod start;
 mod world;
