@@ -39,6 +39,8 @@ mod metrics;
 mod registry;
 mod worker;
 
+mod pauses;
+
 mod error;
 mod stream;
 mod trial;

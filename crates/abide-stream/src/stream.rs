@@ -27,9 +27,10 @@ use crate::{
     keeper::Keeper,
     list::List,
     metrics::{Metrics, Total, scrape},
+    pauses::Pauses,
     registry::{OfSchema, Registry},
     tallies::RouteTally,
-    worker::{Shared, Worker},
+    worker::{Run, Shared, Worker},
 };
 
 /// What a stream is given besides its configuration.
@@ -58,9 +59,6 @@ pub struct Stream {
     follower: JoinHandle<()>,
     metrics_address: Option<SocketAddr>,
 }
-
-/// After the broker could not be reached, it is tried again so much later.
-const PAUSE: Duration = Duration::from_secs(1);
 
 impl Stream {
     /// Starts the threads. What is wrong with the configuration is found out here; a broker that is out of reach is waited
@@ -217,11 +215,18 @@ fn members(shared: &Arc<Shared>, number: usize) -> Result<(), StreamError> {
     if number == 0 {
         check_schemas(shared)?;
     }
+    let mut pauses = Pauses::NONE;
     while !shared.stop.load(Ordering::Acquire) {
         match Worker::new(shared.clone(), number) {
             Ok(mut worker) => {
-                if worker.run()? {
-                    break;
+                let began = (shared.now)();
+                match worker.run()? {
+                    Run::Stopped => break,
+                    Run::Anew { why, is_fenced } => {
+                        shared.metrics.begun_anew();
+                        pauses.after((shared.now)().micros_since(began));
+                        pauses.tell(&why, is_fenced);
+                    }
                 }
             }
             Err(error @ StreamError::Kafka { .. }) => {
@@ -229,10 +234,11 @@ fn members(shared: &Arc<Shared>, number: usize) -> Result<(), StreamError> {
                     error = chain(&error),
                     "could not begin to work with the broker; trying again"
                 );
+                pauses = Pauses::SHORT;
             }
             Err(error) => return Err(error),
         }
-        thread::sleep(PAUSE);
+        pauses.sleep(&shared.stop);
     }
     Ok(())
 }

@@ -21,7 +21,7 @@ use abide_model::{Keyring, Normaliser, Origin, Time};
 use rdkafka::{
     Message as _, Offset, TopicPartitionList,
     consumer::Consumer as _,
-    error::KafkaError,
+    error::{KafkaError, RDKafkaErrorCode},
     message::{BorrowedMessage, Headers as _},
     producer::Producer as _,
     topic_partition_list::TopicPartitionListElem,
@@ -93,6 +93,17 @@ struct Held {
     next: Option<i64>,
 }
 
+/// How a member's run ended.
+#[derive(Debug)]
+pub(crate) enum Run {
+    Stopped,
+    /// It needs new clients.
+    Anew {
+        why: String,
+        is_fenced: bool,
+    },
+}
+
 /// Why a transaction did not become one.
 #[derive(Debug)]
 enum Failed {
@@ -146,8 +157,8 @@ impl Worker {
         })
     }
 
-    /// Until it is told to stop, or something has to be done anew (`Ok(false)`).
-    pub(crate) fn run(&mut self) -> Result<bool, StreamError> {
+    /// Until it is told to stop, or cannot go on as it is.
+    pub(crate) fn run(&mut self) -> Result<Run, StreamError> {
         while !self.shared.stop.load(Ordering::Acquire) {
             if let Some(why) = self.shared.list.broken() {
                 return Err(StreamError::Broken(why));
@@ -159,17 +170,26 @@ impl Worker {
                     tracing::warn!(error = why, "a transaction failed; its records are read again");
                     thread::sleep(PAUSE);
                 }
-                Err(Failed::Anew(why)) => {
-                    tracing::error!(
-                        error = why,
-                        "this member begins anew; if that goes on, another runs under its name, or transactions take too long"
-                    );
-                    return Ok(false);
-                }
+                Err(Failed::Anew(why)) => return Ok(Run::Anew { why, is_fenced: self.is_fenced() }),
                 Err(Failed::Ended(error)) => return Err(error),
             }
         }
-        Ok(true)
+        Ok(Run::Stopped)
+    }
+
+    /// Whether the broker goes by a younger member of this name.
+    fn is_fenced(&self) -> bool {
+        let of_producer = self.producer.client().fatal_error();
+        let of_consumer = self.consumer.client().fatal_error();
+        [of_producer, of_consumer].into_iter().flatten().any(|(code, _)| {
+            matches!(
+                code,
+                RDKafkaErrorCode::Fenced
+                    | RDKafkaErrorCode::ProducerFenced
+                    | RDKafkaErrorCode::InvalidProducerEpoch
+                    | RDKafkaErrorCode::FencedInstanceId
+            )
+        })
     }
 
     fn step(&mut self) -> Result<(), Failed> {

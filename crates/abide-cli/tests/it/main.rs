@@ -21,5 +21,6 @@ mod serve;
 mod signals;
 mod stream;
 mod stream_login;
+mod stream_twins;
 mod unsubscribe_link;
 mod world;

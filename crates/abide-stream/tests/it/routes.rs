@@ -1,14 +1,9 @@
 //! What becomes of records that may pass, that are blocked, that cannot be judged and that cannot be read.
 
-use std::{
-    io::{Read as _, Write as _},
-    net::{SocketAddr, TcpStream},
-};
-
 use abide_testkit::TestRecord;
 use serde_json::Value;
 
-use crate::world::{World, broker, settings, wait_until};
+use crate::world::{World, broker, scrape, settings, wait_until};
 
 const BLOCKED: &str = r#"{"to": "jane@example.com",  "n": 1.50}"#;
 const FREE: &str = r#"{"to":"joe@example.com", "n":2}"#;
@@ -36,14 +31,6 @@ fn records() -> Vec<TestRecord> {
         TestRecord::new(0, "poison", "{'to':1}"),
         TestRecord::new(0, "last", FREE),
     ]
-}
-
-fn scrape(address: SocketAddr) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
 }
 
 #[test]
