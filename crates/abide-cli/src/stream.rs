@@ -114,6 +114,9 @@ fn check(settings: &Settings) -> anyhow::Result<Exit> {
     for report in abide_stream::check(&settings.config, &settings.folder)? {
         let remark = report.remark.map_or(String::new(), |remark| format!(": {remark}"));
         println!("{}: {} partitions{remark}", report.topic, report.partitions);
+        if let Some(warning) = report.warning {
+            eprintln!("abide: warning: {}: {warning}", report.topic);
+        }
     }
     Ok(Exit::Clean)
 }

@@ -1,10 +1,22 @@
 //! Whether the broker has what the configuration names.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+    thread,
+    time::Duration,
+};
 
-use rdkafka::{ClientContext, client::Client, consumer::Consumer as _};
+use rdkafka::error::RDKafkaErrorCode;
 
-use crate::{clients, config::Config, engine::Rules, error::StreamError, registry::Registry};
+use crate::{
+    clients,
+    complaints::Asked,
+    config::Config,
+    engine::Rules,
+    error::StreamError,
+    registry::{OfSchema, Registry},
+};
 
 /// What was found about a topic, for people to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +25,8 @@ pub struct TopicReport {
     pub partitions: i32,
     /// What works and may not be meant.
     pub remark: Option<String>,
+    /// What is most likely not meant, and lets data out.
+    pub warning: Option<String>,
 }
 
 /// Asks the broker for every topic that the configuration names, and the registry for their schemas; an error for what is
@@ -20,57 +34,112 @@ pub struct TopicReport {
 pub fn check(config: &Config, folder: &Path) -> Result<Vec<TopicReport>, StreamError> {
     let rules = Rules::new(config, folder)?;
     let consumer = clients::onlooker(&config.stream, folder)?;
-    // What a producer would refuse is found out without one: it is made and never begins a transaction.
-    drop(clients::producer(&config.stream, folder, "check")?);
+    // It is asked for what is there already, so that it makes nothing, and never begins a transaction.
+    let producer = clients::producer(&config.stream, folder, "check")?;
     let timeout = Duration::from_millis(config.stream.timeout_ms);
-    let schemas = match Registry::of(config, folder)? {
+    let mut schemas = match Registry::of(config, folder)? {
         Some(registry) => registry.check(config, &rules)?,
         None => BTreeMap::new(),
     };
-    let width = |topic: &str| width(consumer.client(), topic, timeout);
+    let written = config.written_topics();
+    let all = config.read_topics().into_iter().chain(written.iter().map(String::as_str));
+    let widths = widths(&consumer, all, timeout)?.complete()?;
+    width(&producer, &config.stream.dead_letter, timeout)?;
     let mut reports = Vec::new();
     for route in &rules.routes {
-        let mut widths = Vec::new();
         for topic in &route.topics {
-            let partitions = width(topic)?;
-            widths.push(partitions);
-            reports.push(TopicReport {
-                topic: topic.clone(),
-                partitions,
-                remark: schemas.get(topic).cloned(),
-            });
+            let (remark, warning) = match schemas.remove(topic) {
+                Some(OfSchema { remark, warning }) => (Some(remark), warning),
+                None => (None, None),
+            };
+            reports.push(TopicReport { topic: topic.clone(), partitions: widths[topic], remark, warning });
         }
         if let Some(asks) = &route.asks {
-            let partitions = width(&asks.output)?;
-            let other = widths.iter().find(|width| **width != partitions);
+            let partitions = widths[&asks.output];
+            let other = route.topics.iter().map(|topic| widths[topic]).find(|width| *width != partitions);
             let remark = other.map(|other| {
                 format!(
                     "it is written from a topic with {other}: records keep their order, and do not stand where their keys would put them"
                 )
             });
-            reports.push(TopicReport { topic: asks.output.clone(), partitions, remark });
+            reports.push(TopicReport { topic: asks.output.clone(), partitions, remark, warning: None });
         }
     }
     let known: Vec<String> = reports.iter().map(|report| report.topic.clone()).collect();
-    for topic in config.written_topics().into_iter().filter(|topic| !known.contains(topic)) {
-        let partitions = width(&topic)?;
-        reports.push(TopicReport { topic, partitions, remark: None });
+    for topic in written.into_iter().filter(|topic| !known.contains(topic)) {
+        let partitions = widths[&topic];
+        reports.push(TopicReport { topic, partitions, remark: None, warning: None });
     }
     Ok(reports)
 }
 
-/// How many partitions a topic has.
-pub(crate) fn width<C: ClientContext>(
-    client: &Client<C>,
-    topic: &str,
+/// How many partitions topics have.
+#[derive(Debug)]
+pub(crate) struct Widths {
+    pub(crate) known: HashMap<String, i32>,
+    /// Topics that the broker has not.
+    pub(crate) missing: Vec<String>,
+}
+
+/// Topics that the broker does not know yet are asked for again so much later.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Asks for topics. What was made just now comes to be known to one broker after the other, so those that are not known are
+/// waited for, as long as a call may take.
+pub(crate) fn widths<'t>(
+    asked: &impl Asked,
+    topics: impl IntoIterator<Item = &'t str>,
     timeout: Duration,
-) -> Result<i32, StreamError> {
-    let metadata = client
+) -> Result<Widths, StreamError> {
+    let missing = topics.into_iter().map(str::to_owned).collect();
+    let mut widths = Widths { known: HashMap::new(), missing };
+    let mut waited = Duration::ZERO;
+    loop {
+        for topic in std::mem::take(&mut widths.missing) {
+            match width(asked, &topic, timeout)? {
+                Some(width) => drop(widths.known.insert(topic, width)),
+                None => widths.missing.push(topic),
+            }
+        }
+        if widths.missing.is_empty() || waited >= timeout {
+            return Ok(widths);
+        }
+        if waited.is_zero() {
+            tracing::warn!(
+                topics = widths.missing.join(", "),
+                "the broker does not know these topics yet; waiting"
+            );
+        }
+        thread::sleep(LOOK);
+        waited += LOOK;
+    }
+}
+
+impl Widths {
+    /// Of all that were asked for.
+    pub(crate) fn complete(self) -> Result<HashMap<String, i32>, StreamError> {
+        match self.missing.as_slice() {
+            [] => Ok(self.known),
+            missing => Err(StreamError::Broker(format!("it has no topic `{}`", missing.join("`, `")))),
+        }
+    }
+}
+
+/// `None` for a topic that the broker does not know.
+fn width(asked: &impl Asked, topic: &str, timeout: Duration) -> Result<Option<i32>, StreamError> {
+    let metadata = asked
+        .handle()
         .fetch_metadata(Some(topic), timeout)
-        .map_err(StreamError::kafka("ask the broker for its topics"))?;
-    let found = metadata.topics().iter().find(|found| found.name() == topic);
-    match found.filter(|found| found.error().is_none() && !found.partitions().is_empty()) {
-        Some(found) => Ok(i32::try_from(found.partitions().len()).unwrap_or(i32::MAX)),
-        None => Err(StreamError::Broker(format!("there is no topic `{topic}`, or it may not be used"))),
+        .map_err(|error| asked.failed("ask the broker for its topics", error))?;
+    let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else { return Ok(None) };
+    match found.error().map(RDKafkaErrorCode::from) {
+        None => {
+            let width = i32::try_from(found.partitions().len()).unwrap_or(i32::MAX);
+            Ok(Some(width).filter(|width| *width > 0))
+        }
+        Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
+            Err(StreamError::Broker(format!("whom we log in as may not use the topic `{topic}`")))
+        }
+        Some(_) => Ok(None),
     }
 }

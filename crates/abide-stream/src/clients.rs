@@ -1,7 +1,8 @@
 //! The two clients of the broker, with the settings that exactly once rests on.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fs::File,
     path::Path,
     sync::{
         Mutex,
@@ -18,7 +19,10 @@ use rdkafka::{
     topic_partition_list::TopicPartitionList,
 };
 
-use crate::config::{InvalidConfig, Setting, StreamConfig};
+use crate::{
+    complaints::Complaint,
+    config::{InvalidConfig, Setting, StreamConfig},
+};
 
 pub(crate) type Consumer = BaseConsumer<Changes>;
 pub(crate) type Producer = BaseProducer<Reports>;
@@ -37,6 +41,7 @@ pub(crate) struct Changes {
     any: AtomicBool,
     /// Where partitions end, as it was told last.
     ends: Mutex<Option<Ends>>,
+    pub(crate) complaint: Complaint,
 }
 
 /// The last stable offset by topic and partition.
@@ -46,6 +51,7 @@ pub(crate) type Ends = HashMap<String, HashMap<i32, i64>>;
 #[derive(Debug, Default)]
 pub(crate) struct Reports {
     too_large: AtomicBool,
+    pub(crate) complaint: Complaint,
 }
 
 impl Reports {
@@ -84,7 +90,8 @@ impl ClientContext for Changes {
         *self.ends.lock().expect("nothing panics under this lock") = Some(ends.collect());
     }
 
-    fn log(&self, level: RDKafkaLogLevel, _: &str, message: &str) {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.complaint.note(facility, message);
         log(level, message);
     }
 
@@ -109,7 +116,8 @@ impl ConsumerContext for Changes {
 }
 
 impl ClientContext for Reports {
-    fn log(&self, level: RDKafkaLogLevel, _: &str, message: &str) {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.complaint.note(facility, message);
         log(level, message);
     }
 
@@ -157,14 +165,14 @@ pub(crate) fn consumer(
     if let Some(name) = client.get("group.instance.id").map(str::to_owned) {
         client.set("group.instance.id", format!("{name}.{number}"));
     }
-    client.create_with_context(Changes::default()).map_err(|error| refused(&error))
+    client.create_with_context(Changes::default()).map_err(|error| refused(&client, &error))
 }
 
 /// One that is told where a partition ends for now.
 pub(crate) fn onlooker(config: &StreamConfig, folder: &Path) -> Result<Consumer, InvalidConfig> {
     let mut client = reader(config, folder, true)?;
     client.remove("group.instance.id");
-    client.create_with_context(Changes::default()).map_err(|error| refused(&error))
+    client.create_with_context(Changes::default()).map_err(|error| refused(&client, &error))
 }
 
 fn reader(config: &StreamConfig, folder: &Path, tells_ends: bool) -> Result<ClientConfig, InvalidConfig> {
@@ -198,7 +206,7 @@ pub(crate) fn producer(config: &StreamConfig, folder: &Path, name: &str) -> Resu
     ];
     let mut client = settings(&defaults, [&config.kafka, &config.producer], folder)?;
     client.set("transactional.id", name).set("enable.idempotence", "true");
-    client.create_with_context(Reports::default()).map_err(|error| refused(&error))
+    client.create_with_context(Reports::default()).map_err(|error| refused(&client, &error))
 }
 
 fn settings(
@@ -207,20 +215,41 @@ fn settings(
     folder: &Path,
 ) -> Result<ClientConfig, InvalidConfig> {
     let mut client = ClientConfig::new();
+    // Why a broker hangs up is told as something that may be.
+    client.set_log_level(RDKafkaLogLevel::Info);
     for (name, value) in defaults {
         client.set(*name, *value);
     }
     for (name, setting) in tables.into_iter().flatten() {
-        client.set(name, setting.read(folder).map_err(|why| InvalidConfig(format!("`{name}`: {why}")))?);
+        let value = setting.read(folder).and_then(|value| located(name, value, folder));
+        client.set(name, value.map_err(|why| InvalidConfig(format!("`{name}`: {why}")))?);
     }
     Ok(client)
 }
 
-/// In our words, since those of the client quote the value.
-fn refused(error: &KafkaError) -> InvalidConfig {
+/// A file beside the configuration, as all that it names. `probe` is none: the client then looks where systems have theirs.
+fn located(name: &str, value: String, folder: &Path) -> Result<String, String> {
+    let is_file = name.starts_with("ssl.") && name.ends_with(".location") && name != "ssl.engine.location";
+    if !is_file || value == "probe" {
+        return Ok(value);
+    }
+    let path = folder.join(value).display().to_string();
+    File::open(&path).map_err(|error| format!("could not read `{path}`: {error}"))?;
+    Ok(path)
+}
+
+/// In our words, since those of the client may quote a value.
+fn refused(client: &ClientConfig, error: &KafkaError) -> InvalidConfig {
+    let set = client.config_map().into_keys().chain(["sasl.username", "sasl.password"]);
     InvalidConfig(match error {
         KafkaError::ClientConfig(_, _, name, _) => {
             format!("`{name}` is no setting of librdkafka's, or has no value that it takes")
+        }
+        KafkaError::ClientCreation(why) => {
+            let named: BTreeSet<&str> = set.filter(|name| why.contains(name)).collect();
+            let named: Vec<String> = named.iter().map(|name| format!("`{name}`")).collect();
+            let named = if named.is_empty() { "its settings".to_owned() } else { named.join(", ") };
+            format!("librdkafka cannot be set up like this; see {named}")
         }
         _ => "librdkafka cannot be set up like this; see its settings".to_owned(),
     })

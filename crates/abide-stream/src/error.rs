@@ -9,8 +9,8 @@ use crate::{config::InvalidConfig, fate::Stopped};
 pub enum StreamError {
     #[error(transparent)]
     Config(#[from] InvalidConfig),
-    #[error("could not {doing}")]
-    Kafka { doing: &'static str, source: KafkaError },
+    #[error("could not {doing}{}", .complaint.as_ref().map_or_else(String::new, |why| format!(": {why}")))]
+    Kafka { doing: &'static str, complaint: Option<String>, source: KafkaError },
     /// What the broker has is not what the configuration names.
     #[error("the broker does not fit the configuration: {0}")]
     Broker(String),
@@ -30,7 +30,7 @@ pub enum StreamError {
 
 impl StreamError {
     pub(crate) fn kafka(doing: &'static str) -> impl FnOnce(KafkaError) -> Self {
-        move |source| Self::Kafka { doing, source }
+        move |source| Self::Kafka { doing, complaint: None, source }
     }
 
     pub(crate) fn stopped(record: &crate::record::Record<'_>) -> impl FnOnce(Stopped) -> Self {

@@ -33,10 +33,13 @@ mod plan;
 
 mod broker;
 mod clients;
+mod complaints;
 mod figures;
 mod metrics;
 mod registry;
 mod worker;
+
+mod pauses;
 
 mod error;
 mod stream;

@@ -39,6 +39,7 @@ pub(crate) struct Metrics {
     opt_outs: Counter,
     transactions: Histogram,
     failed: Counter,
+    begun_anew: Counter,
     durable: Histogram,
     lag: Family<PartitionLabels, Gauge>,
     // Set when it is asked for.
@@ -62,6 +63,7 @@ impl Metrics {
             opt_outs: Counter::default(),
             transactions: seconds(),
             failed: Counter::default(),
+            begun_anew: Counter::default(),
             durable: seconds(),
             lag: Family::default(),
             list_age: Gauge::default(),
@@ -77,6 +79,11 @@ impl Metrics {
             "transactions_failed",
             "Transactions whose records are read again",
             metrics.failed.clone(),
+        );
+        registry.register(
+            "begun_anew",
+            "Members that could not go on, as when another runs under their name",
+            metrics.begun_anew.clone(),
         );
         let help = "From handing opt-outs to the journal to their being durable there";
         registry.register_with_unit("opt_outs_durable", help, Unit::Seconds, metrics.durable.clone());
@@ -111,6 +118,10 @@ impl Metrics {
 
     pub(crate) fn failed(&self) {
         self.failed.inc();
+    }
+
+    pub(crate) fn begun_anew(&self) {
+        self.begun_anew.inc();
     }
 
     pub(crate) fn made_durable(&self, micros: i64) {

@@ -2,6 +2,8 @@
 
 mod subjects;
 
+pub(crate) use subjects::OfSchema;
+
 use std::{collections::BTreeSet, fs, path::Path, sync::Arc, thread, time::Duration};
 
 use abide_model::{Time, causes::chain};

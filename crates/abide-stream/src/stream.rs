@@ -27,9 +27,10 @@ use crate::{
     keeper::Keeper,
     list::List,
     metrics::{Metrics, Total, scrape},
-    registry::Registry,
+    pauses::Pauses,
+    registry::{OfSchema, Registry},
     tallies::RouteTally,
-    worker::{Shared, Worker},
+    worker::{Run, Shared, Worker},
 };
 
 /// What a stream is given besides its configuration.
@@ -58,9 +59,6 @@ pub struct Stream {
     follower: JoinHandle<()>,
     metrics_address: Option<SocketAddr>,
 }
-
-/// After the broker could not be reached, it is tried again so much later.
-const PAUSE: Duration = Duration::from_secs(1);
 
 impl Stream {
     /// Starts the threads. What is wrong with the configuration is found out here; a broker that is out of reach is waited
@@ -196,8 +194,13 @@ fn work(shared: &Arc<Shared>, number: usize) -> Result<(), StreamError> {
 fn check_schemas(shared: &Shared) -> Result<(), StreamError> {
     let Some(registry) = &shared.registry else { return Ok(()) };
     match registry.check(&shared.config, &shared.rules) {
-        Ok(remarks) => {
-            remarks.into_iter().for_each(|(topic, remark)| tracing::info!(topic, remark, "the values"));
+        Ok(found) => {
+            for (topic, OfSchema { remark, warning }) in found {
+                tracing::info!(topic, remark, "the values");
+                if let Some(warning) = warning {
+                    tracing::warn!(topic, warning, "the values");
+                }
+            }
             Ok(())
         }
         Err(error @ StreamError::Registry(_)) => {
@@ -212,11 +215,18 @@ fn members(shared: &Arc<Shared>, number: usize) -> Result<(), StreamError> {
     if number == 0 {
         check_schemas(shared)?;
     }
+    let mut pauses = Pauses::NONE;
     while !shared.stop.load(Ordering::Acquire) {
         match Worker::new(shared.clone(), number) {
             Ok(mut worker) => {
-                if worker.run()? {
-                    break;
+                let began = (shared.now)();
+                match worker.run()? {
+                    Run::Stopped => break,
+                    Run::Anew { why, is_fenced } => {
+                        shared.metrics.begun_anew();
+                        pauses.after((shared.now)().micros_since(began));
+                        pauses.tell(&why, is_fenced);
+                    }
                 }
             }
             Err(error @ StreamError::Kafka { .. }) => {
@@ -224,10 +234,11 @@ fn members(shared: &Arc<Shared>, number: usize) -> Result<(), StreamError> {
                     error = chain(&error),
                     "could not begin to work with the broker; trying again"
                 );
+                pauses = Pauses::SHORT;
             }
             Err(error) => return Err(error),
         }
-        thread::sleep(PAUSE);
+        pauses.sleep(&shared.stop);
     }
     Ok(())
 }

@@ -146,8 +146,9 @@ pub fn dry_run(
     let consumer = clients::onlooker(&config.stream, folder)?;
     let registry = Registry::of(config, folder)?;
     let timeout = Duration::from_millis(config.stream.timeout_ms);
+    let widths = broker::widths(&consumer, config.read_topics(), timeout)?.complete()?;
     for topic in config.read_topics() {
-        for partition in 0..broker::width(consumer.client(), topic, timeout)? {
+        for partition in 0..widths[topic] {
             let (low, high) = consumer
                 .fetch_watermarks(topic, partition, timeout)
                 .map_err(StreamError::kafka("ask where a partition ends"))?;

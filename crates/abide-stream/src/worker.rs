@@ -21,14 +21,16 @@ use abide_model::{Keyring, Normaliser, Origin, Time};
 use rdkafka::{
     Message as _, Offset, TopicPartitionList,
     consumer::Consumer as _,
-    error::KafkaError,
+    error::{KafkaError, RDKafkaErrorCode},
     message::{BorrowedMessage, Headers as _},
     producer::Producer as _,
     topic_partition_list::TopicPartitionListElem,
 };
 
 use crate::{
+    broker,
     clients::{self, Change, Consumer, Producer},
+    complaints::Asked as _,
     config::Config,
     engine::{Engine, Rules},
     error::StreamError,
@@ -91,6 +93,17 @@ struct Held {
     next: Option<i64>,
 }
 
+/// How a member's run ended.
+#[derive(Debug)]
+pub(crate) enum Run {
+    Stopped,
+    /// It needs new clients.
+    Anew {
+        why: String,
+        is_fenced: bool,
+    },
+}
+
 /// Why a transaction did not become one.
 #[derive(Debug)]
 enum Failed {
@@ -115,16 +128,18 @@ impl Worker {
         let name = format!("{}.{}.{number}", shared.config.stream.group, shared.origin);
         let producer = clients::producer(&shared.config.stream, &shared.folder, &name)?;
         let timeout = Duration::from_millis(shared.config.stream.timeout_ms);
-        let mut widths = HashMap::new();
-        for topic in &shared.written_topics {
-            let width = crate::broker::width(producer.client(), topic, timeout)?;
-            widths.insert(topic.clone(), width);
-        }
+        let written = shared.written_topics.iter().map(String::as_str);
+        let widths = broker::widths(&producer, written, timeout)?.complete()?;
         // Ends what a member of this name had begun before it was gone.
         producer
             .init_transactions(timeout.max(Duration::from_secs(30)))
-            .map_err(StreamError::kafka("begin to take part in transactions"))?;
+            .map_err(|error| producer.failed("begin to take part in transactions", error))?;
         let topics: Vec<&str> = shared.rules.read_topics().collect();
+        let missing = broker::widths(&consumer, topics.iter().copied(), timeout)?.missing;
+        if !missing.is_empty() {
+            // The client looks for them by itself, every few minutes.
+            tracing::warn!(topics = missing.join(", "), "the broker has no such topics to read yet");
+        }
         consumer.subscribe(&topics).map_err(StreamError::kafka("subscribe to the topics"))?;
         let engine = Engine::new(shared.rules.clone(), shared.keyring.clone(), shared.normaliser);
         Ok(Self {
@@ -142,8 +157,8 @@ impl Worker {
         })
     }
 
-    /// Until it is told to stop, or something has to be done anew (`Ok(false)`).
-    pub(crate) fn run(&mut self) -> Result<bool, StreamError> {
+    /// Until it is told to stop, or cannot go on as it is.
+    pub(crate) fn run(&mut self) -> Result<Run, StreamError> {
         while !self.shared.stop.load(Ordering::Acquire) {
             if let Some(why) = self.shared.list.broken() {
                 return Err(StreamError::Broken(why));
@@ -155,17 +170,26 @@ impl Worker {
                     tracing::warn!(error = why, "a transaction failed; its records are read again");
                     thread::sleep(PAUSE);
                 }
-                Err(Failed::Anew(why)) => {
-                    tracing::error!(
-                        error = why,
-                        "this member begins anew; if that goes on, another runs under its name, or transactions take too long"
-                    );
-                    return Ok(false);
-                }
+                Err(Failed::Anew(why)) => return Ok(Run::Anew { why, is_fenced: self.is_fenced() }),
                 Err(Failed::Ended(error)) => return Err(error),
             }
         }
-        Ok(true)
+        Ok(Run::Stopped)
+    }
+
+    /// Whether the broker goes by a younger member of this name.
+    fn is_fenced(&self) -> bool {
+        let of_producer = self.producer.client().fatal_error();
+        let of_consumer = self.consumer.client().fatal_error();
+        [of_producer, of_consumer].into_iter().flatten().any(|(code, _)| {
+            matches!(
+                code,
+                RDKafkaErrorCode::Fenced
+                    | RDKafkaErrorCode::ProducerFenced
+                    | RDKafkaErrorCode::InvalidProducerEpoch
+                    | RDKafkaErrorCode::FencedInstanceId
+            )
+        })
     }
 
     fn step(&mut self) -> Result<(), Failed> {

@@ -1,6 +1,7 @@
 //! Real Kafka on loopback: Apache's own brokers in KRaft mode, which `cargo xtask setup` fetches from Maven Central.
 
 mod client;
+mod secure;
 
 use std::{
     env,
@@ -14,6 +15,9 @@ use std::{
 };
 
 pub use client::{KafkaClient, TestRecord};
+pub use secure::{Login, stranger};
+
+use secure::Secure;
 
 const STARTS_MAX: u32 = 5;
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
@@ -27,6 +31,7 @@ const CLUSTER: &str = "YWJpZGUtdGVzdC1rYWZrYQ";
 pub struct Kafka {
     folder: PathBuf,
     brokers: Vec<Broker>,
+    secure: Option<Secure>,
 }
 
 #[derive(Debug)]
@@ -59,7 +64,22 @@ impl Kafka {
     /// When Kafka is not installed or does not come up: a test that needs it has then failed, not passed.
     #[track_caller]
     pub fn start(folder: &Path, brokers: u16) -> Self {
-        match try_start(folder, brokers) {
+        Self::start_with(folder, brokers, None)
+    }
+
+    /// Starts one broker that can also be reached over TLS, by who logs in like this (SCRAM-SHA-256 or PLAIN).
+    ///
+    /// # Panics
+    ///
+    /// As [`Kafka::start`].
+    #[track_caller]
+    pub fn start_secure(folder: &Path, login: Login<'_>) -> Self {
+        Self::start_with(folder, 1, Some(login))
+    }
+
+    #[track_caller]
+    fn start_with(folder: &Path, brokers: u16, login: Option<Login<'_>>) -> Self {
+        match try_start(folder, brokers, login) {
             Ok(kafka) => kafka,
             Err(error) => match std::error::Error::source(&error) {
                 Some(cause) => panic!("{error}: {cause}"),
@@ -72,6 +92,20 @@ impl Kafka {
     pub fn servers(&self) -> String {
         let addresses: Vec<String> = self.brokers.iter().map(|broker| broker.address.to_string()).collect();
         addresses.join(",")
+    }
+
+    /// The `bootstrap.servers` of those who log in.
+    pub fn secure_servers(&self) -> String {
+        self.secure().address.to_string()
+    }
+
+    /// Whom those who log in have to believe, in PEM.
+    pub fn authority(&self) -> &str {
+        &self.secure().authority
+    }
+
+    fn secure(&self) -> &Secure {
+        self.secure.as_ref().expect("it was started with a log-in")
     }
 
     pub fn client(&self) -> KafkaClient {
@@ -144,7 +178,7 @@ impl Drop for Broker {
     }
 }
 
-fn try_start(folder: &Path, brokers: u16) -> Result<Kafka, StartError> {
+fn try_start(folder: &Path, brokers: u16, login: Option<Login<'_>>) -> Result<Kafka, StartError> {
     let jars = jars();
     if !jars.is_dir() {
         return Err(StartError::NotInstalled { jars });
@@ -152,10 +186,10 @@ fn try_start(folder: &Path, brokers: u16) -> Result<Kafka, StartError> {
     let mut said = String::new();
     for attempt in 0..STARTS_MAX {
         let folder = folder.join(format!("kafka-{attempt}"));
-        let mut brokers = prepare(&folder, brokers)?;
+        let (mut brokers, secure) = prepare(&folder, brokers, login)?;
         brokers.iter_mut().try_for_each(Broker::spawn)?;
         if brokers.iter_mut().all(Broker::becomes_ready) {
-            return Ok(Kafka { folder, brokers });
+            return Ok(Kafka { folder, brokers, secure });
         }
         // Most likely somebody else took a port between our look and the broker's; other ports, then.
         said = brokers.iter().filter_map(|broker| fs::read_to_string(&broker.log).ok()).collect();
@@ -164,27 +198,38 @@ fn try_start(folder: &Path, brokers: u16) -> Result<Kafka, StartError> {
 }
 
 /// Settings and formatted storage for each broker.
-fn prepare(folder: &Path, brokers: u16) -> Result<Vec<Broker>, StartError> {
+fn prepare(
+    folder: &Path,
+    brokers: u16,
+    login: Option<Login<'_>>,
+) -> Result<(Vec<Broker>, Option<Secure>), StartError> {
     let wrong = |source| StartError::Folder { folder: folder.to_owned(), source };
     fs::create_dir_all(folder).map_err(wrong)?;
     let ports: Vec<(u16, SocketAddr, SocketAddr)> = (1..=brokers)
         .map(|id| Ok((id, free_address()?, free_address()?)))
         .collect::<io::Result<_>>()
         .map_err(wrong)?;
+    let secure =
+        login.map(|login| Secure::prepare(folder, free_address()?, login)).transpose().map_err(wrong)?;
     let voters: Vec<String> = ports.iter().map(|(id, _, controller)| format!("{id}@{controller}")).collect();
     let mut prepared = Vec::new();
     for (id, address, controller) in ports {
         let settings = folder.join(format!("broker-{id}.properties"));
         let data = folder.join(format!("data-{id}"));
         let replicas = brokers.min(3);
+        let open = format!("PLAINTEXT://{address}");
+        let listeners = match &secure {
+            Some(secure) => format!("{open},SECURE://{}", secure.address),
+            None => open,
+        };
         let text = format!(
             "process.roles=broker,controller\n\
              node.id={id}\n\
              controller.quorum.voters={}\n\
-             listeners=PLAINTEXT://{address},CONTROLLER://{controller}\n\
-             advertised.listeners=PLAINTEXT://{address}\n\
+             listeners={listeners},CONTROLLER://{controller}\n\
+             advertised.listeners={listeners}\n\
              controller.listener.names=CONTROLLER\n\
-             listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n\
+             listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL\n\
              log.dirs={}\n\
              auto.create.topics.enable=false\n\
              group.initial.rebalance.delay.ms=0\n\
@@ -197,16 +242,19 @@ fn prepare(folder: &Path, brokers: u16) -> Result<Vec<Broker>, StartError> {
              transaction.state.log.replication.factor={replicas}\n\
              transaction.state.log.min.isr={}\n\
              share.coordinator.state.topic.replication.factor={replicas}\n\
-             share.coordinator.state.topic.min.isr=1\n",
+             share.coordinator.state.topic.min.isr=1\n\
+             {}",
             voters.join(","),
             data.display(),
             if brokers > 2 { 2 } else { 1 },
+            secure.as_ref().map_or("", |secure| &secure.settings),
         );
         fs::write(&settings, text).map_err(wrong)?;
         let log = folder.join(format!("broker-{id}.log"));
         let formatted = java("kafka.tools.StorageTool")
             .args(["format", "--cluster-id", CLUSTER, "--config"])
             .arg(&settings)
+            .args(secure.iter().flat_map(|secure| ["--add-scram", &secure.scram]))
             .output()
             .map_err(|source| StartError::Spawn { source })?;
         if !formatted.status.success() {
@@ -215,7 +263,7 @@ fn prepare(folder: &Path, brokers: u16) -> Result<Vec<Broker>, StartError> {
         }
         prepared.push(Broker { process: None, address, settings, log });
     }
-    Ok(prepared)
+    Ok((prepared, secure))
 }
 
 /// A class of Kafka's, in a machine that starts fast and takes little.

@@ -24,7 +24,7 @@ pub use contract::Broken;
 pub use dated::DatedStore;
 pub use faulty::{Faults, FaultyStore, Request, Stall};
 #[cfg(feature = "kafka")]
-pub use kafka::{Kafka, KafkaClient, TestRecord};
+pub use kafka::{Kafka, KafkaClient, Login, TestRecord};
 pub use proxy::Proxy;
 #[cfg(feature = "registry")]
 pub use registry::SchemaRegistry;

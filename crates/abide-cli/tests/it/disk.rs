@@ -2,6 +2,8 @@
 //! namespaces of its own, which needs no rights where the system lets users have namespaces. Where it does not, the test
 //! says so and passes: the limit on the size of files (`robust.rs`) is then all that stands for a full disk.
 
+mod stream;
+
 use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _},
@@ -62,8 +64,8 @@ impl Disk {
         None
     }
 
-    /// Runs a program on the disk, which is its working directory.
-    fn command(&self, program: &str, arguments: &[&str]) -> Ran {
+    /// A program on the disk, which is its working directory.
+    fn prepared(&self, program: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new("nsenter");
         self.world.lead(&mut command);
         let disk = self.world.path("disk");
@@ -75,7 +77,12 @@ impl Disk {
             "--preserve-credentials",
         ]);
         command.args(["--", "sh", "-c", "cd \"$0\" && exec \"$@\""]).arg(&disk).arg(program).args(arguments);
-        Ran::of(command.env("ABIDE_STORE", disk.join("store")).env("ABIDE_CACHE", disk.join("cache")))
+        command.env("ABIDE_STORE", disk.join("store")).env("ABIDE_CACHE", disk.join("cache"));
+        command
+    }
+
+    fn command(&self, program: &str, arguments: &[&str]) -> Ran {
+        Ran::of(&mut self.prepared(program, arguments))
     }
 
     fn abide(&self, line: &str) -> Ran {

@@ -20,5 +20,7 @@ mod rules;
 mod serve;
 mod signals;
 mod stream;
+mod stream_login;
+mod stream_twins;
 mod unsubscribe_link;
 mod world;

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
+    fs::{self, File},
     path::Path,
     process::{Child, Command, Stdio},
     thread,
@@ -134,7 +134,8 @@ impl Oracle {
     }
 }
 
-struct Streaming(Child);
+/// A stream that runs.
+pub(crate) struct Streaming(Child);
 
 impl Streaming {
     fn start(world: &World) -> Self {
@@ -143,7 +144,13 @@ impl Streaming {
         Self(command.spawn().unwrap())
     }
 
-    fn end(mut self, signal: &str) -> Option<i32> {
+    /// What it says goes to a file.
+    pub(crate) fn start_logged(command: &mut Command, log: &Path) -> Self {
+        command.stdout(Stdio::null()).stderr(File::create(log).unwrap());
+        Self(command.spawn().unwrap())
+    }
+
+    pub(crate) fn end(mut self, signal: &str) -> Option<i32> {
         Command::new("kill").args([signal, &self.0.id().to_string()]).status().unwrap();
         self.0.wait().unwrap().code()
     }
@@ -154,6 +161,23 @@ impl Drop for Streaming {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// How many records are behind the group. Marks of transactions stand in topics that are written in them, not in this one.
+fn committed(client: &KafkaClient) -> i64 {
+    client.committed("k", "k.in", PARTITIONS).iter().filter_map(|(offset, _)| *offset).sum()
+}
+
+/// Looks again and again, since what is waited for has no time of its own; gives up in the end.
+#[track_caller]
+pub(crate) fn wait_until(mut is_so: impl FnMut() -> bool) {
+    for _ in 0..600 {
+        if is_so() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(200));
+    }
+    panic!("it did not come to be");
 }
 
 /// Killed at any moment, nothing is lost, nothing doubled, nobody who said no gets anything, and the tallies are true.
@@ -197,31 +221,20 @@ fn nothing_is_lost_or_doubled_by_kills() {
 
     let rounds = std::env::var("ABIDE_CRASH_ROUNDS").map_or(6, |rounds| rounds.parse().unwrap());
     for _ in 0..rounds {
+        let before = committed(&client);
         let streaming = Streaming::start(&world);
         oracle.write(&client);
         // In the middle of what it does, wherever that is.
-        let done = client.read("k.out").len();
         let mut looks = 0;
-        while client.read("k.out").len() == done && looks < 100 {
+        while committed(&client) == before && looks < 500 {
             looks += 1;
-            thread::sleep(Duration::from_millis(100));
+            thread::sleep(Duration::from_millis(20));
         }
         thread::sleep(Duration::from_millis(oracle.random.random_range(0..300)));
         assert_eq!(streaming.end("-KILL"), None);
     }
     let streaming = Streaming::start(&world);
-    let is_done = || {
-        let committed = client.committed("k", "k.in", PARTITIONS);
-        // Marks of transactions stand in topics that are written in them, not in this one.
-        let sum: i64 = committed.iter().filter_map(|(offset, _)| *offset).sum();
-        sum == i64::try_from(oracle.written).unwrap()
-    };
-    for _ in 0..600 {
-        if is_done() {
-            break;
-        }
-        thread::sleep(Duration::from_millis(100));
-    }
+    wait_until(|| committed(&client) == i64::try_from(oracle.written).unwrap());
     assert_eq!(streaming.end("-TERM"), Some(0));
     oracle.check(&client);
     world.must(0, &["verify"]);

@@ -13,14 +13,22 @@ use crate::{
     route::{Asks, Blocked, Route, WORD},
 };
 
+/// What was found about a topic's schema, for people to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OfSchema {
+    pub(crate) remark: String,
+    /// What is most likely not meant, and lets data out.
+    pub(crate) warning: Option<String>,
+}
+
 impl Registry {
-    /// What was found about topics, for people to read. An error where something is to be taken out and cannot be.
+    /// By topic. An error where something is to be taken out and cannot be.
     pub(crate) fn check(
         &self,
         config: &Config,
         rules: &Rules,
-    ) -> Result<BTreeMap<String, String>, StreamError> {
-        let mut remarks = BTreeMap::new();
+    ) -> Result<BTreeMap<String, OfSchema>, StreamError> {
+        let mut found = BTreeMap::new();
         for (route, of_config) in rules.routes.iter().zip(&config.routes) {
             let Reading::Framed(kind, _) = &route.reading else { continue };
             for topic in &route.topics {
@@ -32,21 +40,27 @@ impl Registry {
                     let version = told.version;
                     Ok::<_, Away>(Some((version, self.parse(*kind, told).await?)))
                 });
-                let remark = match latest.map_err(|Away(why)| StreamError::Registry(why))? {
-                    None => format!("the registry has no `{subject}`; `subject` names another"),
+                let of_schema = match latest.map_err(|Away(why)| StreamError::Registry(why))? {
+                    None => OfSchema {
+                        remark: format!("the registry has no `{subject}`; `subject` names another"),
+                        warning: None,
+                    },
                     Some((_, Err(why))) => {
                         return Err(misfit(route, &format!("the schema `{subject}` cannot be used: {why}")));
                     }
                     Some((version, Ok(schema))) => {
                         let named = version.map_or(subject.clone(), |version| format!("{subject} {version}"));
                         cannot_be_taken_out(route, &of_config.redact, &named, &schema)?;
-                        format!("its schema is {named}{}", nowhere(route, of_config, &schema))
+                        OfSchema {
+                            remark: format!("its schema is {named}{}", nowhere(route, of_config, &schema)),
+                            warning: takes_out_nothing(route, &of_config.redact, &named, &schema),
+                        }
                     }
                 };
-                remarks.insert(topic.clone(), remark);
+                found.insert(topic.clone(), of_schema);
             }
         }
-        Ok(remarks)
+        Ok(found)
     }
 }
 
@@ -79,11 +93,20 @@ fn nowhere(route: &Route, config: &crate::config::RouteConfig, schema: &Schema) 
             texts.push(&config.identifiers[number]);
         }
     }
-    if let Some(Asks { blocked: Blocked::Redact(redaction), .. }) = &route.asks {
-        let numbers = schema.leads_nowhere(&redaction.values);
-        texts.extend(numbers.into_iter().map(|number| config.redact[number].as_str()));
-    }
     if texts.is_empty() { String::new() } else { format!(", where nothing is at {}", texts.join(", ")) }
+}
+
+/// Whoever names what is to be taken out believes that it is taken out.
+fn takes_out_nothing(route: &Route, redact: &[String], subject: &str, schema: &Schema) -> Option<String> {
+    let Some(Asks { blocked: Blocked::Redact(redaction), .. }) = &route.asks else { return None };
+    let numbers = schema.leads_nowhere(&redaction.values);
+    let texts: Vec<&str> = numbers.into_iter().map(|number| redact[number].as_str()).collect();
+    (!texts.is_empty()).then(|| {
+        format!(
+            "`redact` takes nothing out at {}: by the schema {subject} nothing is there",
+            texts.join(", ")
+        )
+    })
 }
 
 fn misfit(route: &Route, why: &str) -> StreamError {

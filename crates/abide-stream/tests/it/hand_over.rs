@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, thread, time::Duration};
 
 use abide_testkit::{Kafka, KafkaClient, TestRecord};
 
-use crate::world::{World, broker, settings, wait_until};
+use crate::world::{World, broker, scrape, settings, wait_until};
 
 const PARTITIONS: i32 = 4;
 const RECORDS: usize = 400;
@@ -121,4 +121,39 @@ fn of_three_brokers_one_may_be_gone() {
     wait_for(&client, "l", 2 * RECORDS);
     stream.stop().unwrap();
     check(&client, "l", 2 * RECORDS);
+}
+
+/// Started twice under one name, each ends the other's work for a while, and neither what the other did.
+#[test]
+fn two_of_one_name_lose_and_double_nothing() {
+    let broker = broker();
+    let client = broker.kafka.client();
+    let world = prepare(&client, "t", 1);
+    let config =
+        config(&broker.kafka.servers(), "t").replacen("poll_ms", "metrics = \"127.0.0.1:0\"\npoll_ms", 1);
+    write(&client, "t", 0);
+    let older = world.start("main", &config);
+    wait_until(|| client.read("t.out").len() > 20);
+    let younger = world.start("main", &config);
+    let addresses = [&older, &younger].map(|stream| stream.metrics_address().unwrap());
+    let begun_anew = || addresses.map(|address| times_begun_anew(&scrape(address)));
+    // Until each has had its turn, they are given something to quarrel about.
+    let mut written = RECORDS;
+    wait_until(|| {
+        write(&client, "t", written);
+        written += RECORDS;
+        thread::sleep(Duration::from_secs(1));
+        begun_anew().iter().all(|times| *times > 0)
+    });
+    wait_for(&client, "t", written);
+    older.stop().unwrap();
+    write(&client, "t", written);
+    wait_for(&client, "t", written + RECORDS);
+    younger.stop().unwrap();
+    check(&client, "t", written + RECORDS);
+}
+
+fn times_begun_anew(metrics: &str) -> u32 {
+    let mut counts = metrics.lines().filter_map(|line| line.strip_prefix("abide_stream_begun_anew_total "));
+    counts.next().expect("it is counted").parse().unwrap()
 }

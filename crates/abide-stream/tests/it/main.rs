@@ -7,4 +7,6 @@ mod hand_over;
 mod opt_outs;
 mod routes;
 mod schemas;
+mod secure;
+mod start;
 mod world;

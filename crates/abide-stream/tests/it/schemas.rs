@@ -258,23 +258,27 @@ fn routes_are_checked_by_the_schemas() {
     let check = |more: &str| {
         let config = config(&servers, "c", &registry.url(), &[route("c.in", "avro", more)]);
         abide_stream::check(&Config::parse(&config).unwrap(), world.path())
-            .map(|reports| reports[0].remark.clone().unwrap_or_default())
+            .map(|reports| (reports[0].remark.clone().unwrap_or_default(), reports[0].warning.clone()))
             .map_err(|error| error.to_string())
     };
-    assert_eq!(check("").unwrap(), "the registry has no `c.in-value`; `subject` names another");
+    let remark = |more: &str| check(more).unwrap().0;
+    assert_eq!(remark(""), "the registry has no `c.in-value`; `subject` names another");
     registry.put("c.in-value", "AVRO", AVRO, &[]);
-    assert_eq!(check("").unwrap(), "its schema is c.in-value 1");
+    assert_eq!(check("").unwrap(), ("its schema is c.in-value 1".to_owned(), None));
     let redact = |field: &str| format!("blocked = \"redact\"\nredact = [\"value:/{field}\"]");
+    // Who believes that it is taken out has to be told that it is not.
+    let (remark_of_schema, warning) = check(&redact("user/name")).unwrap();
+    assert_eq!(remark_of_schema, "its schema is c.in-value 1");
     assert_eq!(
-        check(&redact("user/name")).unwrap(),
-        "its schema is c.in-value 1, where nothing is at value:/user/name"
+        warning.as_deref(),
+        Some("`redact` takes nothing out at value:/user/name: by the schema c.in-value 1 nothing is there")
     );
     let why = check(&redact("type")).unwrap_err();
     assert!(
         why.starts_with("the route `c.in`: `value:/type` cannot be taken out by the schema c.in-value 1"),
         "{why}"
     );
-    assert!(check("subject = \"other\"").unwrap().contains("`other`"));
+    assert!(remark("subject = \"other\"").contains("`other`"));
     registry.answer_only(Some((500, "")));
     assert_eq!(check("").unwrap_err(), "the schema registry does not answer: it answers 500");
     registry.answer_only(None);

@@ -2,6 +2,8 @@
 
 use std::{
     fs,
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
     path::Path,
     sync::{Arc, LazyLock, Mutex, Weak},
     thread,
@@ -138,6 +140,15 @@ impl World {
         };
         Stream::start(&Config::parse(config).unwrap(), &wiring, self.runtime.handle()).unwrap()
     }
+}
+
+/// All figures, as a Prometheus is told them.
+pub(crate) fn scrape(address: SocketAddr) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 /// The table `[stream]`, for a broker of tests: members that are gone are missed soon.

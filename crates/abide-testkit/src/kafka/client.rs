@@ -1,6 +1,6 @@
 //! What a test writes to topics and finds in them.
 
-use std::time::Duration;
+use std::{thread, time::Duration};
 
 use rdkafka::{
     ClientConfig, Message as _, Offset, TopicPartitionList,
@@ -181,11 +181,18 @@ impl KafkaClient {
 
     /// What stands beside the committed offsets of a group, by partition.
     pub fn committed(&self, group: &str, topic: &str, partitions: i32) -> Vec<(Option<i64>, String)> {
-        let consumer: BaseConsumer = self.config().set("group.id", group).create().expect("a consumer");
+        let mut config = self.config();
+        // Of what somebody killed left behind, nothing is waited for.
+        config.set("group.id", group).set("isolation.level", "read_uncommitted");
+        let consumer: BaseConsumer = config.create().expect("a consumer");
         let mut all = TopicPartitionList::new();
         all.add_partition_range(topic, 0, partitions - 1);
         // A broker that has just come up may not know yet which group is its own.
-        let asked = (0..10).find_map(|_| consumer.committed_offsets(all.clone(), PATIENCE).ok());
+        let asked = (0..60).find_map(|_| {
+            let asked = consumer.committed_offsets(all.clone(), PATIENCE).ok();
+            thread::sleep(if asked.is_some() { Duration::ZERO } else { Duration::from_millis(500) });
+            asked
+        });
         let committed = asked.expect("the broker tells what is committed");
         let of = |element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
             let offset = match element.offset() {
