@@ -46,8 +46,8 @@ use clap::{Parser, Subcommand};
 use crate::exit::Exit;
 
 // Chunks of a megabyte go from thread to thread. The system's allocator gives each back to the kernel and fetches it
-// again, a tenth of an import's time. Without huge pages, in which a few bytes here and there hold two mebibytes each: a
-// service with a million people has 12 MiB of its own then instead of 40, and nothing was slower.
+// again, a tenth of an import's time. Without huge pages, in which a few bytes here and there hold two mebibytes each: an
+// idle service with a million people has 12 MiB of its own then instead of 40, and nothing was slower.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
