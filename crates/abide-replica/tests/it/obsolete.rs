@@ -39,11 +39,24 @@ impl World {
         Self { clock, objects, store, writer, compactor, model: Model::default(), dir }
     }
 
-    /// One more person opts out, and the next snapshot is written.
-    async fn snapshot(&mut self, person: u64) -> Manifest {
+    async fn opt_out(&mut self, person: u64) {
         let record = Record::Signal(opt_out(person, Spelling::Raw(0), NOW));
         self.model.take(&record);
         self.writer.append(&[record], NOW).await.unwrap();
+    }
+
+    /// A compactor that is suspended where its line to the store says so.
+    async fn slow_compactor(&self) -> (FaultyStore, Replica) {
+        let line = FaultyStore::new(self.objects.clone(), 1, Faults::NONE);
+        let store = Store::open(Arc::new(line.clone()), &Path::default(), &secret()).await.unwrap();
+        let config = ReplicaConfig::new(&self.dir.path().join("slow"));
+        let slow = open(&store, &config).await.unwrap();
+        (line, slow)
+    }
+
+    /// One more person opts out, and the next snapshot is written.
+    async fn snapshot(&mut self, person: u64) -> Manifest {
+        self.opt_out(person).await;
         match self.compactor.compact(self.clock.now(), person, &mut |_| ()).await.unwrap() {
             Compacted::Written(manifest) => manifest,
             other => panic!("there was something to write: {other:?}"),
@@ -170,10 +183,7 @@ fn a_wait_is_long_enough() {
 async fn who_knows_less_than_the_newest_writes_none() {
     let mut world = World::new().await;
     world.snapshot(0).await;
-    let line = FaultyStore::new(world.objects.clone(), 1, Faults::NONE);
-    let store = Store::open(Arc::new(line.clone()), &Path::default(), &secret()).await.unwrap();
-    let config = ReplicaConfig::new(&world.dir.path().join("slow"));
-    let mut slow = open(&store, &config).await.unwrap();
+    let (line, mut slow) = world.slow_compactor().await;
     line.stall_next(Stall { on: Request::Read, under: "snapshots/0".into(), before_s: 3_600, after_s: 0 });
     let mut progress = |_| ();
     let (compacted, newest) = tokio::join!(slow.compact(NOW, 7, &mut progress), async {
@@ -199,12 +209,8 @@ async fn who_comes_when_its_number_is_gone_writes_none() {
     for stalled_at in ["snapshots/parts", "snapshots/0"] {
         let mut world = World::new().await;
         world.snapshot(0).await;
-        let line = FaultyStore::new(world.objects.clone(), 1, Faults::NONE);
-        let store = Store::open(Arc::new(line.clone()), &Path::default(), &secret()).await.unwrap();
-        let mut slow = open(&store, &ReplicaConfig::new(&world.dir.path().join("slow"))).await.unwrap();
-        let record = Record::Signal(opt_out(1, Spelling::Raw(0), NOW));
-        world.model.take(&record);
-        world.writer.append(&[record], NOW).await.unwrap();
+        let (line, mut slow) = world.slow_compactor().await;
+        world.opt_out(1).await;
         line.stall_next(Stall { on: Request::Write, under: stalled_at.into(), before_s: 90_000, after_s: 0 });
         let mut progress = |_| ();
         let (compacted, newest) = tokio::join!(slow.compact(NOW, 7, &mut progress), async {
@@ -231,12 +237,8 @@ async fn who_comes_when_its_number_is_gone_writes_none() {
 async fn who_comes_when_its_parts_are_gone_writes_none() {
     let mut world = World::new().await;
     world.snapshot(0).await;
-    let line = FaultyStore::new(world.objects.clone(), 1, Faults::NONE);
-    let store = Store::open(Arc::new(line.clone()), &Path::default(), &secret()).await.unwrap();
-    let mut slow = open(&store, &ReplicaConfig::new(&world.dir.path().join("slow"))).await.unwrap();
-    let record = Record::Signal(opt_out(1, Spelling::Raw(0), NOW));
-    world.model.take(&record);
-    world.writer.append(&[record], NOW).await.unwrap();
+    let (line, mut slow) = world.slow_compactor().await;
+    world.opt_out(1).await;
     let under = "snapshots/0".to_owned();
     line.stall_next(Stall { on: Request::Write, under, before_s: 600, after_s: 600 });
     let mut progress = |_| ();

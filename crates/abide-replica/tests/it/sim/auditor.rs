@@ -225,10 +225,13 @@ struct Needed {
 impl Needed {
     /// A snapshot whose parts are gone, as nobody's before it was committed, never was one.
     fn has_parts_of(&self, number: u64) -> bool {
-        let mut known = [&self.newest, &self.before].into_iter().flatten();
-        known.find(|manifest| manifest.number == number).is_none_or(|manifest| {
+        self.newest_two().find(|manifest| manifest.number == number).is_none_or(|manifest| {
             [&manifest.index, &manifest.states].iter().all(|part| self.names.contains_key(&part.name))
         })
+    }
+
+    fn newest_two(&self) -> impl Iterator<Item = &Manifest> {
+        [&self.newest, &self.before].into_iter().flatten()
     }
 }
 
@@ -277,9 +280,8 @@ impl Auditor {
             assert!(keeper.is_some(), "{name} was deleted too early");
             self.ledger.count(|events| &mut events.deleted);
         } else if name.starts_with("snapshots/parts/") {
-            let of_newest = [&later.newest, &later.before].into_iter().flatten().any(|manifest| {
-                let known = [&earlier.newest, &earlier.before];
-                let known = known.into_iter().flatten().any(|known| known.number == manifest.number);
+            let of_newest = later.newest_two().any(|manifest| {
+                let known = earlier.newest_two().any(|known| known.number == manifest.number);
                 known && [&manifest.index.name, &manifest.states.name].contains(&&name.to_owned())
             });
             assert!(!of_newest, "{name} was deleted, which a newest snapshot refers to");
