@@ -133,7 +133,7 @@ impl Worker {
         let clock = self.shared.list.clock().successor().max(now);
         let run = &records[..records.len().min(RUN)];
         let plan = Plan::new(&mut self.engine, judging, run, now, clock)?;
-        if plan.signals.is_empty() {
+        if plan.signals.is_empty() || (is_first && run.len() == records.len()) {
             return Ok(Some(plan));
         }
         if !is_first {
