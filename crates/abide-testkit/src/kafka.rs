@@ -266,6 +266,16 @@ fn prepare(
     Ok((prepared, secure))
 }
 
+/// Looks again and again what a stream has done, for two minutes: groups take their time to form anew.
+///
+/// # Panics
+///
+/// When it does not come to be.
+#[track_caller]
+pub fn wait_until(is_so: impl FnMut() -> bool) {
+    crate::wait_until(Duration::from_millis(200), 600, is_so);
+}
+
 /// A class of Kafka's, in a machine that starts fast and takes little.
 fn java(class: &str) -> Command {
     let mut command = Command::new("java");

@@ -14,6 +14,7 @@ pub mod dated;
 pub mod faulty;
 #[cfg(feature = "kafka")]
 pub mod kafka;
+pub mod patience;
 pub mod proxy;
 #[cfg(feature = "registry")]
 pub mod registry;
@@ -25,6 +26,7 @@ pub use dated::DatedStore;
 pub use faulty::{Faults, FaultyStore, Request, Stall};
 #[cfg(feature = "kafka")]
 pub use kafka::{Kafka, KafkaClient, Login, TestRecord};
+pub use patience::wait_until;
 pub use proxy::Proxy;
 #[cfg(feature = "registry")]
 pub use registry::SchemaRegistry;

@@ -9,12 +9,16 @@ use std::{
     time::Duration,
 };
 
-use abide_testkit::{Kafka, KafkaClient, TestRecord};
+use abide_testkit::{Kafka, KafkaClient, TestRecord, kafka::wait_until};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 
 use crate::world::World;
+
+/// Who says no in a record says it of the one whom it is to.
+pub(crate) const MAP: &str =
+    "claimant = \"person\"\n[[signal]]\nemail = \".to\"\nmechanism = \"email.unsubscribe\"\n";
 
 /// The examples that are shown to users do what their comments say.
 #[test]
@@ -168,16 +172,10 @@ fn committed(client: &KafkaClient) -> i64 {
     client.committed("k", "k.in", PARTITIONS).iter().filter_map(|(offset, _)| *offset).sum()
 }
 
-/// Looks again and again, since what is waited for has no time of its own; gives up in the end.
-#[track_caller]
-pub(crate) fn wait_until(mut is_so: impl FnMut() -> bool) {
-    for _ in 0..600 {
-        if is_so() {
-            return;
-        }
-        thread::sleep(Duration::from_millis(200));
-    }
-    panic!("it did not come to be");
+/// Of the records in a topic.
+pub(crate) fn keys(client: &KafkaClient, topic: &str) -> Vec<String> {
+    let key = |record: TestRecord| String::from_utf8(record.key.unwrap()).unwrap();
+    client.read(topic).into_iter().map(key).collect()
 }
 
 /// Killed at any moment, nothing is lost, nothing doubled, nobody who said no gets anything, and the tallies are true.
@@ -189,11 +187,7 @@ fn nothing_is_lost_or_doubled_by_kills() {
     client.create(&["k.in", "k.out"], PARTITIONS);
     client.create(&["k.dead", "k.tallies"], 1);
     let world = World::new();
-    fs::write(
-        world.path("map.toml"),
-        "claimant = \"person\"\n[[signal]]\nemail = \".to\"\nmechanism = \"email.unsubscribe\"\n",
-    )
-    .unwrap();
+    fs::write(world.path("map.toml"), MAP).unwrap();
     // A member by name, so that the group does not wait for the one that was killed.
     let config = format!(
         "[stream]\ngroup = \"k\"\ndead_letter = \"k.dead\"\ntallies = \"k.tallies\"\npoll_ms = 20\nbatch_records = 20\n\

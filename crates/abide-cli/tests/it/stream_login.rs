@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use abide_testkit::{Kafka, KafkaClient, Login, TestRecord};
+use abide_testkit::{Kafka, Login, TestRecord, kafka::wait_until};
 
 use crate::{
-    stream::{Streaming, wait_until},
+    stream::Streaming,
     world::{PERSON, World},
 };
 
@@ -26,10 +26,6 @@ fn prepare(kafka: &Kafka) -> World {
     fs::write(world.path("ca.pem"), kafka.authority()).unwrap();
     fs::write(world.path("stream.toml"), config).unwrap();
     world
-}
-
-fn passed(client: &KafkaClient) -> Vec<TestRecord> {
-    client.read("g.out")
 }
 
 /// Who comes with the wrong password is told so by the check and by the log, and no password is said.
@@ -62,13 +58,13 @@ fn a_password_from_the_environment() {
     wait_until(|| said().contains("could not begin to work with the broker; trying again"));
     assert_eq!(streaming.end("-TERM"), Some(0));
     assert!(!said().contains("donkey"), "{}", said());
-    assert_eq!(passed(&client), []);
+    assert_eq!(client.read("g.out"), []);
 
     let fits = crate::program::Ran::of(&mut stream(LOGIN.password, &["--check"]));
     assert_eq!((fits.exit, fits.stderr.as_str()), (Some(0), ""), "{fits:?}");
     let streaming = Streaming::start_logged(&mut stream(LOGIN.password, &[]), &log);
-    wait_until(|| passed(&client).len() == 1);
+    wait_until(|| client.read("g.out").len() == 1);
     assert_eq!(streaming.end("-TERM"), Some(0));
-    assert_eq!(passed(&client)[0].key, mails[1].key);
+    assert_eq!(client.read("g.out")[0].key, mails[1].key);
     assert!(!said().contains("donkey"), "{}", said());
 }

@@ -2,10 +2,10 @@
 
 use std::{fs, path::Path, thread, time::Duration};
 
-use abide_testkit::{Kafka, KafkaClient, TestRecord};
+use abide_testkit::{Kafka, KafkaClient, TestRecord, kafka::wait_until};
 
 use crate::{
-    stream::{Streaming, wait_until},
+    stream::{MAP, Streaming, keys},
     world::World,
 };
 
@@ -31,8 +31,7 @@ fn two_processes_of_one_name() {
     let client = kafka.client();
     client.create(&["w.in", "w.out", "w.dead"], 1);
     let world = World::new();
-    let map = "claimant = \"person\"\n[[signal]]\nemail = \".to\"\nmechanism = \"email.unsubscribe\"\n";
-    fs::write(world.path("map.toml"), map).unwrap();
+    fs::write(world.path("map.toml"), MAP).unwrap();
     let config = format!(
         "[stream]\ngroup = \"w\"\ndead_letter = \"w.dead\"\npoll_ms = 20\nbatch_records = 7\n\
          [stream.kafka]\n\"bootstrap.servers\" = \"{}\"\n\
@@ -62,9 +61,7 @@ fn two_processes_of_one_name() {
     assert_eq!(older.end("-TERM"), Some(0));
     wait_until(|| committed() == i64::try_from(3 * written).ok());
     assert_eq!(younger.end("-TERM"), Some(0));
-    let key = |record: TestRecord| String::from_utf8(record.key.unwrap()).unwrap();
-    let passed: Vec<String> = client.read("w.out").into_iter().map(key).collect();
     let wanted: Vec<String> = (0..written).map(|person| person.to_string()).collect();
-    assert_eq!(passed, wanted);
+    assert_eq!(keys(&client, "w.out"), wanted);
     world.must(0, &["verify"]);
 }

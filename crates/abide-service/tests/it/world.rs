@@ -3,7 +3,6 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, LazyLock},
-    thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -78,16 +77,10 @@ impl Drop for Running {
     }
 }
 
-/// Looks again and again, since what is waited for has no time of its own; gives up in the end.
+/// Looks again and again for half a minute.
 #[track_caller]
-pub(crate) fn wait_until(mut is_so: impl FnMut() -> bool) {
-    for _ in 0..3_000 {
-        if is_so() {
-            return;
-        }
-        thread::sleep(Duration::from_millis(10));
-    }
-    panic!("it did not come to be");
+pub(crate) fn wait_until(is_so: impl FnMut() -> bool) {
+    abide_testkit::wait_until(Duration::from_millis(10), 3_000, is_so);
 }
 
 pub(crate) fn config() -> Config {

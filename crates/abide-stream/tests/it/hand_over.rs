@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeMap, thread, time::Duration};
 
-use abide_testkit::{Kafka, KafkaClient, TestRecord};
+use abide_testkit::{Kafka, KafkaClient, TestRecord, kafka::wait_until};
 
-use crate::world::{World, broker, scrape, settings, wait_until};
+use crate::world::{World, broker, scrape, settings};
 
 const PARTITIONS: i32 = 4;
 const RECORDS: usize = 400;

@@ -2,9 +2,9 @@
 
 use std::{sync::Arc, thread, time::Duration};
 
-use abide_testkit::{Faults, FaultyStore, TestRecord};
+use abide_testkit::{Faults, FaultyStore, TestRecord, kafka::wait_until};
 
-use crate::world::{World, broker, settings, wait_until};
+use crate::world::{World, broker, settings};
 
 const MAP: &str = "claimant = \"person\"\n[[signal]]\nwhen = '.type == \"bye\"'\nemail = \".to\"\nmechanism = \"email.unsubscribe\"\n";
 

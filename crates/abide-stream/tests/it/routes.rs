@@ -1,9 +1,9 @@
 //! What becomes of records that may pass, that are blocked, that cannot be judged and that cannot be read.
 
-use abide_testkit::TestRecord;
+use abide_testkit::{TestRecord, kafka::wait_until};
 use serde_json::Value;
 
-use crate::world::{World, broker, scrape, settings, wait_until};
+use crate::world::{World, broker, scrape, settings};
 
 const BLOCKED: &str = r#"{"to": "jane@example.com",  "n": 1.50}"#;
 const FREE: &str = r#"{"to":"joe@example.com", "n":2}"#;

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use abide_stream::{Config, StreamError};
-use abide_testkit::{KafkaClient, Proxy, SchemaRegistry, TestRecord};
+use abide_testkit::{KafkaClient, Proxy, SchemaRegistry, TestRecord, kafka::wait_until};
 use apache_avro::{types::Value as Datum, writer::datum::GenericDatumWriter};
 use prost_reflect::{DescriptorPool, DynamicMessage, Value as Field, prost::Message as _};
 
-use crate::world::{World, broker, settings, wait_until};
+use crate::world::{World, broker, settings};
 
 const AVRO: &str = r#"{"type":"record","name":"Mail","fields":[{"name":"type","type":{"type":"enum","name":"Type","symbols":["MAIL","BYE"]}},
     {"name":"to","type":["null","string"]},{"name":"user","type":{"type":"record","name":"User","fields":[{"name":"id","type":"long"},

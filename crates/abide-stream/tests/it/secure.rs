@@ -3,9 +3,12 @@
 use std::{path::Path, thread, time::Duration};
 
 use abide_stream::Config;
-use abide_testkit::{Kafka, KafkaClient, Login, TestRecord, kafka::stranger};
+use abide_testkit::{
+    Kafka, KafkaClient, Login, TestRecord,
+    kafka::{stranger, wait_until},
+};
 
-use crate::world::{World, settings, wait_until};
+use crate::world::{World, settings};
 
 const LOGIN: Login<'_> = Login { user: "abide", password: "right-donkey-battery" };
 const WRONG: &str = "wrong-donkey-battery";

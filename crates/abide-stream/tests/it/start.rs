@@ -3,9 +3,9 @@
 use std::{thread, time::Duration};
 
 use abide_stream::{Config, StreamError};
-use abide_testkit::TestRecord;
+use abide_testkit::{TestRecord, kafka::wait_until};
 
-use crate::world::{World, broker, settings, wait_until};
+use crate::world::{World, broker, settings};
 
 fn config(servers: &str, group: &str, timeout_ms: u64) -> String {
     let route = format!(

@@ -6,8 +6,7 @@ use std::{
     net::{SocketAddr, TcpStream},
     path::Path,
     sync::{Arc, LazyLock, Mutex, Weak},
-    thread,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use abide_journal::{Record, Store, StoreConfig, StoreId, Writer, WriterConfig, local_directory};
@@ -158,16 +157,4 @@ pub(crate) fn settings(servers: &str, group: &str) -> String {
          [stream.kafka]\n\"bootstrap.servers\" = \"{servers}\"\n\
          [stream.consumer]\n\"session.timeout.ms\" = 6000\n\"heartbeat.interval.ms\" = 500\n"
     )
-}
-
-/// Looks again and again, since what is waited for has no time of its own; gives up in the end.
-#[track_caller]
-pub(crate) fn wait_until(mut is_so: impl FnMut() -> bool) {
-    for _ in 0..600 {
-        if is_so() {
-            return;
-        }
-        thread::sleep(Duration::from_millis(200));
-    }
-    panic!("it did not come to be");
 }

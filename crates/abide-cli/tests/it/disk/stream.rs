@@ -2,15 +2,13 @@
 
 use std::{fs, path::PathBuf, process::Command, thread, time::Duration};
 
-use abide_testkit::{Kafka, KafkaClient, TestRecord};
+use abide_testkit::{Kafka, KafkaClient, TestRecord, kafka::wait_until};
 
 use super::Disk;
 use crate::{
-    stream::{Streaming, wait_until},
+    stream::{MAP, Streaming, keys},
     world::PERSON,
 };
-
-const MAP: &str = "claimant = \"person\"\n[[signal]]\nemail = \".to\"\nmechanism = \"email.unsubscribe\"\n";
 
 const FULL: &str = "No space left on device";
 
@@ -72,8 +70,7 @@ impl Fixture {
     }
 
     fn passed(&self) -> Vec<String> {
-        let key = |record: TestRecord| String::from_utf8(record.key.unwrap()).unwrap();
-        self.client.read("f.out").into_iter().map(key).collect()
+        keys(&self.client, "f.out")
     }
 
     fn committed(&self) -> Option<i64> {
