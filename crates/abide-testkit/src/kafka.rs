@@ -222,6 +222,8 @@ fn prepare(
             Some(secure) => format!("{open},SECURE://{}", secure.address),
             None => open,
         };
+        // Kept for ever: records of a test may have timestamps of years ago, and half a minute after its
+        // start a broker deletes by them what is older than a week.
         let text = format!(
             "process.roles=broker,controller\n\
              node.id={id}\n\
@@ -232,6 +234,7 @@ fn prepare(
              listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL\n\
              log.dirs={}\n\
              auto.create.topics.enable=false\n\
+             log.retention.ms=-1\n\
              group.initial.rebalance.delay.ms=0\n\
              group.min.session.timeout.ms=1000\n\
              broker.session.timeout.ms=3000\n\
