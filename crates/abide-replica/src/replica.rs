@@ -3,8 +3,10 @@
 mod batches;
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use abide_enforce::{Overlay, Snapshot, Sources};
@@ -12,7 +14,7 @@ use abide_index::list::List;
 use abide_journal::{
     Followed, Follower, Head, JournalError, JournalObject, ObjectName, Reader, Record, Records, Step, Store,
 };
-use abide_model::{Positions, Retractions, Signal, Time};
+use abide_model::{Origin, Positions, Retractions, Signal, Time};
 use abide_rules::Ruleset;
 
 use crate::{
@@ -82,6 +84,8 @@ pub struct Replica {
     pub(crate) activations: Activations,
     pub(crate) open_batches: OpenBatches,
     pub(crate) clock: Time,
+    /// When the newest that was read of an origin was written, by its writer's clock.
+    written_at: BTreeMap<Origin, Time>,
     /// The snapshot that the base came from.
     pub(crate) manifest: Option<Manifest>,
     snapshot: Arc<Snapshot>,
@@ -170,6 +174,7 @@ impl Replica {
             activations: start.as_ref().map(|start| start.activations.clone()).unwrap_or_default(),
             open_batches: start.as_ref().map(OpenBatches::of).unwrap_or_default(),
             clock: start.as_ref().map_or(Time::MIN, |start| start.clock),
+            written_at: BTreeMap::new(),
             manifest,
             snapshot: Arc::new(Snapshot {
                 rules: built_in,
@@ -191,6 +196,16 @@ impl Replica {
     /// Later than every time in the journal that was read.
     pub fn clock(&self) -> Time {
         self.clock
+    }
+
+    /// Of each origin of which more was read than `before`: how long the newest took from its writer to the list here. It is
+    /// measured by the clocks of both machines; where the writer's is ahead, it is zero.
+    pub fn lags<'a>(&'a self, before: &'a Positions, now: Time) -> impl Iterator<Item = (&'a Origin, Duration)> {
+        let is_news = |origin: &Origin| self.snapshot.positions.of(origin) > before.of(origin);
+        self.written_at.iter().filter(move |(origin, _)| is_news(origin)).map(move |(origin, written_at)| {
+            let micros = now.micros_since(*written_at).try_into().unwrap_or(0);
+            (origin, Duration::from_micros(micros))
+        })
     }
 
     pub fn manifest(&self) -> Option<&Manifest> {
@@ -343,6 +358,7 @@ impl Replica {
         }
         self.open_batches.end_object(followed);
         self.clock = self.clock.max(object.clock());
+        self.written_at.insert(object.name().origin.clone(), object.clock());
         Ok(())
     }
 

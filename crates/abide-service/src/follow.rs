@@ -167,8 +167,16 @@ impl Follow {
     }
 
     fn publish(&self, replica: &Replica) -> Result<(), ReplicaError> {
-        let published = self.list.publish(&replica.snapshot(), replica.clock(), (self.now)());
-        published.map_err(ReplicaError::List)
+        let now = (self.now)();
+        // What was written before this node came says nothing about the way here.
+        let before = self.list.current();
+        let lags: Vec<_> =
+            before.iter().flat_map(|before| replica.lags(&before.snapshot.positions, now)).collect();
+        self.list.publish(&replica.snapshot(), &lags, replica.clock(), now).map_err(ReplicaError::List)?;
+        for (origin, lag) in lags {
+            self.metrics.propagated(origin, lag);
+        }
+        Ok(())
     }
 
     /// What this machine's clock said at a moment.

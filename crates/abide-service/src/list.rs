@@ -5,7 +5,11 @@
 //! snapshot's overlay is copied (which shares all that does not change) and takes the signal in. When the follower
 //! brings the next snapshot, what that does not cover is taken in again; merging twice is the same as once.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
 
 use abide_enforce::Snapshot;
 use abide_index::IndexError;
@@ -19,7 +23,7 @@ use crate::since::Since;
 #[derive(Debug)]
 pub(crate) struct Published {
     pub(crate) snapshot: Arc<Snapshot>,
-    /// `"ruleset":…,"position":…,"as_of":…`, which stands in every answer.
+    /// `"ruleset":…,"position":…,"lag_ms":…,"as_of":…`, which stands in every answer.
     pub(crate) stamp: String,
 }
 
@@ -50,6 +54,8 @@ struct Making {
     /// Later than every time in the journal that was read.
     clock: Option<Time>,
     since: Since,
+    /// How long the newest of each origin took to get here.
+    lags: BTreeMap<Origin, Duration>,
 }
 
 impl List {
@@ -58,9 +64,16 @@ impl List {
         self.current.load_full()
     }
 
-    /// Takes over what the follower has read.
-    pub(crate) fn publish(&self, read: &Arc<Snapshot>, clock: Time, now: Time) -> Result<(), IndexError> {
+    /// Takes over what the follower has read, and how long the newest of some origins took.
+    pub(crate) fn publish(
+        &self,
+        read: &Arc<Snapshot>,
+        lags: &[(&Origin, Duration)],
+        clock: Time,
+        now: Time,
+    ) -> Result<(), IndexError> {
         let mut making = self.making();
+        making.lags.extend(lags.iter().map(|(origin, lag)| ((*origin).clone(), *lag)));
         let is_covered = |place: &Place| read.positions.reach(&place.last);
         making.ahead.retain(|ahead| !ahead.place.as_ref().is_some_and(is_covered));
         let mut snapshot = read.clone();
@@ -80,6 +93,9 @@ impl List {
         now: Time,
     ) -> Result<(), IndexError> {
         let mut making = self.making();
+        if let Some(place) = &place {
+            making.lags.insert(place.last.origin.clone(), Duration::ZERO);
+        }
         if let Some(current) = self.current.load_full() {
             let snapshot = above(&current.snapshot, &signals, place.as_ref())?;
             self.swap(&mut making, snapshot, now);
@@ -99,7 +115,7 @@ impl List {
         for (origin, position) in snapshot.positions.iter() {
             making.since.reached(origin, position, now);
         }
-        self.current.store(Some(Arc::new(Published::new(snapshot))));
+        self.current.store(Some(Arc::new(Published::new(snapshot, &making.lags))));
     }
 
     /// Since when everything up to a token is in force here.
@@ -123,16 +139,21 @@ impl List {
 }
 
 impl Published {
-    fn new(snapshot: Arc<Snapshot>) -> Self {
+    fn new(snapshot: Arc<Snapshot>, lags: &BTreeMap<Origin, Duration>) -> Self {
         let positions: serde_json::Map<String, serde_json::Value> = snapshot
             .positions
             .iter()
             .map(|(origin, at): (&Origin, Position)| (origin.to_string(), at.into()))
             .collect();
+        let lags: serde_json::Map<String, serde_json::Value> = lags
+            .iter()
+            .map(|(origin, lag)| (origin.to_string(), u64::try_from(lag.as_millis()).unwrap_or(u64::MAX).into()))
+            .collect();
         let stamp = format!(
-            "\"ruleset\":{},\"position\":{},\"as_of\":{}",
+            "\"ruleset\":{},\"position\":{},\"lag_ms\":{},\"as_of\":{}",
             json!(snapshot.rules.version().to_string()),
             json!(positions),
+            json!(lags),
             json!(snapshot.as_of.to_string())
         );
         Self { snapshot, stamp }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use abide_enforce::Judgement;
-use abide_model::{Action, Time, Uncertain, Verdict};
+use abide_model::{Action, Origin, Time, Uncertain, Verdict};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -89,6 +89,7 @@ pub(crate) struct Metrics {
     follow_errors: Counter,
     peers: Family<PeerLabels, Gauge>,
     told: Family<OutcomeLabels, Counter>,
+    propagation: Family<OriginLabels, Histogram, fn() -> Histogram>,
     spans: Family<OutcomeLabels, Counter>,
     // Set when they are asked for.
     list_age: Gauge<f64, AtomicU64>,
@@ -115,6 +116,7 @@ impl Metrics {
             follow_errors: Counter::default(),
             peers: Family::default(),
             told: Family::default(),
+            propagation: Family::new_with_constructor(seconds),
             spans: Family::default(),
             list_age: Gauge::default(),
             identities: Gauge::default(),
@@ -155,6 +157,8 @@ impl Metrics {
             metrics.spans.clone(),
         );
         registry.register("told", "News of other nodes, by what became of them", metrics.told.clone());
+        let help = "From the writing of the newest of an origin to its being in force here, by the clocks of both nodes";
+        registry.register_with_unit("propagation", help, Unit::Seconds, metrics.propagation.clone());
         let help = "Since it was last made sure that there is nothing newer";
         registry.register_with_unit("list_age", help, Unit::Seconds, metrics.list_age.clone());
         registry.register("list_identities", "Identities that the list holds", metrics.identities.clone());
@@ -251,6 +255,11 @@ impl Metrics {
 
     pub(crate) fn told(&self, outcome: &'static str) {
         self.told.get_or_create(&OutcomeLabels { outcome }).inc();
+    }
+
+    pub(crate) fn propagated(&self, origin: &Origin, lag: Duration) {
+        let labels = OriginLabels { origin: origin.to_string() };
+        self.propagation.get_or_create(&labels).observe(lag.as_secs_f64());
     }
 
     /// All of it, with how the list stands now.

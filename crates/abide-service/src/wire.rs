@@ -362,6 +362,9 @@ pub(crate) struct StampBody {
     ruleset: String,
     /// How far each origin's journal was read.
     position: std::collections::BTreeMap<String, u64>,
+    /// How long the newest of an origin took from its writer to this node, in milliseconds, by the clocks of both. An origin
+    /// of which nothing came since this node was started is left out.
+    lag_ms: std::collections::BTreeMap<String, u64>,
     /// When it was last made sure that there was nothing newer, in RFC 3339.
     as_of: String,
 }

@@ -8,7 +8,7 @@ use abide_replica::{Replica, ReplicaConfig, ReplicaError};
 use abide_rules::Ruleset;
 use tokio::{sync::watch, time::sleep};
 
-use crate::list::List;
+use crate::{list::List, metrics::Metrics};
 
 pub(crate) struct Follow {
     pub(crate) store: Store,
@@ -17,6 +17,7 @@ pub(crate) struct Follow {
     pub(crate) poll: Duration,
     pub(crate) pulse: Option<Pulse>,
     pub(crate) list: Arc<List>,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) now: fn() -> Time,
 }
 
@@ -69,6 +70,12 @@ impl Follow {
                 held.insert(opened)
             }
         };
+        // What was written before this process came says nothing about the way here.
+        if let Some(before) = self.list.current() {
+            for (origin, lag) in replica.lags(&before.positions, (self.now)()) {
+                self.metrics.propagated(origin, lag);
+            }
+        }
         self.list.publish(replica.snapshot(), replica.clock());
         Ok(())
     }

@@ -1,9 +1,12 @@
 //! What is counted, under the naming conventions of Prometheus. No label holds what came in a record.
 
-use std::sync::{Arc, Mutex, atomic::AtomicU64};
+use std::{
+    sync::{Arc, Mutex, atomic::AtomicU64},
+    time::Duration,
+};
 
 use crate::{list::List, tallies::RouteTally};
-use abide_model::{Tally, Time};
+use abide_model::{Origin, Tally, Time};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Response, StatusCode};
@@ -31,6 +34,11 @@ struct PartitionLabels {
     partition: i32,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OriginLabels {
+    origin: String,
+}
+
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
@@ -41,6 +49,7 @@ pub(crate) struct Metrics {
     failed: Counter,
     begun_anew: Counter,
     durable: Histogram,
+    propagation: Family<OriginLabels, Histogram, fn() -> Histogram>,
     lag: Family<PartitionLabels, Gauge>,
     // Set when it is asked for.
     list_age: Gauge<f64, AtomicU64>,
@@ -65,6 +74,7 @@ impl Metrics {
             failed: Counter::default(),
             begun_anew: Counter::default(),
             durable: seconds(),
+            propagation: Family::new_with_constructor(seconds),
             lag: Family::default(),
             list_age: Gauge::default(),
             total: Mutex::default(),
@@ -87,6 +97,8 @@ impl Metrics {
         );
         let help = "From handing opt-outs to the journal to their being durable there";
         registry.register_with_unit("opt_outs_durable", help, Unit::Seconds, metrics.durable.clone());
+        let help = "From the writing of the newest of an origin to its being in force here, by the clocks of both nodes";
+        registry.register_with_unit("propagation", help, Unit::Seconds, metrics.propagation.clone());
         registry.register("lag", "Records of a partition that are not committed yet", metrics.lag.clone());
         let help = "Since it was last made sure that there is nothing newer in the journal";
         registry.register_with_unit("list_age", help, Unit::Seconds, metrics.list_age.clone());
@@ -126,6 +138,11 @@ impl Metrics {
 
     pub(crate) fn made_durable(&self, micros: i64) {
         self.durable.observe(in_seconds(micros));
+    }
+
+    pub(crate) fn propagated(&self, origin: &Origin, lag: Duration) {
+        let labels = OriginLabels { origin: origin.to_string() };
+        self.propagation.get_or_create(&labels).observe(lag.as_secs_f64());
     }
 
     pub(crate) fn lag(&self, topic: &str, partition: i32, records: i64) {

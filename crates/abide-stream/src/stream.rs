@@ -69,6 +69,7 @@ impl Stream {
         let (stop_follower, stop) = watch::channel(false);
         let pulse = (config.stream.heartbeat_s > 0)
             .then(|| Pulse::new(wiring.origin.clone(), Duration::from_secs(config.stream.heartbeat_s)));
+        let metrics = Arc::new(Metrics::new());
         let follow = Follow {
             store: wiring.store.clone(),
             built_in: wiring.built_in.clone(),
@@ -76,10 +77,10 @@ impl Stream {
             poll: Duration::from_millis(config.stream.poll_ms),
             pulse,
             list: list.clone(),
+            metrics: metrics.clone(),
             now: wiring.now,
         };
         let follower = runtime.spawn(follow.run(stop.clone()));
-        let metrics = Arc::new(Metrics::new());
         let metrics_address = match config.stream.metrics {
             None => None,
             Some(address) => {

@@ -73,6 +73,16 @@ fn an_opt_out_is_in_force_on_all_nodes_soon() {
     let alone = start(&Default::default(), 200);
     let mut clients: Vec<Client> = alone.iter().map(Running::ready).collect();
     measure("bucket", &mut clients, 30, Duration::from_secs(3));
+    for (at, (node, client)) in alone.iter().zip(&mut clients).enumerate() {
+        let lags = verdict(client, "anybody@example.com")["lag_ms"].take();
+        let metrics = node.metrics();
+        for (of, origin) in origins.into_iter().enumerate() {
+            assert!(lags[origin].as_u64().is_some_and(|lag_ms| lag_ms < 30_000), "{origin} in {lags}");
+            let counted = format!("abide_propagation_seconds_count{{origin=\"{origin}\"}}");
+            // What it said itself was in force before it was read.
+            assert!(of == at || metrics.contains(&counted), "{origin} in {metrics}");
+        }
+    }
     drop((clients, alone));
 
     // They look so seldom that whatever spreads was told.
@@ -159,6 +169,40 @@ fn a_relay_looks_for_its_neighbours() {
     wait_until(|| !is_fresh(&mut nodes[1]));
     proxy.let_through();
     wait_until(|| is_fresh(&mut nodes[1]));
+}
+
+/// A region of nodes that never list the bucket: one relay tells them all.
+#[test]
+fn a_relay_tells_a_whole_region() {
+    let world = World::new();
+    let neighbours = FaultyStore::new(world.objects(), 1, Faults::NONE);
+    let relay = Running::start(config(), world.wiring("relay", world.objects()));
+    let peers = Peers {
+        relay: format!("http://{}", relay.address()),
+        relay_patience_ms: 60_000,
+        ..Peers::default()
+    };
+    let region: Vec<Running> = (0..16)
+        .map(|at| {
+            // Tokens are another matter, and looked for by each.
+            let set_up = Config { peers: peers.clone(), workers: 1, tokens_ms: 3_600_000, ..config() };
+            Running::start(set_up, world.wiring(&format!("eu-{at}"), Arc::new(neighbours.clone())))
+        })
+        .collect();
+    let writer = world.start("us-1");
+    let mut nodes = vec![writer.ready()];
+    nodes.extend(region.iter().map(Running::ready));
+    let connected = format!("peer=\"{}\"}} 1", relay.address());
+    wait_until(|| region.iter().all(|node| node.metrics().contains(&connected)));
+    // The writer, and some of the region, who look once where their own journals end.
+    for speaker in 0..4 {
+        spread(&mut nodes, speaker, &format!("before.{speaker}@example.com"));
+    }
+    neighbours.set_faults(Faults { list_failed: 1.0, ..Faults::NONE });
+    for round in 0..12 {
+        spread(&mut nodes, round % 4, &format!("relayed.{round}@example.com"));
+    }
+    assert_eq!(neighbours.faults_injected(), 0, "a neighbour listed the bucket itself");
 }
 
 /// Only a node with its own right is told, and nothing that somebody without the store's secret made up is believed.
