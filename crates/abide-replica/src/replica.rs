@@ -200,7 +200,11 @@ impl Replica {
 
     /// Of each origin of which more was read than `before`: how long the newest took from its writer to the list here. It is
     /// measured by the clocks of both machines; where the writer's is ahead, it is zero.
-    pub fn lags<'a>(&'a self, before: &'a Positions, now: Time) -> impl Iterator<Item = (&'a Origin, Duration)> {
+    pub fn lags<'a>(
+        &'a self,
+        before: &'a Positions,
+        now: Time,
+    ) -> impl Iterator<Item = (&'a Origin, Duration)> {
         let is_news = |origin: &Origin| self.snapshot.positions.of(origin) > before.of(origin);
         self.written_at.iter().filter(move |(origin, _)| is_news(origin)).map(move |(origin, written_at)| {
             let micros = now.micros_since(*written_at).try_into().unwrap_or(0);

@@ -147,7 +147,9 @@ impl Published {
             .collect();
         let lags: serde_json::Map<String, serde_json::Value> = lags
             .iter()
-            .map(|(origin, lag)| (origin.to_string(), u64::try_from(lag.as_millis()).unwrap_or(u64::MAX).into()))
+            .map(|(origin, lag)| {
+                (origin.to_string(), u64::try_from(lag.as_millis()).unwrap_or(u64::MAX).into())
+            })
             .collect();
         let stamp = format!(
             "\"ruleset\":{},\"position\":{},\"lag_ms\":{},\"as_of\":{}",

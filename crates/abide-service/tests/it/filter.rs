@@ -51,7 +51,9 @@ fn lines_are_answered_by_lines() {
     assert_eq!(tally, json!({ "seen": 5, "allowed": 1, "blocked": 1, "cannot_tell": 3, "failed": 0 }));
     let stamp: Value = serde_json::from_str(answer.header("abide-stamp").unwrap()).unwrap();
     assert!(
-        stamp["ruleset"].is_string() && stamp["position"].is_object() && stamp["as_of"].is_string()
+        stamp["ruleset"].is_string()
+            && stamp["position"].is_object()
+            && stamp["as_of"].is_string()
             && stamp["lag_ms"].is_object(),
         "{stamp}"
     );

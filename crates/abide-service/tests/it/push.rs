@@ -177,11 +177,8 @@ fn a_relay_tells_a_whole_region() {
     let world = World::new();
     let neighbours = FaultyStore::new(world.objects(), 1, Faults::NONE);
     let relay = Running::start(config(), world.wiring("relay", world.objects()));
-    let peers = Peers {
-        relay: format!("http://{}", relay.address()),
-        relay_patience_ms: 60_000,
-        ..Peers::default()
-    };
+    let peers =
+        Peers { relay: format!("http://{}", relay.address()), relay_patience_ms: 60_000, ..Peers::default() };
     let region: Vec<Running> = (0..16)
         .map(|at| {
             // Tokens are another matter, and looked for by each.

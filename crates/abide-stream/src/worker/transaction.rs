@@ -13,7 +13,7 @@ use rdkafka::{
     producer::{BaseRecord, Producer as _, PurgeConfig},
 };
 
-use super::{Failed, Worker, each};
+use super::{Failed, Worker, partitions::each};
 use crate::{
     engine::Rules,
     error::StreamError,
