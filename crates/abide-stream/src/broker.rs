@@ -3,11 +3,12 @@
 use std::{
     collections::{BTreeMap, HashMap},
     path::Path,
+    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::Duration,
 };
 
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::{
     clients,
@@ -43,8 +44,9 @@ pub fn check(config: &Config, folder: &Path) -> Result<Vec<TopicReport>, StreamE
     };
     let written = config.written_topics();
     let all = config.read_topics().into_iter().chain(written.iter().map(String::as_str));
-    let widths = widths(&consumer, all, timeout)?.complete()?;
-    width(&producer, &config.stream.dead_letter, timeout)?;
+    let stop = AtomicBool::new(false);
+    let widths = widths(&consumer, all, timeout, &stop)?.complete()?;
+    width(&producer, &config.stream.dead_letter, timeout, &stop)?;
     let mut reports = Vec::new();
     for route in &rules.routes {
         for topic in &route.topics {
@@ -81,27 +83,61 @@ pub(crate) struct Widths {
     pub(crate) missing: Vec<String>,
 }
 
+/// How long a call waits at first; each time that it waited in vain, for as long again as all of them before.
+const SLICE: Duration = Duration::from_secs(1);
+
+/// A call that waits for the broker, so long altogether. It is cut into pieces, so that whoever is told to stop need not wait
+/// for its end; and they grow, so that a slow broker comes to its answer.
+pub(crate) fn in_slices<T>(
+    patience: Duration,
+    stop: &AtomicBool,
+    mut call: impl FnMut(Duration) -> Result<T, KafkaError>,
+) -> Result<T, KafkaError> {
+    let mut waited = Duration::ZERO;
+    loop {
+        let slice = waited.max(SLICE).min(patience - waited);
+        waited += slice;
+        match call(slice) {
+            Err(error) if waited < patience && is_in_vain(&error) && !stop.load(Ordering::Acquire) => {}
+            ended => return ended,
+        }
+    }
+}
+
+/// Nothing was heard of the broker in time.
+fn is_in_vain(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::OperationTimedOut
+                | RDKafkaErrorCode::RequestTimedOut
+                | RDKafkaErrorCode::BrokerTransportFailure
+        )
+    )
+}
+
 /// Topics that the broker does not know yet are asked for again so much later.
 const LOOK: Duration = Duration::from_millis(250);
 
 /// Asks for topics. What was made just now comes to be known to one broker after the other, so those that are not known are
-/// waited for, as long as a call may take.
+/// waited for, as long as a call may take, or until it is told to stop.
 pub(crate) fn widths<'t>(
     asked: &impl Asked,
     topics: impl IntoIterator<Item = &'t str>,
     timeout: Duration,
+    stop: &AtomicBool,
 ) -> Result<Widths, StreamError> {
     let missing = topics.into_iter().map(str::to_owned).collect();
     let mut widths = Widths { known: HashMap::new(), missing };
     let mut waited = Duration::ZERO;
     loop {
         for topic in std::mem::take(&mut widths.missing) {
-            match width(asked, &topic, timeout)? {
+            match width(asked, &topic, timeout, stop)? {
                 Some(width) => drop(widths.known.insert(topic, width)),
                 None => widths.missing.push(topic),
             }
         }
-        if widths.missing.is_empty() || waited >= timeout {
+        if widths.missing.is_empty() || waited >= timeout || stop.load(Ordering::Acquire) {
             return Ok(widths);
         }
         if waited.is_zero() {
@@ -126,10 +162,13 @@ impl Widths {
 }
 
 /// `None` for a topic that the broker does not know.
-fn width(asked: &impl Asked, topic: &str, timeout: Duration) -> Result<Option<i32>, StreamError> {
-    let metadata = asked
-        .handle()
-        .fetch_metadata(Some(topic), timeout)
+fn width(
+    asked: &impl Asked,
+    topic: &str,
+    timeout: Duration,
+    stop: &AtomicBool,
+) -> Result<Option<i32>, StreamError> {
+    let metadata = in_slices(timeout, stop, |slice| asked.handle().fetch_metadata(Some(topic), slice))
         .map_err(|error| asked.failed("ask the broker for its topics", error))?;
     let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else { return Ok(None) };
     match found.error().map(RDKafkaErrorCode::from) {

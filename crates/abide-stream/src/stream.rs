@@ -230,6 +230,8 @@ fn members(shared: &Arc<Shared>, number: usize) -> Result<(), StreamError> {
                     }
                 }
             }
+            // It was told to while it waited for what it needs.
+            Err(_) if shared.stop.load(Ordering::Acquire) => break,
             Err(error @ StreamError::Kafka { .. }) => {
                 tracing::warn!(
                     error = chain(&error),

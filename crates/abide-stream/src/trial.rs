@@ -1,6 +1,11 @@
 //! What would become of records, without a broker that any of them is written to.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use abide_enforce::Snapshot;
 use abide_model::{Keyring, Normaliser, Time, Uncertain, Verdict};
@@ -146,7 +151,8 @@ pub fn dry_run(
     let consumer = clients::onlooker(&config.stream, folder)?;
     let registry = Registry::of(config, folder)?;
     let timeout = Duration::from_millis(config.stream.timeout_ms);
-    let widths = broker::widths(&consumer, config.read_topics(), timeout)?.complete()?;
+    let widths =
+        broker::widths(&consumer, config.read_topics(), timeout, &AtomicBool::new(false))?.complete()?;
     for topic in config.read_topics() {
         for partition in 0..widths[topic] {
             let (low, high) = consumer

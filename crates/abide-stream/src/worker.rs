@@ -118,13 +118,13 @@ impl Worker {
         let producer = clients::producer(&shared.config.stream, &shared.folder, &name)?;
         let timeout = Duration::from_millis(shared.config.stream.timeout_ms);
         let written = shared.written_topics.iter().map(String::as_str);
-        let widths = broker::widths(&producer, written, timeout)?.complete()?;
+        let widths = broker::widths(&producer, written, timeout, &shared.stop)?.complete()?;
         // Ends what a member of this name had begun before it was gone.
-        producer
-            .init_transactions(timeout.max(Duration::from_secs(30)))
+        let patience = timeout.max(Duration::from_secs(30));
+        broker::in_slices(patience, &shared.stop, |slice| producer.init_transactions(slice))
             .map_err(|error| producer.failed("begin to take part in transactions", error))?;
         let topics: Vec<&str> = shared.rules.read_topics().collect();
-        let missing = broker::widths(&consumer, topics.iter().copied(), timeout)?.missing;
+        let missing = broker::widths(&consumer, topics.iter().copied(), timeout, &shared.stop)?.missing;
         if !missing.is_empty() {
             // The client looks for them by itself, every few minutes.
             tracing::warn!(topics = missing.join(", "), "the broker has no such topics to read yet");

@@ -1,6 +1,10 @@
 //! Topics that are not there when a stream begins.
 
-use std::{thread, time::Duration};
+use std::{
+    net::TcpListener,
+    thread,
+    time::{Duration, Instant},
+};
 
 use abide_stream::{Config, StreamError};
 use abide_testkit::{TestRecord, kafka::wait_until};
@@ -49,4 +53,21 @@ fn topics_that_do_not_come_to_be_are_named() {
     let ended = stream.stop().unwrap_err();
     assert!(matches!(ended, StreamError::Broker(_)), "{ended}");
     assert_eq!(ended.to_string(), wanted);
+}
+
+/// Whoever is told to stop does so, whatever it waits for.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "what is measured is time")]
+fn who_waits_can_be_stopped() {
+    let broker = broker();
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
+    let world = World::new();
+    for servers in [broker.kafka.servers(), nobody.local_addr().unwrap().to_string()] {
+        let stream = world.start("main", &config(&servers, "s", 300_000));
+        thread::sleep(Duration::from_secs(4));
+        assert!(!stream.has_ended());
+        let told_at = Instant::now();
+        stream.stop().unwrap();
+        assert!(told_at.elapsed() < Duration::from_secs(20), "{servers}: {:?}", told_at.elapsed());
+    }
 }
