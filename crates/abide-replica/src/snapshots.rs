@@ -51,22 +51,37 @@ pub(crate) async fn open_newest(
     store: &Store,
     cache: &Cache,
 ) -> Result<Option<(Manifest, List)>, ReplicaError> {
-    let mut gone = 0;
+    let mut gone = None;
     loop {
         let Some(manifest) = newest(store).await? else { return Ok(None) };
-        match cache.open(store, &manifest.index).await {
-            Err(CacheError::Missing { .. }) if manifest.number > gone => gone = manifest.number,
-            Err(missing @ CacheError::Missing { .. }) => {
-                let before = match manifest.number.checked_sub(1) {
-                    Some(number) => read(store, number).await?,
-                    None => None,
-                };
-                let Some(before) = before else { return Err(missing.into()) };
-                let list = cache.open(store, &before.index).await.map_err(|_| missing)?;
-                return Ok(Some((before, list)));
-            }
+        let missing = match cache.open(store, &manifest.index).await {
+            Err(missing @ CacheError::Missing { .. }) => missing,
             opened => return Ok(Some((manifest, opened?))),
+        };
+        if gone.replace(manifest.number) != Some(manifest.number) {
+            continue;
         }
+        if let Some(before) = open_before(store, cache, &manifest).await? {
+            return Ok(Some(before));
+        }
+        // Whoever is suspended in here long enough finds both superseded.
+        if newest(store).await?.as_ref() == Some(&manifest) {
+            return Err(missing.into());
+        }
+    }
+}
+
+/// `None` where it is gone too.
+async fn open_before(
+    store: &Store,
+    cache: &Cache,
+    manifest: &Manifest,
+) -> Result<Option<(Manifest, List)>, ReplicaError> {
+    let Some(number) = manifest.number.checked_sub(1) else { return Ok(None) };
+    let Some(before) = read(store, number).await? else { return Ok(None) };
+    match cache.open(store, &before.index).await {
+        Err(CacheError::Missing { .. }) => Ok(None),
+        opened => Ok(Some((before, opened?))),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use abide_journal::{Record, Store, Writer};
+use abide_journal::{ErrorKind, Record, Store, Writer};
 use abide_model::Time;
 use abide_replica::{
     Compacted, Manifest, Obsolete, Replica, ReplicaConfig, SnapshotWait, delete_obsolete, obsolete,
@@ -45,9 +45,13 @@ impl World {
         self.writer.append(&[record], NOW).await.unwrap();
     }
 
+    fn line(&self) -> FaultyStore {
+        FaultyStore::new(self.objects.clone(), 1, Faults::NONE)
+    }
+
     /// A compactor that is suspended where its line to the store says so.
     async fn slow_compactor(&self) -> (FaultyStore, Replica) {
-        let line = FaultyStore::new(self.objects.clone(), 1, Faults::NONE);
+        let line = self.line();
         let store = Store::open(Arc::new(line.clone()), &Path::default(), &secret()).await.unwrap();
         let config = ReplicaConfig::new(&self.dir.path().join("slow"));
         let slow = open(&store, &config).await.unwrap();
@@ -167,6 +171,51 @@ async fn the_one_before_says_the_same() {
     assert!(matches!(&compacted, Compacted::Written(manifest) if manifest.number == 3), "{compacted:?}");
     let replica = world.assert_tells(2, "mended").await;
     assert_eq!(replica.manifest().unwrap().number, 3);
+}
+
+/// Who starts is suspended where it has found the parts of the newest snapshot gone and turns to those of the one before;
+/// meanwhile both are superseded and deleted. It starts from what is the newest then.
+#[tokio::test(start_paused = true)]
+async fn who_comes_when_both_are_gone_looks_again() {
+    let mut world = World::new().await;
+    let first = world.snapshot(0).await;
+    let second = world.snapshot(1).await;
+    for part in [&second.index, &second.states] {
+        world.objects.delete(&Path::from(part.name.as_str())).await.unwrap();
+    }
+    let (line, config) = (world.line(), ReplicaConfig::new(&world.dir.path().join("late")));
+    let store = Store::open(Arc::new(line.clone()), &Path::default(), &secret()).await.unwrap();
+    line.stall_next(Stall { on: Request::Read, under: first.index.name.clone(), before_s: 600, after_s: 0 });
+    let (late, newest) = tokio::join!(open(&store, &config), async {
+        tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+        world.snapshot(2).await;
+        let newest = world.snapshot(3).await;
+        world.clock.advance(24 * HOUR_US);
+        assert!(world.delete().await.contains(&first.index.name));
+        newest
+    });
+    let late = late.unwrap();
+    assert_eq!(late.manifest(), Some(&newest));
+    assert_is(&late.snapshot(), &world.model, 4, "late");
+}
+
+/// The store cannot be reached just then: that passes, and is no damage.
+#[tokio::test(start_paused = true)]
+async fn who_cannot_read_the_one_before_may_try_again() {
+    let mut world = World::new().await;
+    let first = world.snapshot(0).await;
+    let second = world.snapshot(1).await;
+    world.objects.delete(&Path::from(second.index.name.as_str())).await.unwrap();
+    let (line, config) = (world.line(), ReplicaConfig::new(&world.dir.path().join("late")));
+    let store = Store::open(Arc::new(line.clone()), &Path::default(), &secret()).await.unwrap();
+    line.stall_next(Stall { on: Request::Read, under: first.index.name.clone(), before_s: 600, after_s: 0 });
+    let (refused, ()) = tokio::join!(open(&store, &config), async {
+        tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+        line.set_faults(Faults { read_failed: 1.0, ..Faults::NONE });
+    });
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Unavailable);
+    line.heal();
+    assert_is(&open(&store, &config).await.unwrap().snapshot(), &world.model, 2, "the second time");
 }
 
 #[test]
