@@ -83,7 +83,7 @@ pub(crate) struct Widths {
     pub(crate) missing: Vec<String>,
 }
 
-/// How long a call waits at first; each time that it waited in vain, for as long again as all of them before.
+/// How long a call waits at first; each time that it waited in vain, for twice as long.
 const SLICE: Duration = Duration::from_secs(1);
 
 /// A call that waits for the broker, so long altogether. It is cut into pieces, so that whoever is told to stop need not wait
@@ -93,14 +93,15 @@ pub(crate) fn in_slices<T>(
     stop: &AtomicBool,
     mut call: impl FnMut(Duration) -> Result<T, KafkaError>,
 ) -> Result<T, KafkaError> {
-    let mut waited = Duration::ZERO;
+    let (mut slice, mut left) = (SLICE, patience);
     loop {
-        let slice = waited.max(SLICE).min(patience - waited);
-        waited += slice;
+        slice = slice.min(left);
+        left = left.saturating_sub(slice);
         match call(slice) {
-            Err(error) if waited < patience && is_in_vain(&error) && !stop.load(Ordering::Acquire) => {}
+            Err(error) if !left.is_zero() && is_in_vain(&error) && !stop.load(Ordering::Acquire) => {}
             ended => return ended,
         }
+        slice *= 2;
     }
 }
 
