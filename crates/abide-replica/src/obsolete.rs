@@ -1,6 +1,6 @@
 //! Snapshots that are no longer needed: which they are, and deleting them.
 //!
-//! The newest two stay, and every other for a while after its successor was written, for those who
+//! The newest two that have their parts stay, and every other for a while after its successor was written, for those who
 //! are reading it. Whoever is slower finds its parts gone and starts again from the newest.
 
 use std::{
@@ -82,7 +82,8 @@ pub async fn obsolete(store: &Store, wait: SnapshotWait, store_now: Time) -> Res
     let mut obsolete = Obsolete::default();
     let mut needed = BTreeSet::new();
     let mut of_due = BTreeSet::new();
-    for (manifest, entry, superseded_at) in with_successors(&manifests) {
+    let standing: BTreeSet<&str> = parts.iter().map(|part| part.name.as_str()).collect();
+    for (manifest, entry, superseded_at) in with_successors(&manifests, &standing) {
         let part_names = [manifest.index.name.clone(), manifest.states.name.clone()];
         match superseded_at.map(|at| at.plus_micros(wait.us)) {
             None => needed.extend(part_names),
@@ -164,15 +165,29 @@ async fn manifests(store: &Store, store_now: Time) -> Result<BTreeMap<u64, (Mani
     Ok(manifests)
 }
 
-/// Each with when its successor was written; `None` for the newest two, which stay in any case.
-fn with_successors(
-    manifests: &BTreeMap<u64, (Manifest, Entry)>,
-) -> impl Iterator<Item = (&Manifest, &Entry, Option<Time>)> {
-    let all: Vec<_> = manifests.values().collect();
-    let superseded_at: Vec<Option<Time>> = (0..all.len())
-        .map(|at| all.get(at + 1).filter(|_| at + 2 < all.len()).map(|(_, next)| next.written_at))
+/// Each with when its successor was written; `None` for the newest two, which stay in any case. One whose parts are gone, as
+/// nobody's before it was committed, succeeds none: nobody can start from it.
+fn with_successors<'m>(
+    manifests: &'m BTreeMap<u64, (Manifest, Entry)>,
+    standing: &BTreeSet<&str>,
+) -> impl Iterator<Item = (&'m Manifest, &'m Entry, Option<Time>)> {
+    // Of those that come later and have their parts: how many, and when the first of them was written.
+    let (mut later, mut next_at) = (0, None);
+    let mut all: Vec<_> = manifests
+        .values()
+        .rev()
+        .map(|(manifest, entry)| {
+            let superseded_at = next_at.filter(|_| later >= 2);
+            let parts = [&manifest.index, &manifest.states];
+            if parts.iter().all(|part| standing.contains(part.name.as_str())) {
+                later += 1;
+                next_at = Some(entry.written_at);
+            }
+            (manifest, entry, superseded_at)
+        })
         .collect();
-    all.into_iter().zip(superseded_at).map(|((manifest, entry), at)| (manifest, entry, at))
+    all.reverse();
+    all.into_iter()
 }
 
 /// The names that compactors give; others in the folder are not ours to delete.

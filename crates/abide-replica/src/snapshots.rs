@@ -31,22 +31,25 @@ pub enum Compacted {
 
 /// The newest snapshot's manifest, if there is one.
 pub async fn newest(store: &Store) -> Result<Option<Manifest>, ReplicaError> {
-    let prefix = ObjectPath::from("snapshots");
-    let listed = store.objects().list_with_delimiter(Some(&prefix)).await;
-    let listed = listed.map_err(|source| StoreError::of("list", "snapshots", source))?;
-    let numbers = listed
-        .objects
-        .iter()
-        .filter_map(|object| object.location.filename()?.strip_suffix(".json")?.parse::<u64>().ok());
-    let number = numbers.max().unwrap_or(0);
+    let number = listed(store).await?.into_iter().max().unwrap_or(0);
     let listed = if number == 0 { None } else { read(store, number).await? };
     // A listing may lag behind; what is there can always be read.
     Ok(newest_after(store, number).await?.or(listed))
 }
 
+/// The numbers of the snapshots that a listing shows.
+async fn listed(store: &Store) -> Result<Vec<u64>, ReplicaError> {
+    let prefix = ObjectPath::from("snapshots");
+    let listed = store.objects().list_with_delimiter(Some(&prefix)).await;
+    let listed = listed.map_err(|source| StoreError::of("list", "snapshots", source))?;
+    let number =
+        |name: &object_store::ObjectMeta| name.location.filename()?.strip_suffix(".json")?.parse().ok();
+    Ok(listed.objects.iter().filter_map(number).collect())
+}
+
 /// The newest snapshot whose list can be opened. One whose parts vanished was superseded in the
-/// meantime, and the next look finds its successor; if there is none, the one before still tells
-/// everything together with the journal.
+/// meantime, and the next look finds its successor; if there is none, an earlier one still tells
+/// everything together with the journal. Where none was ever whole, the journal does so alone.
 pub(crate) async fn open_newest(
     store: &Store,
     cache: &Cache,
@@ -54,36 +57,71 @@ pub(crate) async fn open_newest(
     let mut gone = None;
     loop {
         let Some(manifest) = newest(store).await? else { return Ok(None) };
-        let missing = match cache.open(store, &manifest.index).await {
-            Err(missing @ CacheError::Missing { .. }) => missing,
+        match cache.open(store, &manifest.index).await {
+            Err(CacheError::Missing { .. }) => {}
             opened => return Ok(Some((manifest, opened?))),
-        };
+        }
         if gone.replace(manifest.number) != Some(manifest.number) {
             continue;
         }
-        if let Some(before) = open_before(store, cache, &manifest).await? {
-            return Ok(Some(before));
-        }
-        // Whoever is suspended in here long enough finds both superseded.
-        if newest(store).await?.as_ref() == Some(&manifest) {
-            return Err(missing.into());
+        let found = open_any(store, cache, manifest.number).await?;
+        // Whoever is suspended in here long enough finds all of them superseded.
+        if let Found::Whole(manifest, list) = found {
+            return Ok(Some((manifest, list)));
+        } else if newest(store).await?.as_ref() == Some(&manifest) {
+            return match found {
+                Found::Missing(missing) => Err(missing.into()),
+                _ => Ok(None),
+            };
         }
     }
 }
 
-/// `None` where it is gone too.
-async fn open_before(
-    store: &Store,
-    cache: &Cache,
-    manifest: &Manifest,
-) -> Result<Option<(Manifest, List)>, ReplicaError> {
-    let Some(number) = manifest.number.checked_sub(1) else { return Ok(None) };
-    let Some(before) = read(store, number).await? else { return Ok(None) };
-    match cache.open(store, &before.index).await {
-        Err(CacheError::Missing { .. }) => Ok(None),
-        opened => Ok(Some((before, opened?))),
-    }
+/// What there is of several snapshots.
+#[expect(clippy::large_enum_variant, reason = "there is one of it at a time")]
+enum Found {
+    Whole(Manifest, List),
+    /// Of one that was whole.
+    Missing(CacheError),
+    NoneWasWhole,
 }
+
+/// The last one up to a number that can be opened. Numbers in between may have been taken back, and several in a row may have
+/// lost their parts, each before it was committed.
+async fn open_any(store: &Store, cache: &Cache, newest: u64) -> Result<Found, ReplicaError> {
+    let mut numbers = listed(store).await?;
+    numbers.extend((!numbers.contains(&newest)).then_some(newest));
+    numbers.retain(|number| *number <= newest);
+    numbers.sort_unstable();
+    let mut found = Found::NoneWasWhole;
+    for number in numbers.into_iter().rev() {
+        let Some(manifest) = read(store, number).await? else { continue };
+        match cache.open(store, &manifest.index).await {
+            Err(missing @ CacheError::Missing { .. }) => {
+                if matches!(found, Found::NoneWasWhole) && !came_late(store, &manifest).await? {
+                    found = Found::Missing(missing);
+                }
+            }
+            opened => return Ok(Found::Whole(manifest, opened?)),
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a manifest came so long after its parts that they were no longer waited for: it was never whole.
+async fn came_late(store: &Store, manifest: &Manifest) -> Result<bool, ReplicaError> {
+    let name = Manifest::object_name(manifest.number);
+    let committed_at = match store.objects().head(&ObjectPath::from(name.as_str())).await {
+        Ok(object) => Time::from_micros(object.last_modified.timestamp_micros()),
+        // Its compactor knows it too by now, and has taken it back.
+        Err(object_store::Error::NotFound { .. }) => return Ok(true),
+        Err(source) => return Err(StoreError::of("read", name, source).into()),
+    };
+    Ok(committed_at.micros_since(manifest.written_at) >= LATE_US)
+}
+
+/// A day is waited for a manifest; a node's clock may be an hour behind the store's.
+const LATE_US: i64 = 23 * 3_600_000_000;
 
 async fn newest_after(store: &Store, mut number: u64) -> Result<Option<Manifest>, ReplicaError> {
     let mut newest = None;

@@ -12,6 +12,7 @@ use std::{
 use abide_journal::{ErrorKind, Record, Store, StoreConfig, StoreId, Writer};
 use abide_model::{Secret, Time};
 use abide_replica::{Compacted, Manifest, Part, Replica, ReplicaConfig, ReplicaError, check_part, newest};
+use abide_testkit::{DatedStore, SimClock};
 use futures::TryStreamExt as _;
 use object_store::{ObjectStore as _, ObjectStoreExt, memory::InMemory, path::Path as ObjectPath};
 use rand::{RngExt as _, SeedableRng as _};
@@ -25,9 +26,14 @@ use crate::{
 const PEOPLE: u64 = 30;
 const NEWEST: &str = "snapshots/00000000000000000002.json";
 
+/// By the clock that all in these tests write by: what was committed long after it was written would be another matter.
+fn dated() -> DatedStore {
+    DatedStore::new(Arc::new(InMemory::new()), SimClock::new(NOW))
+}
+
 /// A store with a snapshot and a journal that goes on after it.
 struct World {
-    objects: Arc<InMemory>,
+    objects: Arc<DatedStore>,
     store: Store,
     writer: Writer,
     model: Model,
@@ -37,7 +43,7 @@ struct World {
 
 impl World {
     async fn new() -> Self {
-        let objects = Arc::new(InMemory::new());
+        let objects = Arc::new(dated());
         let store = init(objects.clone()).await;
         let writer = writer(&store, "eu-1").await;
         let dir = tempfile::tempdir().unwrap();
@@ -305,7 +311,7 @@ async fn a_forged_manifest_is_refused() {
         ("without the secret", config(), Secret::from_bytes([8; 32])),
         ("of another store", other_store, secret()),
     ] {
-        let objects = Arc::new(InMemory::new());
+        let objects = Arc::new(dated());
         let store = Store::init(objects, &ObjectPath::default(), config, &secret, NOW).await.unwrap();
         let forged = Manifest { number: 2, ..world.manifest.clone().unwrap() }.to_json(&store);
         world.put("snapshots/00000000000000000002.json", forged).await;
@@ -453,7 +459,7 @@ fn make_room() {
 }
 
 async fn without_room() {
-    let objects = Arc::new(InMemory::new());
+    let objects = Arc::new(dated());
     let store = init(objects.clone()).await;
     let mut writer = writer(&store, "eu-1").await;
     let dir = tempfile::tempdir().unwrap();

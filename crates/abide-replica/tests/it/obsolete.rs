@@ -218,6 +218,54 @@ async fn who_cannot_read_the_one_before_may_try_again() {
     assert_is(&open(&store, &config).await.unwrap().snapshot(), &world.model, 2, "the second time");
 }
 
+/// Two compactors in a row lost their parts before they committed: nobody can start from their snapshots, so those before stay
+/// for as long as it is so, and are started from, whatever numbers were taken back.
+#[tokio::test]
+async fn those_without_parts_supersede_none() {
+    let mut world = World::new().await;
+    let mut written = Vec::new();
+    for person in 0..5 {
+        written.push(world.snapshot(person).await);
+    }
+    for without in &written[3..] {
+        for part in [&without.index, &without.states] {
+            world.objects.delete(&Path::from(part.name.as_str())).await.unwrap();
+        }
+    }
+    world.clock.advance(100 * 24 * HOUR_US);
+    assert_eq!(world.delete().await, names_of(&written[0]), "there are two after it that have their parts");
+    world.objects.delete(&Path::from(Manifest::object_name(4))).await.unwrap();
+    let replica = world.assert_tells(5, "from the last one that has them").await;
+    assert_eq!(replica.manifest(), Some(&written[2]));
+}
+
+/// A compactor was suspended before it committed the first snapshot of all, until its parts were deleted as nobody's, and was
+/// killed once it had: whoever starts reads the journal alone, and the next snapshot is written.
+#[tokio::test(start_paused = true)]
+async fn a_first_one_without_parts_is_none() {
+    let mut world = World::new().await;
+    world.opt_out(0).await;
+    let (line, mut slow) = world.slow_compactor().await;
+    let under = "snapshots/0".to_owned();
+    line.stall_next(Stall { on: Request::Write, under, before_s: 600, after_s: 600 });
+    let mut progress = |_| ();
+    let killed = tokio::time::timeout(
+        std::time::Duration::from_secs(900),
+        slow.compact(world.clock.now(), 7, &mut progress),
+    );
+    let (killed, ()) = tokio::join!(killed, async {
+        tokio::time::sleep(std::time::Duration::from_secs(300)).await;
+        world.clock.advance(24 * HOUR_US);
+        assert_eq!(world.delete().await.len(), 2, "index and states that belong to none yet");
+    });
+    assert!(killed.is_err() && world.names().await.contains(&Manifest::object_name(1)));
+    let mut replica = world.assert_tells(1, "from the journal").await;
+    assert!(replica.manifest().is_none());
+    let compacted = replica.compact(world.clock.now(), 8, &mut |_| ()).await.unwrap();
+    assert!(matches!(&compacted, Compacted::Written(manifest) if manifest.number == 2), "{compacted:?}");
+    assert_eq!(world.assert_tells(1, "mended").await.manifest().unwrap().number, 2);
+}
+
 #[test]
 fn a_wait_is_long_enough() {
     for (hours, taken) in [(0, false), (23, false), (24, true), (72, true)] {
