@@ -51,6 +51,9 @@ fn resealed(data: &[u8]) -> Option<Vec<u8>> {
     bytes.get_mut(checksums..checksums.checked_add(sums.len())?)?.copy_from_slice(&sums);
     bytes[200..208].copy_from_slice(&(sums.len() as u64).to_le_bytes());
     bytes[208..216].copy_from_slice(&xxh3_64(&sums).to_le_bytes());
+    if bytes.len() < 256 {
+        return None;
+    }
     let len = bytes.len() as u64;
     bytes[16..24].copy_from_slice(&len.to_le_bytes());
     let head = xxh3_64(&bytes[..248]);

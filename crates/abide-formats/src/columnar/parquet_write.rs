@@ -16,6 +16,7 @@ use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::file::properties::{
     EnabledStatistics, WriterProperties, WriterPropertiesBuilder, WriterPropertiesPtr,
 };
+use parquet::file::reader::Length as _;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{Type, TypePtr};
 
@@ -182,8 +183,10 @@ impl Filtered {
     }
 }
 
-/// Whether the bytes of a row group can go out as they are: the offsets make sense.
+/// Whether the bytes of a row group can go out as they are: they are in the file. If not, whoever reads them says what is wrong.
 fn can_copy(file: &ParquetFile, row_group: usize) -> bool {
+    let is_within =
+        |(start, length): (u64, u64)| start.checked_add(length).is_some_and(|end| end <= file.bytes().len());
     file.metadata().metadata().row_group(row_group).columns().iter().all(|column| {
         let data = column.data_page_offset();
         let dictionary = column.dictionary_page_offset();
@@ -191,6 +194,7 @@ fn can_copy(file: &ParquetFile, row_group: usize) -> bool {
             && dictionary.is_none_or(|offset| offset >= 4 && offset < data)
             && data >= 4
             && column.compressed_size() >= 0
+            && is_within(column.byte_range())
     })
 }
 

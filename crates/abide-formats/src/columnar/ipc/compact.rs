@@ -9,7 +9,7 @@ use arrow_array::cast::AsArray as _;
 use arrow_array::types::ArrowDictionaryKeyType;
 use arrow_array::{
     Array, ArrayRef, DictionaryArray, GenericListViewArray, OffsetSizeTrait, PrimitiveArray, RecordBatch,
-    UInt64Array, downcast_dictionary_array, make_array,
+    RecordBatchOptions, UInt64Array, downcast_dictionary_array, make_array,
 };
 use arrow_buffer::ArrowNativeType as _;
 use arrow_schema::{ArrowError, DataType};
@@ -40,7 +40,9 @@ struct Used {
 /// The batch without what its rows do not have. One `Written` goes with all batches of an output.
 pub(super) fn compact(batch: &RecordBatch, written: &mut Written) -> Result<RecordBatch, ArrowError> {
     let columns = each(batch.columns().iter(), written)?;
-    RecordBatch::try_new(batch.schema(), columns)
+    // Without columns nothing else says how many rows there are.
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(batch.schema(), columns, &options)
 }
 
 fn each<'a>(
