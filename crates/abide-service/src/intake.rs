@@ -24,7 +24,7 @@ use crate::{
     push::Board,
 };
 
-pub(crate) use once::{Once, Seen};
+pub(crate) use once::{Begun, Once, Seen};
 
 /// One statement about one identifier.
 #[derive(Clone, Debug)]

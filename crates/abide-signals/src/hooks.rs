@@ -16,7 +16,7 @@
 //! // Seen `verified.replay_key` within `source.replay_window_micros()`? Answer 200 and do nothing.
 //! for event in source.read(request, &account)? {        // 400, but see `Fault`
 //!     match event {
-//!         Event::Said(said) => {}          // identifier and statement: append, unless `event_id` was seen
+//!         Event::Said(said) => {}          // identifier and statement: append, unless `event_id` was seen of it
 //!         Event::Silent { name } => {}     // delivered, opened, …: count
 //!         Event::Unknown { name } => {}    // keep the request aside, count, answer 200
 //!         Event::Nameless { name } => {}   // says out, names nobody that we know: keep aside, count
@@ -241,8 +241,8 @@ pub enum Event {
 pub struct Said {
     pub identifier: RawIdentifier,
     pub statement: Statement,
-    /// The vendor's own id of this event together with what it says: the same again is a repetition.
-    /// `None` if the vendor gives none.
+    /// The vendor's own id of this event together with what it says: the same again of the same identifier is a
+    /// repetition. An event about several identifiers has it once for each. `None` if the vendor gives none.
     pub event_id: Option<String>,
     /// The row of [`EVENTS`].
     pub event: &'static str,

@@ -1,10 +1,11 @@
 //! `/v1/hooks/{name}`: what vendors post. A request that is the vendor's is answered with 200 whatever it says, so that
 //! nothing that is not known makes an endless loop; what could not be made durable is answered so that it comes again.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use abide_model::{Direction, Time};
 use abide_signals::hooks::{Event, Refused, Request, Said as Told, Verified};
+use bytes::Bytes;
 use futures::future::LocalBoxFuture;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -13,7 +14,7 @@ use super::signals::refusal;
 use crate::{
     ask::{Answer, Ask, json},
     hooks::Hook,
-    intake::{Said, Seen},
+    intake::{Begun, Said, Seen},
     problem::{Kind, Problem},
     sns::Unsaid,
     worker::Worker,
@@ -55,13 +56,13 @@ pub(crate) fn hooks(worker: &Worker, mut ask: Ask) -> LocalBoxFuture<'_, Result<
         })?;
         let Some(replay) = verified.replay_key else { return take(worker, hook, &request).await };
         let client: Arc<str> = format!("hook request {}", hook.name).into();
-        if begin(worker, &client, &replay)? {
-            let taken = take(worker, hook, &request).await;
-            end(worker, &client, &replay, taken.is_ok());
-            return taken;
-        }
-        shared.metrics.hook(&hook.name, "repeated");
-        Ok(json(&HookAnswer { repeated: 1, ..HookAnswer::default() }))
+        let Some(begun) = begin(worker, &client, &replay)? else {
+            shared.metrics.hook(&hook.name, "repeated");
+            return Ok(json(&HookAnswer { repeated: 1, ..HookAnswer::default() }));
+        };
+        let taken = take(worker, hook, &request).await?;
+        begun.answered(Bytes::new());
+        Ok(taken)
     })
 }
 
@@ -93,20 +94,12 @@ fn not_said(hook: &Hook, unsaid: &Unsaid) -> Problem {
     Problem::new(kind, unsaid.to_string())
 }
 
-/// Whether it is new; an error while the first one is under way.
-fn begin(worker: &Worker, client: &Arc<str>, key: &str) -> Result<bool, Problem> {
+/// `None` where it was answered before; an error while the first one is under way.
+fn begin<'w>(worker: &'w Worker, client: &Arc<str>, key: &str) -> Result<Option<Begun<'w>>, Problem> {
     match worker.shared().once.begin(client, key, 0) {
-        Seen::New => Ok(true),
+        Seen::New(begun) => Ok(Some(begun)),
         Seen::UnderWay => Err(Problem::new(Kind::UnderWay, "send it again")),
-        Seen::Answered(_) | Seen::Another => Ok(false),
-    }
-}
-
-fn end(worker: &Worker, client: &Arc<str>, key: &str, is_done: bool) {
-    if is_done {
-        worker.shared().once.answered(client, key, bytes::Bytes::new());
-    } else {
-        worker.shared().once.failed(client, key);
+        Seen::Answered(_) | Seen::Another => Ok(None),
     }
 }
 
@@ -176,16 +169,22 @@ async fn accept(
 ) -> Result<(), Problem> {
     let shared = worker.shared();
     let client: Arc<str> = format!("hook event {}", hook.name).into();
-    let (mut said, mut begun, mut busy) = (Vec::new(), Vec::new(), None);
+    let (mut said, mut begun, mut busy) = (Vec::new(), HashMap::new(), None);
     for Told { identifier, statement, event_id, .. } in told {
         let Ok(identifier) = identifier.normalised(&shared.normaliser) else {
             answer.unknown += 1;
             continue;
         };
+        let keys = shared.keyring.signal_keys(&identifier);
         if let Some(id) = event_id {
-            match begin(worker, &client, &id) {
-                Ok(true) => begun.push(id),
-                Ok(false) => {
+            // One event may be about several people, and is a repetition for each of them alone.
+            let id = format!("{id} of {:?}", keys.primary.key);
+            let seen = if begun.contains_key(&id) { Ok(None) } else { begin(worker, &client, &id) };
+            match seen {
+                Ok(Some(one)) => {
+                    begun.insert(id, one);
+                }
+                Ok(None) => {
                     answer.repeated += 1;
                     continue;
                 }
@@ -195,15 +194,14 @@ async fn accept(
                 }
             }
         }
-        said.push(Said { keys: shared.keyring.signal_keys(&identifier), statement });
+        said.push(Said { keys, statement });
     }
     let count = said.len();
     let statements: Vec<_> = said.iter().map(|said| said.statement.clone()).collect();
-    let accepted = if said.is_empty() { Ok(()) } else { shared.intake()?.accept(said).await.map(|_| ()) };
-    for id in begun {
-        end(worker, &client, &id, accepted.is_ok());
+    if !said.is_empty() {
+        shared.intake()?.accept(said).await.map_err(refusal)?;
     }
-    accepted.map_err(refusal)?;
+    begun.into_values().for_each(|one| one.answered(Bytes::new()));
     statements.iter().for_each(|statement| shared.metrics.signal(statement));
     answer.accepted += count;
     busy.map_or(Ok(()), Err)

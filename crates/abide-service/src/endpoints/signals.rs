@@ -1,6 +1,6 @@
 //! `POST /v1/signals`: somebody said "do not", or "do again". Answered when it is durable and in force here.
 
-use std::{borrow::Cow, iter, sync::Arc};
+use std::{borrow::Cow, iter};
 
 use abide_journal::Right;
 use abide_model::{Claimant, Direction, IdentifierKind, Mechanism, Proof, SaidBy, Time, signal::Statement};
@@ -124,36 +124,16 @@ pub(crate) fn signals(worker: &Worker, mut ask: Ask) -> LocalBoxFuture<'_, Resul
         let Some(key) = idempotency_key(&ask)? else {
             return Ok(answer(MediaType::Json, take(worker, &ask.caller, media_type, &body).await?));
         };
-        let (once, client) = (&worker.shared().once, ask.caller.client());
-        match once.begin(&client, &key, digest(&body)) {
-            Seen::New => {}
+        let begun = match worker.shared().once.begin(&ask.caller.client(), &key, digest(&body)) {
+            Seen::New(begun) => begun,
             Seen::Answered(earlier) => return Ok(answer(MediaType::Json, earlier)),
             Seen::UnderWay => return Err(Problem::new(Kind::UnderWay, "try again when that is answered")),
             Seen::Another => return Err(Problem::new(Kind::KeyReused, "use a new key for another request")),
-        }
-        // Whoever hangs up meanwhile may try again with the same key.
-        let mut begun = Begun { worker, client, key, is_answered: false };
+        };
         let taken = take(worker, &ask.caller, media_type, &body).await?;
-        once.answered(&begun.client, &begun.key, taken.clone());
-        begun.is_answered = true;
+        begun.answered(taken.clone());
         Ok(answer(MediaType::Json, taken))
     })
-}
-
-/// An idempotency key whose request is under way.
-struct Begun<'w> {
-    worker: &'w Worker,
-    client: Arc<str>,
-    key: String,
-    is_answered: bool,
-}
-
-impl Drop for Begun<'_> {
-    fn drop(&mut self) {
-        if !self.is_answered {
-            self.worker.shared().once.failed(&self.client, &self.key);
-        }
-    }
 }
 
 fn idempotency_key(ask: &Ask) -> Result<Option<String>, Problem> {

@@ -35,14 +35,40 @@ struct Held {
 }
 
 /// What is known of a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Seen {
-    /// It is this request's, which has to end with [`Once::answered`] or [`Once::failed`].
-    New,
+#[derive(Debug)]
+pub(crate) enum Seen<'o> {
+    /// It is this request's.
+    New(Begun<'o>),
     Answered(Bytes),
     UnderWay,
     /// It came with another body.
     Another,
+}
+
+/// A key whose request is under way. Where it goes without an answer, because it failed or whoever asked hung up, the next
+/// attempt counts.
+#[derive(Debug)]
+pub(crate) struct Begun<'o> {
+    once: &'o Once,
+    name: Name,
+}
+
+impl Begun<'_> {
+    pub(crate) fn answered(self, answer: Bytes) {
+        if let Some(held) = self.once.keys().held.get_mut(&self.name) {
+            held.answer = Some(answer);
+        }
+    }
+}
+
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        let mut keys = self.once.keys();
+        if keys.held.get(&self.name).is_some_and(|held| held.answer.is_none()) {
+            keys.held.remove(&self.name);
+            keys.order.retain(|other| *other != self.name);
+        }
+    }
 }
 
 impl Once {
@@ -51,7 +77,7 @@ impl Once {
     }
 
     /// `body` is a digest of what came with the key.
-    pub(crate) fn begin(&self, client: &Arc<str>, key: &str, body: u64) -> Seen {
+    pub(crate) fn begin(&self, client: &Arc<str>, key: &str, body: u64) -> Seen<'_> {
         let name = (client.clone(), key.into());
         let mut keys = self.keys();
         if let Some(held) = keys.held.get(&name) {
@@ -66,24 +92,8 @@ impl Once {
             keys.held.remove(&oldest);
         }
         keys.order.push_back(name.clone());
-        keys.held.insert(name, Held { body, answer: None });
-        Seen::New
-    }
-
-    pub(crate) fn answered(&self, client: &Arc<str>, key: &str, answer: Bytes) {
-        if let Some(held) = self.keys().held.get_mut(&(client.clone(), key.into())) {
-            held.answer = Some(answer);
-        }
-    }
-
-    /// Nothing was accepted, so the next attempt counts.
-    pub(crate) fn failed(&self, client: &Arc<str>, key: &str) {
-        let name = (client.clone(), key.into());
-        let mut keys = self.keys();
-        if keys.held.get(&name).is_some_and(|held| held.answer.is_none()) {
-            keys.held.remove(&name);
-            keys.order.retain(|other| *other != name);
-        }
+        keys.held.insert(name.clone(), Held { body, answer: None });
+        Seen::New(Begun { once: self, name })
     }
 
     fn keys(&self) -> std::sync::MutexGuard<'_, Keys> {
@@ -98,16 +108,19 @@ mod tests {
     #[test]
     fn a_key_stands_for_one_request() {
         let (once, ann, ben): (_, Arc<str>, Arc<str>) = (Once::new(2), "ann".into(), "ben".into());
-        assert_eq!(once.begin(&ann, "k", 1), Seen::New);
-        assert_eq!(once.begin(&ann, "k", 1), Seen::UnderWay);
-        assert_eq!(once.begin(&ben, "k", 1), Seen::New, "keys are a client's own");
-        once.failed(&ben, "k");
-        assert_eq!(once.begin(&ben, "k", 2), Seen::New, "what failed may be tried again");
-        once.answered(&ann, "k", Bytes::from_static(b"done"));
-        assert_eq!(once.begin(&ann, "k", 1), Seen::Answered(Bytes::from_static(b"done")));
-        assert_eq!(once.begin(&ann, "k", 3), Seen::Another);
+        let new = |client, key, body| match once.begin(client, key, body) {
+            Seen::New(begun) => begun,
+            seen => panic!("{seen:?}"),
+        };
+        let of_ann = new(&ann, "k", 1);
+        assert!(matches!(once.begin(&ann, "k", 1), Seen::UnderWay));
+        drop(new(&ben, "k", 1));
+        let _of_ben = new(&ben, "k", 2);
+        of_ann.answered(Bytes::from_static(b"done"));
+        assert!(matches!(once.begin(&ann, "k", 1), Seen::Answered(answer) if answer == "done"));
+        assert!(matches!(once.begin(&ann, "k", 3), Seen::Another));
         // The third pushes the oldest out.
-        assert_eq!(once.begin(&ann, "new", 1), Seen::New);
-        assert_eq!(once.begin(&ann, "k", 1), Seen::New);
+        let _third = new(&ann, "new", 1);
+        let _again = new(&ann, "k", 1);
     }
 }

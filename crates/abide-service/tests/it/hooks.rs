@@ -1,13 +1,14 @@
 //! Webhooks on their way in: signed, once only, and never an endless loop.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc, thread, time::Duration};
 
 use abide_service::{Config, HookAccount};
+use abide_testkit::{Faults, FaultyStore, Request::Write, Stall};
 use serde_json::{Value, json};
 
 use crate::{
     client::{Answer, Client},
-    world::{Running, World, config},
+    world::{Running, World, config, wait_until},
 };
 
 /// An account whose requests bring `someone:secret`.
@@ -27,8 +28,20 @@ pub(crate) fn account(folder: &Path, name: &str) -> HookAccount {
 }
 
 fn post(client: &mut Client, authorization: &str, body: &str) -> Answer {
+    post_to(client, "postmark", authorization, body)
+}
+
+fn post_to(client: &mut Client, name: &str, authorization: &str, body: &str) -> Answer {
     let headers = [("content-type", "application/json"), ("authorization", authorization)];
-    client.ask("POST", "/v1/hooks/postmark", &headers, body.as_bytes())
+    client.ask("POST", &format!("/v1/hooks/{name}"), &headers, body.as_bytes())
+}
+
+fn unsubscribed(who: &str) -> String {
+    json!({
+        "RecordType": "SubscriptionChange", "Recipient": who, "SuppressSending": true,
+        "SuppressionReason": "ManualSuppression", "MessageID": who, "ChangedAt": "2026-01-02T03:04:05Z",
+    })
+    .to_string()
 }
 
 // someone:secret
@@ -40,13 +53,6 @@ fn what_a_vendor_posts_is_in_force() {
     let hooks = vec![account(world.directory.path(), "postmark")];
     let running = Running::start(Config { hooks, ..config() }, world.wiring("main", world.objects()));
     let mut client = running.ready();
-    let unsubscribed = |who: &str| {
-        json!({
-            "RecordType": "SubscriptionChange", "Recipient": who, "SuppressSending": true,
-            "SuppressionReason": "ManualSuppression", "MessageID": who, "ChangedAt": "2026-01-02T03:04:05Z",
-        })
-        .to_string()
-    };
     for wrong in ["", "Basic c29tZW9uZTp3cm9uZw=="] {
         let refused = post(&mut client, wrong, &unsubscribed("forged@example.com"));
         assert_eq!((refused.status, refused.problem().as_str()), (401, "wrong-signature"));
@@ -78,4 +84,46 @@ fn what_a_vendor_posts_is_in_force() {
         assert!(metrics.contains(line), "{line} in {metrics}");
     }
     assert_eq!(client.ask("POST", "/v1/hooks/sendgrid", &[], b"{}").status, 404);
+}
+
+/// Two people leave one campaign within one second: Brevo's event has no id of its own.
+#[test]
+fn what_two_people_say_at_once_is_no_repetition() {
+    let world = World::new();
+    let hooks = vec![account(world.directory.path(), "brevo")];
+    let running = Running::start(Config { hooks, ..config() }, world.wiring("main", world.objects()));
+    let mut client = running.ready();
+    let left = |who: &str| {
+        json!({ "event": "unsubscribe", "email": who, "camp_id": 7, "ts_event": 1_767_323_045 }).to_string()
+    };
+    for (who, accepted) in [("first@example.com", 1), ("second@example.com", 1), ("first@example.com", 0)] {
+        let answer = post_to(&mut client, "brevo", BASIC, &left(who)).good();
+        assert_eq!((&answer["accepted"], &answer["repeated"]), (&json!(accepted), &json!(1 - accepted)));
+    }
+}
+
+/// A vendor that hangs up before it is answered sends it again, and is heard.
+#[test]
+fn who_hangs_up_may_say_it_again() {
+    let world = World::new();
+    let bucket = FaultyStore::new(world.objects(), 1, Faults::NONE);
+    let hooks = vec![account(world.directory.path(), "postmark")];
+    let mut config = config();
+    config.spool_after_ms = 60_000;
+    let running = Running::start(Config { hooks, ..config }, world.wiring("main", Arc::new(bucket.clone())));
+    let mut client = running.ready();
+    // So that the journal is open, and what comes next is an append.
+    post(&mut client, BASIC, &unsubscribed("before@example.com")).good();
+    bucket.stall_next(Stall { on: Write, under: "journal/".to_owned(), before_s: 4, after_s: 0 });
+    let body = unsubscribed("quiet@example.com");
+    let head = format!(
+        "POST /v1/hooks/postmark HTTP/1.1\r\nhost: localhost\r\nauthorization: {BASIC}\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    let mut hasty = running.ready();
+    hasty.write(format!("{head}{body}").as_bytes());
+    thread::sleep(Duration::from_secs(1));
+    assert_eq!(post(&mut client, BASIC, &body).problem(), "under-way");
+    drop(hasty);
+    wait_until(|| post(&mut client, BASIC, &body).status == 200);
 }

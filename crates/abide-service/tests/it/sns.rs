@@ -94,10 +94,11 @@ impl Sns {
     }
 }
 
-fn complaint(id: &str, who: &str) -> Value {
+fn complaint(id: &str, who: &[&str]) -> Value {
+    let who: Vec<Value> = who.iter().map(|one| json!({ "emailAddress": one })).collect();
     let event = json!({
         "notificationType": "Complaint",
-        "complaint": { "complainedRecipients": [{ "emailAddress": who }], "timestamp": now().to_string() },
+        "complaint": { "complainedRecipients": who, "timestamp": now().to_string() },
     });
     json!({
         "Type": "Notification", "MessageId": id, "TopicArn": TOPIC, "Message": event.to_string(),
@@ -150,15 +151,21 @@ fn what_sns_signs_counts() {
     let expected = ["/SimpleNotificationService-1.pem", "/?Action=ConfirmSubscription&Token=t"];
     assert_eq!(sns.asked(), expected);
 
-    let (status, said) = post(&mut client, &sns.signed(complaint("m1", "quiet@example.com")));
-    assert!(status == 200 && said.contains("\"accepted\":1"), "{said}");
+    // One complaint about two people, and who is named twice says it once.
+    let people = ["quiet@example.com", "silent@example.com", "Quiet@example.com"];
+    let (status, said) = post(&mut client, &sns.signed(complaint("m1", &people)));
+    assert!(status == 200 && said.contains("\"accepted\":2,\"repeated\":1"), "{said}");
     assert_eq!(sns.asked(), expected, "a certificate is fetched once");
-    let question = json!({ "action": "contact.email", "subject": { "email": "quiet@example.com" } });
-    assert_eq!(client.post("/v1/check", &question).good()["verdict"], "block");
+    for who in people {
+        let question = json!({ "action": "contact.email", "subject": { "email": who } });
+        assert_eq!(client.post("/v1/check", &question).good()["verdict"], "block");
+    }
+    let (_, said) = post(&mut client, &sns.signed(complaint("m1", &people)));
+    assert!(said.contains("\"accepted\":0,\"repeated\":1"), "{said}");
 
     // Changed, of another topic, by certificates from elsewhere: nothing of it counts, and nobody else is asked.
     let with = |field: &str, value: &str| {
-        let mut message = sns.signed(complaint("m2", "forged@example.com"));
+        let mut message = sns.signed(complaint("m2", &["forged@example.com"]));
         message[field] = json!(value);
         message
     };
@@ -195,7 +202,7 @@ fn an_amazon_that_nobody_vouches_for() {
     let sns = Sns::start(&Authority::new());
     let running = start(&world, &Authority::new(), &sns);
     let mut client = running.ready();
-    let (status, problem) = post(&mut client, &sns.signed(complaint("m1", "quiet@example.com")));
+    let (status, problem) = post(&mut client, &sns.signed(complaint("m1", &["quiet@example.com"])));
     assert_eq!((status, problem.as_str()), (503, "unavailable"));
     assert!(sns.asked().is_empty());
 }
