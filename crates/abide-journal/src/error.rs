@@ -85,6 +85,12 @@ impl StoreError {
         }
     }
 
+    /// Whether nothing can be written or read now, and nothing of what is said about the store is wrong: who has another
+    /// place for what it holds keeps it there, and tries again. Rights that were taken away may be given back.
+    pub fn is_out_of_reach(&self) -> bool {
+        matches!(self, Self::Denied { .. } | Self::Full { .. } | Self::Unreachable { .. })
+    }
+
     /// `doing` completes "could not …".
     pub fn of(doing: &'static str, name: impl Into<String>, source: object_store::Error) -> Self {
         use object_store::Error as E;
@@ -167,6 +173,11 @@ pub enum JournalError {
 }
 
 impl JournalError {
+    /// See [`StoreError::is_out_of_reach`]. A clock that is off is none of it.
+    pub fn is_out_of_reach(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_out_of_reach())
+    }
+
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Store(error) => error.kind(),

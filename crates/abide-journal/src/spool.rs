@@ -14,7 +14,7 @@ use object_store::ObjectStore;
 
 use crate::{
     clock::ClockCheck,
-    error::{ErrorKind, JournalError, StoreError},
+    error::{JournalError, StoreError},
     object::{Columns, ObjectName},
     reader::{Follower, Reader},
     record::Record,
@@ -130,9 +130,7 @@ impl Spool {
         };
         match appended.await {
             Ok(appended) => Ok(Durable::Store(appended)),
-            Err(JournalError::Store(error)) if error.kind() == ErrorKind::Unavailable => {
-                self.append(records, now).await.map(|()| Durable::Node)
-            }
+            Err(error) if error.is_out_of_reach() => self.append(records, now).await.map(|()| Durable::Node),
             Err(error) => Err(error),
         }
     }

@@ -247,7 +247,12 @@ impl Writing {
         let durable = self.make_durable(&records).await.map_err(|error| {
             let why = abide_model::causes::chain(&error);
             tracing::error!(error = why, signals = count, "signals were refused");
-            Refused::Failed { kind: error.kind(), why }
+            let kind = match error.kind() {
+                // Of the store, and nothing that whoever said it can put right.
+                ErrorKind::Invalid => ErrorKind::Unavailable,
+                kind => kind,
+            };
+            Refused::Failed { kind, why }
         })?;
         let (accepted, place) = match durable {
             Durable::Store(appended) => {
@@ -285,10 +290,10 @@ impl Writing {
                 self.reached();
                 Ok(Durable::Store(appended))
             }
-            Ok(Err(error)) if !is_out_of_reach(&error) => Err(error),
+            Ok(Err(error)) if !error.is_out_of_reach() => Err(error),
             // What was being written may stand in the store nevertheless; twice is as good as once.
-            Ok(Err(_)) | Err(_) => {
-                self.cut_off();
+            late_or_failed => {
+                self.cut_off(late_or_failed.ok().and_then(Result::err).as_ref());
                 self.keep(records).await
             }
         }
@@ -344,12 +349,12 @@ impl Writing {
         };
         let appended = match timeout(spool_after, append).await {
             Ok(Ok(appended)) => appended,
-            Ok(Err(error)) if !is_out_of_reach(&error) => {
+            Ok(Err(error)) if !error.is_out_of_reach() => {
                 tracing::error!(error = abide_model::causes::chain(&error), "could not bring in what waits");
                 return false;
             }
-            _ => {
-                self.cut_off();
+            late_or_failed => {
+                self.cut_off(late_or_failed.ok().and_then(Result::err).as_ref());
                 return false;
             }
         };
@@ -374,9 +379,12 @@ impl Writing {
         true
     }
 
-    fn cut_off(&mut self) {
+    /// With the error, unless it was that the store took too long.
+    fn cut_off(&mut self, error: Option<&JournalError>) {
         if self.cut_off_until.is_none() {
-            tracing::warn!("the store cannot be reached; signals are kept on this node's disk");
+            let error =
+                error.map_or("it did not answer in time".to_owned(), |it| abide_model::causes::chain(it));
+            tracing::warn!(error, "the store cannot be reached; signals are kept on this node's disk");
         }
         self.cut_off_until = Some(Instant::now() + CUT_OFF);
     }
@@ -386,10 +394,4 @@ impl Writing {
             tracing::info!("the store can be reached again");
         }
     }
-}
-
-/// What waiting helps against. A clock that is off is none of it.
-fn is_out_of_reach(error: &JournalError) -> bool {
-    let JournalError::Store(store) = error else { return false };
-    store.kind() == ErrorKind::Unavailable
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use abide_journal::{ErrorKind, Head, JournalError, Record, Store, Writer, WriterConfig};
 use abide_model::{Direction, Origin, Signal, Time, Token, causes::chain};
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 
 pub(crate) struct Keeper {
     pub(crate) store: Store,
@@ -18,7 +18,11 @@ pub(crate) struct Keeper {
 
 /// Where threads hand in what records say.
 #[derive(Clone, Debug)]
-pub(crate) struct Intake(mpsc::UnboundedSender<Request>);
+pub(crate) struct Intake(mpsc::Sender<Request>);
+
+/// So many wait at the most. Each thread waits for its own and hands it in again after that was in vain, so they become
+/// many only while the store takes nothing, and says nothing either.
+const WAITING_MAX: usize = 256;
 
 #[derive(Debug)]
 struct Request {
@@ -37,25 +41,25 @@ impl Intake {
     /// Waits until it is durable, or until patience ends: then it may be all the same, and again does no harm.
     pub(crate) fn keep(&self, signals: Vec<Signal>, patience: Duration) -> Result<Token, Refused> {
         let out_of_reach = |why: &str| Refused { kind: ErrorKind::Unavailable, why: why.to_owned() };
+        let late = || out_of_reach("the journal did not take them in time");
         let (answer, answered) = sync_channel(1);
-        // Bounded by the number of threads, each of which waits for its answer.
-        let handed_in = self.0.send(Request { signals, answer });
-        handed_in.map_err(|_| out_of_reach("the stream stops"))?;
-        answered
-            .recv_timeout(patience)
-            .unwrap_or_else(|_| Err(out_of_reach("the journal did not take them in time")))
+        self.0.try_send(Request { signals, answer }).map_err(|error| match error {
+            TrySendError::Full(_) => late(),
+            TrySendError::Closed(_) => out_of_reach("the stream stops"),
+        })?;
+        answered.recv_timeout(patience).unwrap_or_else(|_| Err(late()))
     }
 }
 
 impl Keeper {
     /// The task ends when the last intake is gone.
     pub(crate) fn start(self, runtime: &tokio::runtime::Handle) -> Intake {
-        let (sender, receiver) = mpsc::unbounded_channel();
+        let (sender, receiver) = mpsc::channel(WAITING_MAX);
         runtime.spawn(self.run(receiver));
         Intake(sender)
     }
 
-    async fn run(self, mut requests: mpsc::UnboundedReceiver<Request>) {
+    async fn run(self, mut requests: mpsc::Receiver<Request>) {
         let mut writer = None;
         while let Some(first) = requests.recv().await {
             let mut together = vec![first];
@@ -69,7 +73,8 @@ impl Keeper {
                 let kept = self.append(&mut writer, &group).await.map_err(|error| {
                     // It may not know any more where the journal ends.
                     writer = None;
-                    Refused { kind: error.kind(), why: chain(&error) }
+                    let kind = if error.is_out_of_reach() { ErrorKind::Unavailable } else { error.kind() };
+                    Refused { kind, why: chain(&error) }
                 });
                 for request in group {
                     // Who asked may have lost patience.

@@ -45,6 +45,8 @@ pub struct Faults {
     /// reaches the store or before its answer reaches the caller: a process that was suspended.
     pub stalled: f64,
     pub stall_max_s: u64,
+    /// Whatever is refused or fails does so for want of rights: credentials that ran out, a policy that was changed.
+    pub is_denied: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +78,7 @@ impl Faults {
         yields_max: 0,
         stalled: 0.0,
         stall_max_s: 0,
+        is_denied: false,
     };
 
     /// A bad day: every kind of fault, each often enough to meet another within a few requests, and rare
@@ -90,6 +93,7 @@ impl Faults {
         yields_max: 4,
         stalled: 0.0,
         stall_max_s: 0,
+        is_denied: false,
     };
 }
 

@@ -77,6 +77,32 @@ fn opt_outs_are_taken_while_the_bucket_is_out_of_reach() {
     assert_eq!(verdict(&mut client, "during@example.com", &json!({}))["verdict"], "block");
 }
 
+/// A bucket that takes nothing since the node's rights ended is out of reach like any other: nobody who says "do not" is
+/// turned away, as if it were their fault.
+#[test]
+fn opt_outs_are_taken_while_the_bucket_denies_everything() {
+    let world = World::new();
+    let bucket = FaultyStore::new(world.objects(), 1, Faults::NONE);
+    let running = Running::start(config(), world.wiring("eu-1", Arc::new(bucket.clone())));
+    let mut client = running.ready();
+    bucket.set_faults(Faults { is_denied: true, ..CUT_OFF });
+    let kept = client.post("/v1/signals", &signal("during@example.com")).good();
+    assert_eq!(kept["durable"], "node");
+    assert_eq!(verdict(&mut client, "during@example.com", &json!({}))["verdict"], "block");
+    let mut back = signal("during@example.com");
+    back.as_object_mut().unwrap().extend([
+        ("direction".to_owned(), json!("in")),
+        ("proof".to_owned(), json!("login")),
+        ("recorded_by".to_owned(), json!("form")),
+    ]);
+    assert_eq!(client.post("/v1/signals", &back).status, 503);
+    bucket.heal();
+    wait_until(|| running.metrics().contains("abide_spool_waiting 0"));
+    let other = world.start("us-1");
+    let mut elsewhere = other.ready();
+    wait_until(|| verdict(&mut elsewhere, "during@example.com", &json!({}))["verdict"] == "block");
+}
+
 const HOUR_US: i64 = 3_600_000_000;
 
 /// A node whose clock is wrong goes on taking opt-outs, which count everywhere at once, and enforces those of others. What

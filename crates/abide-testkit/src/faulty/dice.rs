@@ -145,8 +145,13 @@ impl Dice {
 
     /// The error for a fault that strikes now.
     pub(super) fn error(&self, what: &str, location: &Path) -> Error {
-        self.state().injected += 1;
-        Error::Generic { store: "FaultyStore", source: format!("injected fault: {what}: {location}").into() }
+        let mut state = self.state();
+        state.injected += 1;
+        let source = format!("injected fault: {what}: {location}").into();
+        if state.faults.is_denied {
+            return Error::PermissionDenied { path: location.to_string(), source };
+        }
+        Error::Generic { store: "FaultyStore", source }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
