@@ -27,6 +27,8 @@ use crate::{
 pub(crate) type Consumer = BaseConsumer<Changes>;
 pub(crate) type Producer = BaseProducer<Reports>;
 
+const POLL_INTERVAL: &str = "max.poll.interval.ms";
+
 /// What the group gives to a member and takes from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
@@ -175,12 +177,21 @@ pub(crate) fn onlooker(config: &StreamConfig, folder: &Path) -> Result<Consumer,
     client.create_with_context(Changes::default()).map_err(|error| refused(&client, &error))
 }
 
+/// Within which a member of the group has to come back to reading.
+pub(crate) fn poll_interval_micros(config: &StreamConfig, folder: &Path) -> Result<i64, InvalidConfig> {
+    let client = reader(config, folder, false)?;
+    let millis = client.get(POLL_INTERVAL).and_then(|millis| millis.parse::<i64>().ok());
+    Ok(millis.expect("there is a default, and the client has taken it") * 1_000)
+}
+
 fn reader(config: &StreamConfig, folder: &Path, tells_ends: bool) -> Result<ClientConfig, InvalidConfig> {
     // Only partitions that move are taken, so that one that joins does not stop all the others.
     let defaults = [
         ("partition.assignment.strategy", "cooperative-sticky"),
         ("auto.offset.reset", "earliest"),
         ("statistics.interval.ms", "5000"),
+        // As it is by itself.
+        (POLL_INTERVAL, "300000"),
         // More than a transaction takes; four times as much, the client's own default, makes nothing faster.
         ("queued.max.messages.kbytes", "16384"),
         // With so much read ahead a partition would rest for a second, while the others are worked off in a few milliseconds.

@@ -40,6 +40,8 @@ fn hint(why: &str) -> &'static str {
         "; see `sasl.username`, `sasl.password` and `sasl.mechanism`"
     } else if why.contains("Disconnected") && !why.contains("security.protocol") {
         "; see `security.protocol`"
+    } else if why.contains("certificate verify failed") && !why.contains("ssl.ca.location") {
+        "; see `ssl.ca.location`"
     } else {
         ""
     }

@@ -1,11 +1,6 @@
 //! From records to verdicts, many at a time, on one list. No broker, no clock, no waiting.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    mem,
-    path::Path,
-    sync::Arc,
-};
+use std::{collections::HashMap, mem, path::Path, sync::Arc};
 
 use abide_enforce::{Asked, Judge, Judgement, Notes, Panel, Part, Snapshot};
 use abide_index::IndexError;
@@ -139,14 +134,13 @@ impl Rules {
         }
     }
 
-    /// The schemas that have to be known before these records are judged.
-    pub(crate) fn unknown_schemas(&self, records: &[Record<'_>], now: Time) -> BTreeSet<(Kind, u32)> {
+    /// The first of the records that cannot be judged before its schema is known, and that schema.
+    pub(crate) fn unknown_schema(&self, records: &[Record<'_>], now: Time) -> Option<(usize, (Kind, u32))> {
         let mut find_route = self.finder();
-        let needed = records.iter().filter_map(|record| {
-            let reading = &self.routes[find_route(record)].reading;
-            reading.needs(record).filter(|(kind, id)| self.schemas.lacks(*kind, *id, now))
-        });
-        needed.collect()
+        records.iter().enumerate().find_map(|(at, record)| {
+            let needed = self.routes[find_route(record)].reading.needs(record);
+            needed.filter(|(kind, id)| self.schemas.lacks(*kind, *id, now)).map(|schema| (at, schema))
+        })
     }
 }
 

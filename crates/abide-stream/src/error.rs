@@ -3,7 +3,7 @@
 use abide_index::IndexError;
 use rdkafka::error::KafkaError;
 
-use crate::{config::InvalidConfig, fate::Stopped};
+use crate::{config::InvalidConfig, fate::Stopped, record::Record};
 
 #[derive(Debug, thiserror::Error)]
 pub enum StreamError {
@@ -22,6 +22,10 @@ pub enum StreamError {
     Broken(String),
     #[error("the record {topic}/{partition}/{offset} cannot be judged, and `on_cannot_tell` is `fail`")]
     CannotTell { topic: String, partition: i32, offset: i64 },
+    #[error(
+        "the record {topic}/{partition}/{offset} is too large, and `dead_letter` does not even take what says so; raise that topic's `max.message.bytes`"
+    )]
+    DeadLetterTooSmall { topic: String, partition: i32, offset: i64 },
     #[error("could not listen on {address}")]
     Listen { address: std::net::SocketAddr, source: std::io::Error },
     #[error("could not start a thread")]
@@ -33,8 +37,13 @@ impl StreamError {
         move |source| Self::Kafka { doing, complaint: None, source }
     }
 
-    pub(crate) fn stopped(record: &crate::record::Record<'_>) -> impl FnOnce(Stopped) -> Self {
+    pub(crate) fn stopped(record: &Record<'_>) -> impl FnOnce(Stopped) -> Self {
         let (topic, partition, offset) = (record.topic.to_owned(), record.partition, record.offset);
         move |Stopped| Self::CannotTell { topic, partition, offset }
+    }
+
+    pub(crate) fn dead_letter_too_small(record: &Record<'_>) -> Self {
+        let (topic, partition, offset) = (record.topic.to_owned(), record.partition, record.offset);
+        Self::DeadLetterTooSmall { topic, partition, offset }
     }
 }

@@ -153,7 +153,11 @@ pub(crate) fn follow<'r>(
 }
 
 fn dead<'r>(record: &Record<'r>, cause: &Cause, dead_letter: &'r str) -> (Deed, Option<Output<'r>>) {
-    let mut output = Output::of(record, dead_letter);
+    let mut output = match cause {
+        // Where it stands is told, and there it can be found.
+        Cause::TooLarge => Output { topic: dead_letter, key: None, value: None, headers: Vec::new() },
+        _ => Output::of(record, dead_letter),
+    };
     output.say("abide-cause", cause.to_string());
     output.say("abide-from", format!("{}/{}/{}", record.topic, record.partition, record.offset));
     (Deed::DeadLettered, Some(output))

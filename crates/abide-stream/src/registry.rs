@@ -109,33 +109,21 @@ impl Registry {
         Ok(Self { url, login, client })
     }
 
-    /// Asks for what is not known. What the registry does not know is known then too.
-    pub(crate) fn learn(
-        &self,
-        schemas: &Schemas,
-        wanted: &BTreeSet<(Kind, u32)>,
-        now: Time,
-    ) -> Result<(), Away> {
-        if wanted.is_empty() {
-            return Ok(());
-        }
-        wait(async {
-            for (kind, id) in wanted {
-                let known = match self.by_id(*kind, *id).await? {
-                    None => {
-                        tracing::warn!(id, "the registry does not know the schema that records begin with");
-                        Known::Unknown(now)
-                    }
-                    Some(Ok(schema)) => Known::Schema(Arc::new(schema)),
-                    Some(Err(why)) => {
-                        tracing::error!(id, why, "a schema cannot be used; its records are dead letters");
-                        Known::Unusable
-                    }
-                };
-                schemas.learn(*kind, *id, &known);
+    /// Asks for a schema. That the registry does not know it is known then too.
+    pub(crate) fn learn(&self, schemas: &Schemas, kind: Kind, id: u32, now: Time) -> Result<(), Away> {
+        let known = match wait(self.by_id(kind, id))? {
+            None => {
+                tracing::warn!(id, "the registry does not know the schema that records begin with");
+                Known::Unknown(now)
             }
-            Ok(())
-        })
+            Some(Ok(schema)) => Known::Schema(Arc::new(schema)),
+            Some(Err(why)) => {
+                tracing::error!(id, why, "a schema cannot be used; its records are dead letters");
+                Known::Unusable
+            }
+        };
+        schemas.learn(kind, id, &known);
+        Ok(())
     }
 
     async fn by_id(&self, kind: Kind, id: u32) -> Result<Option<Result<Schema, String>>, Away> {

@@ -205,9 +205,12 @@ fn read_partition(
         }
         let records: Vec<Record<'_>> = batch.iter().map(crate::worker::record_of).collect();
         if let Some(registry) = registry {
-            let wanted = trial.rules.unknown_schemas(&records, now());
-            let learnt = registry.learn(&trial.rules.schemas, &wanted, now());
-            learnt.map_err(|Away(why)| StreamError::Registry(why))?;
+            let mut ready = 0;
+            while let Some((at, (kind, id))) = trial.rules.unknown_schema(&records[ready..], now()) {
+                let learnt = registry.learn(&trial.rules.schemas, kind, id, now());
+                learnt.map_err(|Away(why)| StreamError::Registry(why))?;
+                ready += at;
+            }
         }
         trial.judge(&records, now(), |_, _| {})?;
     }

@@ -70,6 +70,8 @@ pub(crate) struct Worker {
     engine: Engine,
     standing: Standing,
     partitions: HashMap<String, BTreeMap<i32, Held>>,
+    /// A member that does not come back to reading for longer loses its partitions.
+    step_max_micros: i64,
     /// How many partitions the topics have that are written to.
     widths: HashMap<String, i32>,
     /// Why nothing is read, as it was said last.
@@ -114,6 +116,7 @@ impl Worker {
     /// Joins the group. Fails where the broker cannot be reached or does not have the topics.
     pub(crate) fn new(shared: Arc<Shared>, number: usize) -> Result<Self, StreamError> {
         let consumer = clients::consumer(&shared.config.stream, &shared.folder, number)?;
+        let step_max_micros = clients::poll_interval_micros(&shared.config.stream, &shared.folder)? / 3;
         let name = format!("{}.{}.{number}", shared.config.stream.group, shared.origin);
         let producer = clients::producer(&shared.config.stream, &shared.folder, &name)?;
         let timeout = Duration::from_millis(shared.config.stream.timeout_ms);
@@ -138,6 +141,7 @@ impl Worker {
             engine,
             standing: Standing::default(),
             partitions: HashMap::new(),
+            step_max_micros,
             widths,
             waits_for: None,
             is_unlearnt: false,
@@ -185,22 +189,30 @@ impl Worker {
         let consumer = self.consumer.clone();
         let mut batch = self.gather(&consumer)?;
         self.take_changes(&mut batch);
-        let now = (self.shared.now)();
-        let may_judge = self.may_judge(now);
-        if may_judge {
-            self.open_partitions()?;
+        let began = (self.shared.now)();
+        if self.may_judge(began) {
+            self.open_partitions(began)?;
         } else {
             self.close_partitions();
         }
         self.keep_open(&mut batch);
         self.tell_lag();
         let records: Vec<Record<'_>> = batch.iter().map(record_of).collect();
-        if !self.learn_schemas(&records, now)? {
-            return Ok(());
-        }
+        let until = began.plus_micros(self.step_max_micros);
         let mut rest = records.as_slice();
         while !rest.is_empty() {
-            let done = self.transact(rest, now)?;
+            // A batch may be many transactions, and what held for the first need not hold for the last.
+            let now = (self.shared.now)();
+            if now > until || !self.may_judge(now) {
+                return self.read_again();
+            }
+            let ready = self.learn_schemas(rest, until);
+            if ready == 0 {
+                self.read_again()?;
+                thread::sleep(PAUSE);
+                return Ok(());
+            }
+            let done = self.transact(&rest[..ready], now)?;
             rest = &rest[done..];
         }
         Ok(())
@@ -252,28 +264,32 @@ impl Worker {
         why.is_none()
     }
 
-    /// Asks for the schemas that the records need. Without an answer none of them is judged: they are read again.
-    fn learn_schemas(&mut self, records: &[Record<'_>], now: Time) -> Result<bool, Failed> {
-        let Some(registry) = self.shared.registry.as_ref().filter(|_| !records.is_empty()) else {
-            return Ok(true);
-        };
-        let rules = &self.shared.rules;
-        let learnt = registry.learn(&rules.schemas, &rules.unknown_schemas(records, now), now);
-        let was_unlearnt = std::mem::replace(&mut self.is_unlearnt, learnt.is_err());
-        match learnt {
-            Ok(()) => {
-                if was_unlearnt {
-                    tracing::info!("the schema registry answers; reading goes on");
-                }
-                Ok(true)
+    /// Asks for the schemas that the records need; returns how many of these, from the first on, can be judged by what is
+    /// known then. Ids may be made up, thousands of them, so it is not asked for more than there is time for.
+    fn learn_schemas(&mut self, records: &[Record<'_>], until: Time) -> usize {
+        let shared = &self.shared;
+        let Some(registry) = &shared.registry else { return records.len() };
+        let mut ready = 0;
+        loop {
+            let now = (shared.now)();
+            let Some((at, (kind, id))) = shared.rules.unknown_schema(&records[ready..], now) else {
+                return records.len();
+            };
+            ready += at;
+            if shared.stop.load(Ordering::Acquire) || now > until {
+                return ready;
             }
-            Err(Away(why)) => {
-                if !was_unlearnt {
-                    tracing::warn!(why, "the schema registry does not answer; nothing is read");
+            let learnt = registry.learn(&shared.rules.schemas, kind, id, now);
+            let was_unlearnt = std::mem::replace(&mut self.is_unlearnt, learnt.is_err());
+            match learnt {
+                Ok(()) if was_unlearnt => tracing::info!("the schema registry answers; reading goes on"),
+                Ok(()) => {}
+                Err(Away(why)) => {
+                    if !was_unlearnt {
+                        tracing::warn!(why, "the schema registry does not answer; what needs it is not read");
+                    }
+                    return ready;
                 }
-                self.read_again()?;
-                thread::sleep(PAUSE);
-                Ok(false)
             }
         }
     }

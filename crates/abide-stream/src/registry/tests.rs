@@ -1,6 +1,6 @@
 //! Against a registry that answers over HTTP.
 
-use std::{collections::BTreeSet, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 use abide_model::Time;
 use abide_testkit::{Proxy, SchemaRegistry};
@@ -21,7 +21,7 @@ fn registry(url: &str, more: &str, folder: &Path) -> Result<Registry, String> {
 
 fn ask(registry: &Registry, kind: Kind, id: u32) -> Result<&'static str, Away> {
     let schemas = Schemas::default();
-    registry.learn(&schemas, &BTreeSet::from([(kind, id)]), Time::from_micros(0))?;
+    registry.learn(&schemas, kind, id, Time::from_micros(0))?;
     Ok(match schemas.get(kind, id) {
         Some(Known::Schema(_)) => "known",
         Some(Known::Unusable) => "unusable",
@@ -80,9 +80,9 @@ fn it_is_asked_once() {
     let id = server.put("a-value", "AVRO", EMAIL, &[]);
     let asked = registry(&server.url(), "", Path::new("")).unwrap();
     let schemas = Schemas::default();
-    let wanted = BTreeSet::from([(Kind::Avro, id), (Kind::Avro, 99)]);
-    let begin = Time::from_micros(0);
-    asked.learn(&schemas, &wanted, begin).unwrap();
+    for id in [id, 99] {
+        asked.learn(&schemas, Kind::Avro, id, Time::from_micros(0)).unwrap();
+    }
     let lacks = |id, seconds: i64| schemas.lacks(Kind::Avro, id, Time::from_micros(seconds * 1_000_000));
     assert_eq!([lacks(id, 1_000_000), lacks(99, 1), lacks(99, 31)], [false, false, true]);
     assert_eq!(server.asked(), ["/schemas/ids/1", "/schemas/ids/99"]);
@@ -151,11 +151,10 @@ fn references_are_followed() {
         server.put("event", "PROTOBUF", event, &[("user.proto", "user", 1), ("ids.proto", "ids", 1)]);
     let asked = registry(&server.url(), "", Path::new("")).unwrap();
     let schemas = Schemas::default();
-    let wanted = BTreeSet::from([(Kind::Avro, avro), (Kind::Protobuf, protobuf)]);
-    asked.learn(&schemas, &wanted, Time::from_micros(0)).unwrap();
     for (kind, id, path) in
         [(Kind::Avro, avro, "/home/street/name"), (Kind::Protobuf, protobuf, "/user/id/text")]
     {
+        asked.learn(&schemas, kind, id, Time::from_micros(0)).unwrap();
         let Some(Known::Schema(schema)) = schemas.get(kind, id) else { panic!("{kind:?} is not known") };
         let mut paths = Paths::default();
         paths.add(path, 0).unwrap();

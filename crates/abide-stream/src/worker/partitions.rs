@@ -16,6 +16,8 @@ use crate::{clients::Change, mark::Mark};
 pub(super) struct Held {
     is_open: bool,
     given_at: Time,
+    /// It was said that the journal does not reach as far as the mark.
+    is_told: bool,
     /// What the owner before had made durable; `None` until it was asked for.
     pub(super) mark: Option<Mark>,
     /// The first record that is not committed, once one was seen.
@@ -42,7 +44,7 @@ impl Worker {
                     let mut list = TopicPartitionList::new();
                     for (topic, partition) in partitions {
                         list.add_partition(&topic, partition);
-                        let held = Held { is_open: false, given_at, mark: None, next: None };
+                        let held = Held { is_open: false, given_at, is_told: false, mark: None, next: None };
                         self.partitions.entry(topic).or_default().insert(partition, held);
                     }
                     self.pause(&list);
@@ -63,20 +65,35 @@ impl Worker {
     }
 
     /// Opens those for which this node's list reaches far enough.
-    pub(super) fn open_partitions(&mut self) -> Result<(), Failed> {
+    pub(super) fn open_partitions(&mut self, now: Time) -> Result<(), Failed> {
         self.read_marks();
+        let timeout_ms = i64::try_from(self.shared.config.stream.timeout_ms).unwrap_or(i64::MAX);
         let Some(list) = self.shared.list.current() else { return Ok(()) };
         let mut opened = TopicPartitionList::new();
         let mut rewound = TopicPartitionList::new();
         for (topic, partition, held) in each(&mut self.partitions) {
             let Some(mark) = held.mark.as_ref().filter(|_| !held.is_open) else { continue };
             // By a look at the journal that began later, all that an owner before us made durable has been read.
-            if list.as_of > held.given_at && mark.is_reached(&list.positions) {
-                held.is_open = true;
-                opened.add_partition(topic, partition);
-                if let Some(next) = held.next {
-                    add(&mut rewound, topic, partition, next)?;
+            if list.as_of <= held.given_at {
+                continue;
+            }
+            if let Some(token) = mark.missing(&list.positions) {
+                if !held.is_told && now.micros_since(held.given_at) / 1_000 > timeout_ms {
+                    held.is_told = true;
+                    tracing::error!(
+                        topic,
+                        partition,
+                        token = token.to_string(),
+                        "a partition is not read: beside its offset stands an opt-out that is not in this store's journal; was the \
+                         store changed or restored, and the group kept?"
+                    );
                 }
+                continue;
+            }
+            held.is_open = true;
+            opened.add_partition(topic, partition);
+            if let Some(next) = held.next {
+                add(&mut rewound, topic, partition, next)?;
             }
         }
         if opened.count() > 0

@@ -10,11 +10,12 @@ use rdkafka::{
     consumer::Consumer as _,
     error::{KafkaError, RDKafkaErrorCode},
     message::{Header, OwnedHeaders},
-    producer::{BaseRecord, Producer as _, PurgeConfig},
+    producer::{BaseRecord, Producer as _},
 };
 
 use super::{Failed, Worker, partitions::each};
 use crate::{
+    broker,
     engine::Rules,
     error::StreamError,
     fate::{Cause, Fate, Output, Stamp},
@@ -57,6 +58,9 @@ const RUN: usize = 512;
 /// How often it is looked whether the broker has taken all records.
 const DRAIN: Duration = Duration::from_micros(100);
 
+/// How often the client tells of records while a transaction is aborted.
+const TELL: Duration = Duration::from_millis(20);
+
 impl Worker {
     /// Returns how many of the records, from the first on, it was for.
     pub(super) fn transact(&mut self, records: &[Record<'_>], now: Time) -> Result<usize, Failed> {
@@ -71,21 +75,25 @@ impl Worker {
                     }
                 }
                 self.one_by_one = self.one_by_one.saturating_sub(1);
-                self.too_large = None;
+                if records[..done].iter().any(|record| self.is_too_large(record)) {
+                    self.too_large = None;
+                }
                 Ok(done)
             }
-            Err(why) => {
-                if self.producer.context().take_too_large() {
-                    self.look_for_the_large_one(records);
-                }
+            Err(mut why) => {
                 self.standing.take_back();
-                if let Failed::Ended(_) = why {
-                    // Whoever comes next need not wait until it is too old.
-                    let _ = self.abort();
-                }
                 if let Failed::Again(_) = why {
                     self.abort()?;
                     self.read_again()?;
+                    // By now the client has told of all records that the broker did not take.
+                    if self.producer.context().take_too_large()
+                        && let Err(error) = self.look_for_the_large_one(records)
+                    {
+                        why = Failed::Ended(error);
+                    }
+                } else if let Failed::Ended(_) = why {
+                    // Whoever comes next need not wait until it is too old.
+                    let _ = self.abort();
                 }
                 Err(why)
             }
@@ -168,9 +176,10 @@ impl Worker {
                     let fate = Fate::Poison(Cause::TooLarge);
                     let (deed, output) =
                         rules.follow(route, record, &fate, stamp).expect("poison stops nothing");
-                    if let Some(output) = output {
-                        // Where it stands is told, and there it can be found.
-                        self.produce(record, &Output { key: None, value: None, ..output })?;
+                    if let Some(output) = output
+                        && self.produce(record, &output)? == Sent::TooLarge
+                    {
+                        return Err(Failed::Ended(StreamError::dead_letter_too_small(record)));
                     }
                     tallies[route].count(&fate, deed);
                 }
@@ -182,12 +191,22 @@ impl Worker {
         Ok(())
     }
 
-    /// A broker that refuses a record for its size ends the transaction without saying which it was.
-    fn look_for_the_large_one(&mut self, records: &[Record<'_>]) {
+    /// A broker that refuses a record for its size ends the transaction without saying which it was. An error where what
+    /// was refused only tells of that record.
+    fn look_for_the_large_one(&mut self, records: &[Record<'_>]) -> Result<(), StreamError> {
         match records {
+            [one] if self.is_too_large(one) => return Err(StreamError::dead_letter_too_small(one)),
             [one] => self.too_large = Some((one.topic.to_owned(), one.partition, one.offset)),
-            several => self.one_by_one = several.len(),
+            several => {
+                tracing::warn!(
+                    records = several.len(),
+                    "the broker refuses something for its size; until it is found, each record is a transaction of its own \
+                     (if this comes again and again, set the producer's `batch.size` to what the topics take, `max.message.bytes`)"
+                );
+                self.one_by_one = several.len();
+            }
         }
+        Ok(())
     }
 
     fn is_too_large(&self, record: &Record<'_>) -> bool {
@@ -307,14 +326,27 @@ impl Worker {
         }
     }
 
+    /// The client drops what was not sent yet and waits for what was, until all of it has been told to us; which it cannot be
+    /// while we wait for the client. To purge it ourselves would leave gaps in the numbers by which the broker tells
+    /// repetitions, and the next transactions would fail of them.
     fn abort(&self) -> Result<(), Failed> {
-        self.producer.purge(PurgeConfig::default().queue().inflight());
-        self.drain();
-        self.again_while_possible(|timeout| self.producer.abort_transaction(timeout)).map_err(|why| match why
-        {
-            Failed::Again(why) => Failed::Anew(why),
-            other => other,
-        })
+        let mut waited = Duration::ZERO;
+        loop {
+            match self.producer.abort_transaction(TELL) {
+                Ok(()) => return Ok(()),
+                Err(KafkaError::Transaction(error))
+                    if error.is_retriable() && !self.shared.stop.load(Ordering::Acquire) =>
+                {
+                    self.producer.poll(Duration::ZERO);
+                    waited += TELL;
+                    if waited >= self.timeout() {
+                        tracing::warn!(error = error.to_string(), "the broker is slow; trying again");
+                        waited = Duration::ZERO;
+                    }
+                }
+                Err(error) => return Err(Failed::Anew(chain(&error))),
+            }
+        }
     }
 
     /// A call that may be made again after it took too long, until it comes to an end.
@@ -323,7 +355,7 @@ impl Worker {
         mut call: impl FnMut(Duration) -> Result<(), KafkaError>,
     ) -> Result<(), Failed> {
         loop {
-            match call(self.timeout()) {
+            match broker::in_slices(self.timeout(), &self.shared.stop, &mut call) {
                 Ok(()) => return Ok(()),
                 Err(KafkaError::Transaction(error))
                     if error.is_retriable() && !self.shared.stop.load(Ordering::Acquire) =>

@@ -4,7 +4,7 @@ use std::{sync::Arc, thread, time::Duration};
 
 use abide_testkit::{Faults, FaultyStore, TestRecord, kafka::wait_until};
 
-use crate::world::{World, broker, settings};
+use crate::world::{World, broker, scrape, settings};
 
 const MAP: &str = "claimant = \"person\"\n[[signal]]\nwhen = '.type == \"bye\"'\nemail = \".to\"\nmechanism = \"email.unsubscribe\"\n";
 
@@ -78,7 +78,7 @@ fn without_its_journal_it_waits() {
     let bucket = FaultyStore::new(world.objects(), 1, Faults::NONE);
     let config = config(&broker.kafka.servers(), "w", "w.in").replacen(
         "poll_ms",
-        "list_age_max_s = 1\ntimeout_ms = 1000\npoll_ms",
+        "list_age_max_s = 1\ntimeout_ms = 1000\nmetrics = \"127.0.0.1:0\"\npoll_ms",
         1,
     );
     let stream = world.start_on(Arc::new(bucket.clone()), "eu-1", &config);
@@ -95,8 +95,17 @@ fn without_its_journal_it_waits() {
     assert_eq!(client.read("w.out").len(), 1);
     assert_eq!(client.committed("w", "w.in", 1)[0].0, Some(1));
 
+    let failed = || {
+        let metrics = scrape(stream.metrics_address().unwrap());
+        let line = metrics.lines().find(|line| line.starts_with("abide_stream_transactions_failed_total"));
+        line.unwrap().to_owned()
+    };
+    let before = failed();
+    assert!(!before.ends_with(" 0"), "{before}");
     bucket.heal();
     wait_until(|| client.committed("w", "w.in", 1)[0].0 == Some(4));
+    // What was given up leaves nothing that the next one fails of.
+    assert_eq!(failed(), before);
     stream.stop().unwrap();
     let passed: Vec<String> =
         client.read("w.out").iter().filter_map(TestRecord::value_text).map(str::to_owned).collect();

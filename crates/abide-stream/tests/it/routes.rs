@@ -146,27 +146,71 @@ fn it_stops_where_it_is_told_to() {
     assert_eq!(client.committed("f", "f.drop", 1)[0].0, None);
 }
 
-/// A record that the output does not take goes to the dead letters without its value, and stops nobody.
+/// Text that no codec makes short.
+fn noise(length: u32) -> String {
+    (0..length).map(|n| char::from(b'a' + (n * n % 23) as u8)).collect()
+}
+
+/// A record that the output does not take goes to the dead letters, of which its headers alone would be too much, without
+/// anything of its own; it is looked for once, and stops nobody.
 #[test]
 fn one_that_is_too_large_is_put_aside() {
     let broker = broker();
     let client = broker.kafka.client();
-    client.create(&["g.drop", "g.dead", "g.tallies"], 1);
+    client.create(&["g.drop"], 2);
+    client.create(&["g.tallies"], 1);
     client.create_small("g.drop.out", 2_000);
-    let noise: String = (0..2_000_u32).map(|n| char::from(b'a' + (n * n % 23) as u8)).collect();
-    let large = format!(r#"{{"to":"joe@example.com","n":"{noise}"}}"#);
-    client.write(
-        "g.drop",
-        &[TestRecord::new(0, "1", FREE), TestRecord::new(0, "2", &large), TestRecord::new(0, "3", FREE)],
-    );
+    client.create_small("g.dead", 1_000);
+    let large = format!(r#"{{"to":"joe@example.com","n":"{}"}}"#, noise(2_000));
+    let mut poison = TestRecord::new(0, "poison", "no JSON");
+    let mut large = TestRecord::new(0, "large", &large);
+    for record in [&mut poison, &mut large] {
+        record.headers = vec![("long".to_owned(), Some(noise(1_500).into_bytes()))];
+    }
+    let passes = |nth: u32| TestRecord::new(i32::from(nth > 10), &nth.to_string(), FREE);
+    let mut records: Vec<TestRecord> = (0..30).map(passes).collect();
+    records.insert(5, large);
+    records.insert(8, poison);
+    client.write("g.drop", &records);
     let world = World::new();
-    let config = settings(&broker.kafka.servers(), "g") + &route("drop", "").replace("r.drop", "g.drop");
+    let settings =
+        settings(&broker.kafka.servers(), "g").replacen("poll_ms", "metrics = \"127.0.0.1:0\"\npoll_ms", 1);
+    let config = settings + &route("drop", "").replace("r.drop", "g.drop");
     let stream = world.start("main", &config);
-    wait_until(|| client.read("g.drop.out").len() == 2);
-    wait_until(|| client.read("g.dead").len() == 1);
-    stream.stop().unwrap();
-    let dead = client.read("g.dead").swap_remove(0);
-    assert_eq!((dead.header("abide-from"), dead.value.as_ref()), (Some("g.drop/0/1"), None));
-    let passed: Vec<_> = client.read("g.drop.out").into_iter().map(|record| record.key.unwrap()).collect();
-    assert_eq!(passed, [b"1".to_vec(), b"3".to_vec()]);
+    wait_until(|| client.read("g.drop.out").len() == 30);
+    wait_until(|| client.read("g.dead").len() == 2);
+    // All of them together, then each of the two alone; after each of these the client's next is refused too.
+    let metrics = scrape(stream.metrics_address().unwrap());
+    let failed =
+        metrics.lines().find(|line| line.starts_with("abide_stream_transactions_failed_total")).unwrap();
+    let failed: u32 = failed.rsplit_once(' ').unwrap().1.parse().unwrap();
+    assert!((3..=10).contains(&failed), "{failed}");
+    let counted = stream.stop().unwrap();
+    assert_eq!((counted["drop"].tally.seen, counted["drop"].tally.failed), (32, 2));
+    for (dead, from) in client.read("g.dead").into_iter().zip(["g.drop/0/5", "g.drop/0/8"]) {
+        assert_eq!((dead.header("abide-from"), dead.headers.len()), (Some(from), 2), "{dead:?}");
+        assert_eq!((dead.key, dead.value), (None, None));
+    }
+    let mut passed: Vec<_> =
+        client.read("g.drop.out").into_iter().map(|record| record.key.unwrap()).collect();
+    passed.sort_by_key(|key| String::from_utf8(key.clone()).unwrap().parse::<u32>().unwrap());
+    assert_eq!(passed, (0..30).map(|nth: u32| nth.to_string().into_bytes()).collect::<Vec<_>>());
+}
+
+/// Where there is no place for a dead letter at all, it stops, and says at which record and why; nothing is lost.
+#[test]
+fn a_dead_letter_that_nothing_takes_stops_it() {
+    let broker = broker();
+    let client = broker.kafka.client();
+    client.create(&["h.drop", "h.drop.out", "h.tallies"], 1);
+    // Enough for the marks of transactions, and no more.
+    client.create_small("h.dead", 100);
+    client.write("h.drop", &[TestRecord::new(0, "k", FREE), TestRecord::new(0, "poison", "no JSON")]);
+    let world = World::new();
+    let config = settings(&broker.kafka.servers(), "h") + &route("drop", "").replace("r.drop", "h.drop");
+    let stream = world.start("main", &config);
+    wait_until(|| stream.has_ended());
+    let why = stream.stop().unwrap_err().to_string();
+    assert!(why.contains("h.drop/0/1") && why.contains("max.message.bytes"), "{why}");
+    assert_eq!(client.committed("h", "h.drop", 1)[0].0, Some(1));
 }

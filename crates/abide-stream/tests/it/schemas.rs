@@ -7,7 +7,7 @@ use abide_testkit::{KafkaClient, Proxy, SchemaRegistry, TestRecord, kafka::wait_
 use apache_avro::{types::Value as Datum, writer::datum::GenericDatumWriter};
 use prost_reflect::{DescriptorPool, DynamicMessage, Value as Field, prost::Message as _};
 
-use crate::world::{World, broker, settings};
+use crate::world::{World, broker, scrape, settings};
 
 const AVRO: &str = r#"{"type":"record","name":"Mail","fields":[{"name":"type","type":{"type":"enum","name":"Type","symbols":["MAIL","BYE"]}},
     {"name":"to","type":["null","string"]},{"name":"user","type":{"type":"record","name":"User","fields":[{"name":"id","type":"long"},
@@ -243,6 +243,41 @@ fn without_the_registry_it_waits() {
     client.write("v.in", &[record("again", framed(id, &in_avro(&free)))]);
     wait_until(|| client.read("v.in.out").len() == 2);
     stream.stop().unwrap();
+}
+
+/// Ids that somebody made up are asked for one by one, and never for longer than a member may stay away: the others keep
+/// their order, and it keeps its partition.
+#[test]
+fn made_up_ids_hold_up_nobody_for_long() {
+    let broker = broker();
+    let client = broker.kafka.client();
+    client.create(&["m.in", "m.in.out", "m.dead", "m.tallies"], 1);
+    let registry = SchemaRegistry::start();
+    let id = registry.put("m.in-value", "AVRO", AVRO, &[]);
+    let free = Mail { to: Some("free@example.com"), ..NOBODY };
+    let body = in_avro(&free);
+    let made_up = (0..80).map(|nth| record("made up", framed(1_000 + nth, &body)));
+    let records: Vec<_> = made_up.chain([record("free", framed(id, &body))]).collect();
+    client.write("m.in", &records);
+    let world = World::new();
+    world.file("map.toml", MAP);
+    let way = Proxy::new();
+    way.lead_to(registry.address());
+    // All of them take far longer than the six seconds.
+    way.delay(Duration::from_millis(80));
+    let config = config(&broker.kafka.servers(), "m", &way.url(), &[route("m.in", "avro", "")])
+        .replacen("[stream.consumer]", "[stream.consumer]\n\"max.poll.interval.ms\" = 6000", 1)
+        .replacen("poll_ms", "metrics = \"127.0.0.1:0\"\npoll_ms", 1);
+    let stream = world.start("main", &config);
+    wait_until(|| client.read("m.in.out").len() == 1);
+    let metrics = scrape(stream.metrics_address().unwrap());
+    stream.stop().unwrap();
+    assert!(metrics.contains("abide_stream_transactions_failed_total 0"), "{metrics}");
+    assert!(metrics.contains("abide_stream_begun_anew_total 0"), "{metrics}");
+    assert_eq!(client.read("m.dead").len(), 80);
+    let asked = registry.asked();
+    let once: std::collections::BTreeSet<_> = asked.iter().collect();
+    assert_eq!(asked.len(), once.len(), "each is asked for once: {asked:?}");
 }
 
 /// What a schema says is looked at before the first record.
