@@ -62,6 +62,11 @@ impl Manifest {
         format!("snapshots/{number:020}.json")
     }
 
+    /// Of an object's name; `None` if it is no manifest's.
+    pub(crate) fn number_of(name: &str) -> Option<u64> {
+        name.strip_prefix("snapshots/")?.strip_suffix(".json")?.parse().ok()
+    }
+
     pub fn positions(&self) -> Positions {
         self.heads.iter().map(|head| (head.origin.clone(), head.position)).collect()
     }

@@ -38,7 +38,7 @@ pub struct SnapshotWait {
 pub struct SnapshotWaitTooShort;
 
 impl SnapshotWait {
-    const LEAST_US: i64 = 24 * HOUR_US;
+    pub(crate) const LEAST_US: i64 = 24 * HOUR_US;
 
     pub fn from_hours(hours: u32) -> Result<Self, SnapshotWaitTooShort> {
         let us = i64::from(hours) * HOUR_US;
@@ -149,8 +149,7 @@ async fn list(store: &Store, under: &str) -> Result<Vec<Entry>, ReplicaError> {
 async fn manifests(store: &Store, store_now: Time) -> Result<BTreeMap<u64, (Manifest, Entry)>, ReplicaError> {
     let mut manifests = BTreeMap::new();
     for entry in list(store, MANIFESTS).await? {
-        let number = entry.name.strip_prefix("snapshots/").and_then(|name| name.strip_suffix(".json"));
-        if let Some(number) = number.and_then(|digits| digits.parse().ok())
+        if let Some(number) = Manifest::number_of(&entry.name)
             && let Some(manifest) = read(store, number).await?
         {
             manifests.insert(number, (manifest, entry));

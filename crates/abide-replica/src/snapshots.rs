@@ -14,6 +14,7 @@ use crate::{
     cache::{Cache, CacheError, DigestAside},
     error::ReplicaError,
     manifest::{InvalidManifest, Manifest, Part},
+    obsolete::SnapshotWait,
     replica::Replica,
 };
 
@@ -42,33 +43,23 @@ async fn listed(store: &Store) -> Result<Vec<u64>, ReplicaError> {
     let prefix = ObjectPath::from("snapshots");
     let listed = store.objects().list_with_delimiter(Some(&prefix)).await;
     let listed = listed.map_err(|source| StoreError::of("list", "snapshots", source))?;
-    let number =
-        |name: &object_store::ObjectMeta| name.location.filename()?.strip_suffix(".json")?.parse().ok();
-    Ok(listed.objects.iter().filter_map(number).collect())
+    Ok(listed.objects.iter().filter_map(|object| Manifest::number_of(object.location.as_ref())).collect())
 }
 
-/// The newest snapshot whose list can be opened. One whose parts vanished was superseded in the
-/// meantime, and the next look finds its successor; if there is none, an earlier one still tells
-/// everything together with the journal. Where none was ever whole, the journal does so alone.
+/// The newest snapshot whose list can be opened: an earlier one still tells everything together with the journal. Where none
+/// was ever whole, the journal does so alone.
 pub(crate) async fn open_newest(
     store: &Store,
     cache: &Cache,
 ) -> Result<Option<(Manifest, List)>, ReplicaError> {
-    let mut gone = None;
     loop {
-        let Some(manifest) = newest(store).await? else { return Ok(None) };
-        match cache.open(store, &manifest.index).await {
-            Err(CacheError::Missing { .. }) => {}
-            opened => return Ok(Some((manifest, opened?))),
-        }
-        if gone.replace(manifest.number) != Some(manifest.number) {
-            continue;
-        }
-        let found = open_any(store, cache, manifest.number).await?;
-        // Whoever is suspended in here long enough finds all of them superseded.
+        let Some(last) = newest(store).await? else { return Ok(None) };
+        let found = open_any(store, cache, last.number).await?;
         if let Found::Whole(manifest, list) = found {
             return Ok(Some((manifest, list)));
-        } else if newest(store).await?.as_ref() == Some(&manifest) {
+        }
+        // Whoever was suspended in there long enough found all of them superseded.
+        if newest(store).await?.as_ref() == Some(&last) {
             return match found {
                 Found::Missing(missing) => Err(missing.into()),
                 _ => Ok(None),
@@ -90,8 +81,9 @@ enum Found {
 /// lost their parts, each before it was committed.
 async fn open_any(store: &Store, cache: &Cache, newest: u64) -> Result<Found, ReplicaError> {
     let mut numbers = listed(store).await?;
-    numbers.extend((!numbers.contains(&newest)).then_some(newest));
-    numbers.retain(|number| *number <= newest);
+    numbers.retain(|number| *number < newest);
+    // A listing may lag behind.
+    numbers.push(newest);
     numbers.sort_unstable();
     let mut found = Found::NoneWasWhole;
     for number in numbers.into_iter().rev() {
@@ -117,11 +109,11 @@ async fn came_late(store: &Store, manifest: &Manifest) -> Result<bool, ReplicaEr
         Err(object_store::Error::NotFound { .. }) => return Ok(true),
         Err(source) => return Err(StoreError::of("read", name, source).into()),
     };
-    Ok(committed_at.micros_since(manifest.written_at) >= LATE_US)
+    Ok(committed_at.micros_since(manifest.written_at) >= SnapshotWait::LEAST_US - CLOCK_US)
 }
 
-/// A day is waited for a manifest; a node's clock may be an hour behind the store's.
-const LATE_US: i64 = 23 * 3_600_000_000;
+/// A node's clock may be so far behind the store's.
+const CLOCK_US: i64 = 3_600_000_000;
 
 async fn newest_after(store: &Store, mut number: u64) -> Result<Option<Manifest>, ReplicaError> {
     let mut newest = None;
