@@ -1,9 +1,15 @@
-//! The accounts at vendors whose webhooks are taken, with their secrets.
+//! The accounts whose webhooks are taken, with their secrets: of vendors that are known, and of others by a mapping.
 
-use std::{fmt, path::PathBuf};
+use std::{fmt, fs, path::PathBuf};
 
-use abide_model::Scope;
-use abide_signals::hooks::{Account, Secret, Source};
+use abide_model::{Claimant, Scope, Time};
+use abide_signals::{
+    hooks::{
+        Account, Event, Fault, Refused, Request, Said, Secret, Source, Verified, verify_shared,
+        verify_standard,
+    },
+    mapping::Mapping,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{config::is_address, secrets, sns::Amazon};
@@ -17,6 +23,12 @@ pub struct HookAccount {
     /// The vendor; the name, if it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vendor: Option<String>,
+    /// Instead of a vendor: a mapping file, which says what the events of any other source mean, and whose word it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub map: Option<PathBuf>,
+    /// With a mapping: how requests show whose they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<Signed>,
     /// The address that the vendor was given, up to the path, e.g. `https://hooks.example.com`: some sign it.
     pub public: String,
     /// The variable that holds the secret, or the file.
@@ -36,10 +48,27 @@ pub struct HookAccount {
     pub connect_to: Option<String>,
 }
 
+/// How the requests of a source that is not known show whose they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Signed {
+    /// They bring the secret: as basic authentication, as a bearer's token, or as `?secret=`.
+    #[default]
+    Shared,
+    /// By the Standard Webhooks scheme.
+    Standard,
+}
+
+/// Whose requests they are, and so how they are verified and read.
+#[derive(Debug)]
+pub(crate) enum Sender {
+    Vendor(Source, Account),
+    Mapped(Box<Mapping>, Signed),
+}
+
 pub(crate) struct Hook {
     pub(crate) name: String,
-    pub(crate) source: Source,
-    pub(crate) account: Account,
+    pub(crate) sender: Sender,
     pub(crate) public: String,
     pub(crate) secret: Secret,
     /// Where SNS keeps its certificates.
@@ -48,32 +77,53 @@ pub(crate) struct Hook {
 
 impl HookAccount {
     /// Everything but the secret.
-    pub(crate) fn check(&self) -> Result<(Source, Account), String> {
+    pub(crate) fn check(&self) -> Result<Sender, String> {
         let fault = |why: &str| format!("hooks, the account `{}`: {why}", self.name);
-        let vendor = self.vendor.as_deref().unwrap_or(&self.name);
-        let source = Source::by_name(vendor).ok_or_else(|| fault("no vendor of that name is known"))?;
-        if (source == Source::AmazonSes) != self.authorities_file.is_some() {
-            return Err(fault(
-                "`authorities_file` says whose certificates are believed of Amazon, for `ses` and no other",
-            ));
-        }
+        let claimant =
+            self.name.parse().map_err(|_| fault("a name has lower-case letters, digits, `.`, `_`, `-`"))?;
+        let sender = match &self.map {
+            Some(_) if self.vendor.is_some() || self.scope.is_some() || self.authorities_file.is_some() => {
+                return Err(fault("a mapping says itself what is meant; leave out what is a vendor's"));
+            }
+            Some(file) => {
+                let wrong = |why: String| fault(&format!("the mapping `{}`: {why}", file.display()));
+                let text = fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
+                let mapping = Mapping::parse(&text).map_err(|invalid| wrong(invalid.to_string()))?;
+                Sender::Mapped(Box::new(mapping), self.signed.unwrap_or_default())
+            }
+            None => self.vendor_account(claimant)?,
+        };
         if !is_address(&self.public) {
             return Err(fault("`public` is an address such as https://hooks.example.com"));
         }
         if self.secret_variable.is_some() == self.secret_file.is_some() {
             return Err(fault("name a `secret_variable` or a `secret_file`"));
         }
-        let claimant =
-            self.name.parse().map_err(|_| fault("a name has lower-case letters, digits, `.`, `_`, `-`"))?;
+        Ok(sender)
+    }
+
+    fn vendor_account(&self, claimant: Claimant) -> Result<Sender, String> {
+        let fault = |why: &str| format!("hooks, the account `{}`: {why}", self.name);
+        let vendor = self.vendor.as_deref().unwrap_or(&self.name);
+        let source = Source::by_name(vendor)
+            .ok_or_else(|| fault("no vendor of that name is known; of others a `map` says what is meant"))?;
+        if self.signed.is_some() {
+            return Err(fault("`signed` goes with a `map`; how a vendor signs is known"));
+        }
+        if (source == Source::AmazonSes) != self.authorities_file.is_some() {
+            return Err(fault(
+                "`authorities_file` says whose certificates are believed of Amazon, for `ses` and no other",
+            ));
+        }
         let mut account = Account { claimant, ..Account::of(source) };
         if let Some(scope) = &self.scope {
             account.brand = scope.parse::<Scope>().map_err(|error| fault(&error.to_string()))?;
         }
-        Ok((source, account))
+        Ok(Sender::Vendor(source, account))
     }
 
     pub(crate) fn open(&self) -> Result<Hook, String> {
-        let (source, account) = self.check()?;
+        let sender = self.check()?;
         let fault = |why: String| format!("hooks, the account `{}`: {why}", self.name);
         let text = match (&self.secret_variable, &self.secret_file) {
             (Some(variable), _) => secrets::of_variable(variable),
@@ -86,12 +136,53 @@ impl HookAccount {
         });
         Ok(Hook {
             name: self.name.clone(),
-            source,
-            account,
+            sender,
             public: self.public.clone(),
             secret: Secret::new(text.trim()),
             amazon: amazon.transpose()?,
         })
+    }
+}
+
+impl Hook {
+    /// That a request is of this account, and of now.
+    pub(crate) fn verify(
+        &self,
+        request: &Request<'_>,
+        secret: &Secret,
+        now: Time,
+    ) -> Result<Verified, Refused> {
+        match &self.sender {
+            Sender::Vendor(source, _) => source.verify(request, secret, now),
+            Sender::Mapped(_, Signed::Shared) => verify_shared(request, secret),
+            Sender::Mapped(_, Signed::Standard) => verify_standard(request, secret, now),
+        }
+    }
+
+    /// Where the certificate is that signed it, if one does.
+    pub(crate) fn certificate_url(&self, request: &Request<'_>) -> Result<Option<String>, Refused> {
+        match &self.sender {
+            Sender::Vendor(source, _) => source.certificate_url(request),
+            Sender::Mapped(..) => Ok(None),
+        }
+    }
+
+    /// What a request says that was verified.
+    pub(crate) fn read(&self, request: &Request<'_>) -> Result<Vec<Event>, Fault> {
+        let mapping = match &self.sender {
+            Sender::Vendor(source, account) => return source.read(request, account),
+            Sender::Mapped(mapping, _) => mapping,
+        };
+        let read = mapping.read(request.body).into_iter();
+        let events: Vec<Event> = read
+            .map(|event| match event {
+                Ok(mapped) => Event::Said(mapped.into()),
+                Err(fault) => Event::Unknown { name: fault.to_string() },
+            })
+            .collect();
+        // No signal of the mapping applies.
+        let silent = || vec![Event::Silent { name: Said::MAPPED.to_owned() }];
+        Ok(if events.is_empty() { silent() } else { events })
     }
 }
 

@@ -57,7 +57,9 @@ use abide_model::{
 
 pub use table::{EVENTS, EventRow, Means};
 pub use twilio::{Keyword, keyword};
-pub use verify::{Refused, Secret, Verified, verify_standard};
+pub use verify::{Refused, Secret, Verified, verify_shared, verify_standard};
+
+use crate::mapping::Mapped;
 
 /// A vendor whose webhooks are known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -244,8 +246,25 @@ pub struct Said {
     /// The vendor's own id of this event together with what it says: the same again of the same identifier is a
     /// repetition. An event about several identifiers has it once for each. `None` if the vendor gives none.
     pub event_id: Option<String>,
-    /// The row of [`EVENTS`].
+    /// The row of [`EVENTS`]; [`Said::MAPPED`] for what a mapping reads.
     pub event: &'static str,
+}
+
+impl Said {
+    pub const MAPPED: &'static str = "mapped";
+
+    /// `id` is the event's own, which may say several things.
+    fn of(identifier: RawIdentifier, statement: Statement, id: Option<&str>, event: &'static str) -> Self {
+        let Statement { mechanism, scope, direction, .. } = &statement;
+        let event_id = id.map(|id| format!("{id}/{mechanism}/{scope}/{}", direction.as_str()));
+        Self { identifier, statement, event_id, event }
+    }
+}
+
+impl From<Mapped> for Said {
+    fn from(mapped: Mapped) -> Self {
+        Self::of(mapped.identifier, mapped.statement, mapped.event_id.as_deref(), Self::MAPPED)
+    }
 }
 
 /// An identifier as the vendor wrote it. Personal data: `Debug` shows its kind.
@@ -328,20 +347,10 @@ impl Told {
             let on = crate::flags::kind_of(&statement.mechanism);
             let about = self.about.iter().filter(|it| on.is_none_or(|kind| kind == it.kind));
             events.extend(about.map(|identifier| {
-                Event::Said(Said {
-                    identifier: identifier.clone(),
-                    event_id: self.event_id(&statement),
-                    statement: statement.clone(),
-                    event: row.event,
-                })
+                Event::Said(Said::of(identifier.clone(), statement.clone(), self.id.as_deref(), row.event))
             }));
         }
         if events.is_empty() { vec![Event::Nameless { name: name() }] } else { events }
-    }
-
-    fn event_id(&self, statement: &Statement) -> Option<String> {
-        let id = self.id.as_ref()?;
-        Some(format!("{id}/{}/{}/{}", statement.mechanism, statement.scope, statement.direction.as_str()))
     }
 }
 

@@ -69,15 +69,15 @@ pub(crate) fn hooks(worker: &Worker, mut ask: Ask) -> LocalBoxFuture<'_, Result<
 /// That it is the vendor's. Where a certificate tells that, it is fetched only for what says that it is of ours.
 async fn verify(hook: &Hook, request: &Request<'_>, now: Time) -> Result<Verified, Problem> {
     let refused = |refused: Refused| Problem::new(Kind::WrongSignature, refused.to_string());
-    let needed = match hook.source.verify(request, &hook.secret, now) {
-        Err(Refused::NoCertificate) => hook.source.certificate_url(request).map_err(refused)?,
+    let needed = match hook.verify(request, &hook.secret, now) {
+        Err(Refused::NoCertificate) => hook.certificate_url(request).map_err(refused)?,
         verified => return verified.map_err(refused),
     };
     let (Some(amazon), Some(url)) = (&hook.amazon, needed) else {
         return Err(refused(Refused::NoCertificate));
     };
     let certificate = amazon.certificate(&url).await.map_err(|unsaid| not_said(hook, &unsaid))?;
-    hook.source.verify(request, &hook.secret.clone().with_certificate(certificate), now).map_err(refused)
+    hook.verify(request, &hook.secret.clone().with_certificate(certificate), now).map_err(refused)
 }
 
 fn not_said(hook: &Hook, unsaid: &Unsaid) -> Problem {
@@ -106,7 +106,7 @@ fn begin<'w>(worker: &'w Worker, client: &Arc<str>, key: &str) -> Result<Option<
 async fn take(worker: &Worker, hook: &Hook, request: &Request<'_>) -> Result<Answer, Problem> {
     let metrics = &worker.shared().metrics;
     let mut answer = HookAnswer::default();
-    let events = hook.source.read(request, &hook.account).unwrap_or_else(|fault| {
+    let events = hook.read(request).unwrap_or_else(|fault| {
         tracing::warn!(
             hook = hook.name,
             fault = fault.to_string(),

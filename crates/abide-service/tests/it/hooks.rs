@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc, thread, time::Duration};
 
-use abide_service::{Config, HookAccount};
+use abide_service::{Config, HookAccount, Layers, Signed};
 use abide_testkit::{Faults, FaultyStore, Request::Write, Stall};
 use serde_json::{Value, json};
 
@@ -18,6 +18,8 @@ pub(crate) fn account(folder: &Path, name: &str) -> HookAccount {
     HookAccount {
         name: name.to_owned(),
         vendor: None,
+        map: None,
+        signed: None,
         public: "https://hooks.example.com".to_owned(),
         secret_variable: None,
         secret_file: Some(file),
@@ -126,4 +128,97 @@ fn who_hangs_up_may_say_it_again() {
     assert_eq!(post(&mut client, BASIC, &body).problem(), "under-way");
     drop(hasty);
     wait_until(|| post(&mut client, BASIC, &body).status == 200);
+}
+
+const SHOP: &str = r#"
+claimant = "shop"
+select = ".events[]"
+
+[[signal]]
+when = '.type == "left"'
+email = ".email"
+phone = ".phone"
+mechanism = "privacy.objection"
+id = ".id"
+
+[[signal]]
+when = '.type == "left" and .list'
+email = ".email"
+mechanism = "email.list"
+scope = { jq = '"list:" + .list' }
+id = ".id"
+"#;
+
+/// A source that nobody here knows, by a mapping file: everything that one event says counts, once.
+#[test]
+fn a_mapping_makes_a_source_known() {
+    let world = World::new();
+    let folder = world.directory.path();
+    std::fs::write(folder.join("shop.toml"), SHOP).unwrap();
+    let mapped = |name: &str, signed| HookAccount {
+        map: Some(folder.join("shop.toml")),
+        signed,
+        ..account(folder, name)
+    };
+    let hooks = vec![mapped("shop", None), mapped("signing-shop", Some(Signed::Standard))];
+    let running = Running::start(Config { hooks, ..config() }, world.wiring("main", world.objects()));
+    let mut client = running.ready();
+    let body = json!({ "events": [
+        { "type": "left", "id": "e1", "email": "quiet@example.com", "phone": "+14155550100", "list": "weekly" },
+        { "type": "came", "id": "e2", "email": "loud@example.com" },
+        { "type": "left", "id": "e3" },
+    ] })
+    .to_string();
+    for (name, authorization) in [("shop", "Bearer other:secret"), ("shop", ""), ("signing-shop", BASIC)] {
+        let refused = post_to(&mut client, name, authorization, &body);
+        assert_eq!((refused.status, refused.problem().as_str()), (401, "wrong-signature"), "{name}");
+    }
+    let taken = post_to(&mut client, "shop", "Bearer someone:secret", &body).good();
+    assert_eq!((&taken["accepted"], &taken["unknown"]), (&json!(3), &json!(1)), "{taken}");
+    let again = post_to(&mut client, "shop", BASIC, &body).good();
+    assert_eq!((&again["accepted"], &again["repeated"]), (&json!(0), &json!(3)), "{again}");
+    let silent = post_to(&mut client, "shop", BASIC, r#"{"events":[]}"#).good();
+    assert_eq!(silent["silent"], 1, "{silent}");
+    let subjects = json!([{ "email": "quiet@example.com" }, { "phone": "+14155550100" }, { "email": "loud@example.com" }]);
+    let question = json!({ "action": "contact.email", "subjects": subjects });
+    let verdicts = client.post("/v1/filter", &question).good();
+    let words: Vec<&Value> =
+        verdicts["verdicts"].as_array().unwrap().iter().map(|one| &one["verdict"]).collect();
+    assert_eq!(words[0], "block");
+    assert_eq!(words[2], "allow");
+    let aside = client.get("/v1/hook-events").good();
+    assert_eq!(
+        aside["unknown"][0]["event"], "line 5: it says out, and has none of the identifiers",
+        "{aside}"
+    );
+}
+
+/// What is wrong with an account is said before the server starts.
+#[test]
+fn accounts_that_make_no_sense() {
+    let folder = tempfile::tempdir().unwrap();
+    let (good, bad) = (folder.path().join("good.toml"), folder.path().join("bad.toml"));
+    std::fs::write(&good, SHOP).unwrap();
+    std::fs::write(&bad, SHOP.replace(".phone", ".phone |")).unwrap();
+    let check = |name: &str, more: &str| {
+        let public = "https://hooks.example.com";
+        let text =
+            format!("[[hooks]]\nname = {name:?}\npublic = {public:?}\nsecret_variable = \"S\"\n{more}");
+        let mut layers = Layers::default();
+        layers.file(&text.parse().unwrap()).unwrap();
+        layers.config().map_err(|error| error.to_string())
+    };
+    let map = |file: &Path, more: &str| format!("map = {file:?}\n{more}");
+    for (name, settings, said) in [
+        ("shop", String::new(), "of others a `map`"),
+        ("shop", map(&bad, ""), "bad.toml`: line"),
+        ("shop", map(&folder.path().join("none.toml"), ""), "none.toml`: No such file"),
+        ("shop", map(&good, "scope = \"brand:a\""), "a mapping says itself"),
+        ("Shop", map(&good, ""), "lower-case"),
+        ("brevo", "signed = \"shared\"".to_owned(), "goes with a `map`"),
+    ] {
+        let why = check(name, &settings).unwrap_err();
+        assert!(why.contains(said), "{said} in {why}");
+    }
+    assert_eq!(check("shop", &map(&good, "signed = \"standard\"")).unwrap().hooks.len(), 1);
 }

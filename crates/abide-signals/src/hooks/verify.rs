@@ -144,6 +144,15 @@ impl Source {
     }
 }
 
+/// The secret itself, for sources that a mapping reads and that sign nothing: basic authentication (`user:password`), a
+/// bearer's token, or `?secret=` in the address.
+pub fn verify_shared(request: &Request<'_>, secret: &Secret) -> Result<Verified, Refused> {
+    if secret.text.trim().is_empty() {
+        return Err(Refused::BadSecret);
+    }
+    shared_secret(request, secret)
+}
+
 /// The Standard Webhooks scheme (Svix, Resend and others), for sources that a mapping reads: an id, a
 /// time, and one or several signatures of both and the body. The secret is `whsec_` and Base64.
 pub fn verify_standard(request: &Request<'_>, secret: &Secret, now: Time) -> Result<Verified, Refused> {
@@ -407,16 +416,20 @@ fn segment(request: &Request<'_>, secret: &Secret) -> Result<Verified, Refused> 
     Ok(Verified { replay_key: Some(signature.to_owned()), signed_at: None })
 }
 
-/// HTTP basic authentication, or the secret in the query of the address.
+/// HTTP basic authentication, a bearer's token, or the secret in the query of the address.
 fn shared_secret(request: &Request<'_>, secret: &Secret) -> Result<Verified, Refused> {
-    let basic = request.header("Authorization").and_then(|header| {
+    let in_header = request.header("Authorization").and_then(|header| {
         let (scheme, credentials) = header.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("basic").then(|| STANDARD.decode(credentials.trim()).ok()).flatten()
+        match scheme.to_ascii_lowercase().as_str() {
+            "basic" => STANDARD.decode(credentials.trim()).ok(),
+            "bearer" => Some(credentials.trim().as_bytes().to_vec()),
+            _ => None,
+        }
     });
     let in_url = form_urlencoded::parse(request.query().as_bytes())
         .find(|(name, _)| name == "secret")
         .map(|(_, value)| value.into_owned().into_bytes());
-    match basic.into_iter().chain(in_url).find(|given| equal(given, secret.bytes())) {
+    match in_header.into_iter().chain(in_url).find(|given| equal(given, secret.bytes())) {
         Some(_) => Ok(Verified { replay_key: None, signed_at: None }),
         None => Err(Refused::WrongSecret),
     }
