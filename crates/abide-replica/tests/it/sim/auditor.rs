@@ -230,6 +230,12 @@ impl Needed {
         })
     }
 
+    /// Whoever listed parts before they were referred to, and slept, may delete them as nobody's long after.
+    fn came_late(&self, manifest: &Manifest) -> bool {
+        let committed_at = self.names.get(&Manifest::object_name(manifest.number));
+        committed_at.is_some_and(|at| at.micros_since(manifest.written_at) >= 23 * HOUR_US)
+    }
+
     fn newest_two(&self) -> impl Iterator<Item = &Manifest> {
         [&self.newest, &self.before].into_iter().flatten()
     }
@@ -282,7 +288,9 @@ impl Auditor {
         } else if name.starts_with("snapshots/parts/") {
             let of_newest = later.newest_two().any(|manifest| {
                 let known = earlier.newest_two().any(|known| known.number == manifest.number);
-                known && [&manifest.index.name, &manifest.states.name].contains(&&name.to_owned())
+                known
+                    && !earlier.came_late(manifest)
+                    && [&manifest.index.name, &manifest.states.name].contains(&&name.to_owned())
             });
             assert!(!of_newest, "{name} was deleted, which a newest snapshot refers to");
         } else if let Some(number) = number_of(name) {
