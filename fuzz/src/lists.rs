@@ -38,6 +38,9 @@ fn ask(index: Index) -> Result<(), IndexError> {
 fn resealed(data: &[u8]) -> Option<Vec<u8>> {
     const BLOCK_BYTES: usize = 49_152;
     let mut bytes = data.to_vec();
+    if bytes.len() < 256 {
+        return None;
+    }
     let number = |bytes: &[u8], at: usize| -> Option<usize> {
         usize::try_from(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?)).ok()
     };
@@ -51,9 +54,6 @@ fn resealed(data: &[u8]) -> Option<Vec<u8>> {
     bytes.get_mut(checksums..checksums.checked_add(sums.len())?)?.copy_from_slice(&sums);
     bytes[200..208].copy_from_slice(&(sums.len() as u64).to_le_bytes());
     bytes[208..216].copy_from_slice(&xxh3_64(&sums).to_le_bytes());
-    if bytes.len() < 256 {
-        return None;
-    }
     let len = bytes.len() as u64;
     bytes[16..24].copy_from_slice(&len.to_le_bytes());
     let head = xxh3_64(&bytes[..248]);
