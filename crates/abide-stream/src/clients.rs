@@ -180,8 +180,9 @@ pub(crate) fn onlooker(config: &StreamConfig, folder: &Path) -> Result<Consumer,
 /// Within which a member of the group has to come back to reading.
 pub(crate) fn poll_interval_micros(config: &StreamConfig, folder: &Path) -> Result<i64, InvalidConfig> {
     let client = reader(config, folder, false)?;
-    let millis = client.get(POLL_INTERVAL).and_then(|millis| millis.parse::<i64>().ok());
-    Ok(millis.expect("there is a default, and the client has taken it") * 1_000)
+    let millis = client.get(POLL_INTERVAL).and_then(|millis| millis.trim().parse::<i64>().ok());
+    let micros = millis.and_then(|millis| millis.checked_mul(1_000));
+    micros.ok_or_else(|| InvalidConfig(format!("`{POLL_INTERVAL}` is a number of milliseconds")))
 }
 
 fn reader(config: &StreamConfig, folder: &Path, tells_ends: bool) -> Result<ClientConfig, InvalidConfig> {

@@ -61,6 +61,12 @@ const DRAIN: Duration = Duration::from_micros(100);
 /// How often the client tells of records while a transaction is aborted.
 const TELL: Duration = Duration::from_millis(20);
 
+/// A poll tells of the records of one partition.
+const TOLD_AT_ONCE: usize = 100;
+
+/// So long an abort is waited for by who was told to stop.
+const STOP_PATIENCE: Duration = Duration::from_secs(3);
+
 impl Worker {
     /// Returns how many of the records, from the first on, it was for.
     pub(super) fn transact(&mut self, records: &[Record<'_>], now: Time) -> Result<usize, Failed> {
@@ -310,11 +316,14 @@ impl Worker {
         let Some(member) = self.consumer.group_metadata() else {
             return Err(Failed::Again("this member is of no group".to_owned()));
         };
+        // In one piece: what it did not come to know in time ends the transaction.
         self.again_while_possible(|timeout| {
             self.producer.send_offsets_to_transaction(&offsets, &member, timeout)
         })?;
         self.drain();
-        self.again_while_possible(|timeout| self.producer.commit_transaction(timeout))
+        self.again_while_possible(|timeout| {
+            broker::in_slices(timeout, &self.shared.stop, |slice| self.producer.commit_transaction(slice))
+        })
     }
 
     /// Until all records were taken by the broker, or given up. The client's own waiting is by the tenth of a second, or
@@ -330,15 +339,19 @@ impl Worker {
     /// while we wait for the client. To purge it ourselves would leave gaps in the numbers by which the broker tells
     /// repetitions, and the next transactions would fail of them.
     fn abort(&self) -> Result<(), Failed> {
-        let mut waited = Duration::ZERO;
+        let (mut waited, mut waited_since_stop) = (Duration::ZERO, Duration::ZERO);
         loop {
             match self.producer.abort_transaction(TELL) {
                 Ok(()) => return Ok(()),
+                // Whoever reads what is committed waits for its end, or until it is too old.
                 Err(KafkaError::Transaction(error))
-                    if error.is_retriable() && !self.shared.stop.load(Ordering::Acquire) =>
+                    if error.is_retriable() && waited_since_stop < STOP_PATIENCE =>
                 {
-                    self.producer.poll(Duration::ZERO);
+                    (0..TOLD_AT_ONCE).for_each(|_| self.producer.poll(Duration::ZERO));
                     waited += TELL;
+                    if self.shared.stop.load(Ordering::Acquire) {
+                        waited_since_stop += TELL;
+                    }
                     if waited >= self.timeout() {
                         tracing::warn!(error = error.to_string(), "the broker is slow; trying again");
                         waited = Duration::ZERO;
@@ -355,7 +368,7 @@ impl Worker {
         mut call: impl FnMut(Duration) -> Result<(), KafkaError>,
     ) -> Result<(), Failed> {
         loop {
-            match broker::in_slices(self.timeout(), &self.shared.stop, &mut call) {
+            match call(self.timeout()) {
                 Ok(()) => return Ok(()),
                 Err(KafkaError::Transaction(error))
                     if error.is_retriable() && !self.shared.stop.load(Ordering::Acquire) =>
