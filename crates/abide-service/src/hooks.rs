@@ -2,17 +2,21 @@
 
 use std::{fmt, fs, path::PathBuf};
 
-use abide_model::{Claimant, Scope, Time};
+use abide_model::{Claimant, Scope, Time, contained::contained};
 use abide_signals::{
     hooks::{
-        Account, Event, Fault, Refused, Request, Said, Secret, Source, Verified, verify_shared,
-        verify_standard,
+        Account, Event, Refused, Request, Said, Secret, Source, Verified, verify_shared, verify_standard,
     },
     mapping::Mapping,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{config::is_address, secrets, sns::Amazon};
+use crate::{
+    config::is_address,
+    problem::{Kind, Problem},
+    secrets,
+    sns::Amazon,
+};
 
 /// One `[[serve.hooks]]` of `abide.toml`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -134,11 +138,17 @@ impl HookAccount {
         let amazon = self.authorities_file.as_deref().map(|authorities| {
             Amazon::new(text.trim(), authorities, self.connect_to.as_deref()).map_err(fault)
         });
+        let secret = Secret::new(text.trim());
+        if matches!(sender, Sender::Mapped(_, Signed::Standard)) && !secret.is_standard() {
+            return Err(fault(
+                "the secret is none of the Standard Webhooks scheme, `whsec_` and Base64".to_owned(),
+            ));
+        }
         Ok(Hook {
             name: self.name.clone(),
             sender,
             public: self.public.clone(),
-            secret: Secret::new(text.trim()),
+            secret,
             amazon: amazon.transpose()?,
         })
     }
@@ -168,13 +178,29 @@ impl Hook {
     }
 
     /// What a request says that was verified.
-    pub(crate) fn read(&self, request: &Request<'_>) -> Result<Vec<Event>, Fault> {
+    ///
+    /// What nobody knows is an event that is kept aside. Only a body that the mapping cannot take apart is refused: whoever
+    /// sent it has it still.
+    pub(crate) fn read(&self, request: &Request<'_>) -> Result<Vec<Event>, Problem> {
         let mapping = match &self.sender {
-            Sender::Vendor(source, account) => return source.read(request, account),
             Sender::Mapped(mapping, _) => mapping,
+            Sender::Vendor(source, account) => {
+                return Ok(source.read(request, account).unwrap_or_else(|fault| {
+                    let fault = fault.to_string();
+                    tracing::warn!(hook = self.name, fault, "a request of the vendor's cannot be read");
+                    vec![Event::Unknown { name: "?".to_owned() }]
+                }));
+            }
         };
-        let read = mapping.read(request.body).into_iter();
+        let read = contained(|| mapping.read(request.body))
+            .map_err(|_| Problem::new(Kind::Bug, "the mapping cannot be applied to the body"))?
+            .map_err(|fault| {
+                let fault = fault.to_string();
+                tracing::error!(hook = self.name, fault, "a request cannot be taken apart by the mapping");
+                Problem::invalid(format!("the mapping cannot take the body apart: {fault}"))
+            })?;
         let events: Vec<Event> = read
+            .into_iter()
             .map(|event| match event {
                 Ok(mapped) => Event::Said(mapped.into()),
                 Err(fault) => Event::Unknown { name: fault.to_string() },

@@ -76,6 +76,9 @@ const PARTS_AT_ONCE: usize = 8;
 /// After the store could not be reached, this node's disk is used for so long before it is tried again.
 const CUT_OFF: Duration = Duration::from_secs(2);
 
+/// A store that is still out of reach is named again after so long.
+const TELL_AGAIN: Duration = Duration::from_secs(60);
+
 impl Intake {
     /// Answers when it is durable and in force here.
     pub(crate) async fn accept(&self, said: Vec<Said>) -> Result<Accepted, Refused> {
@@ -119,6 +122,8 @@ struct Writing {
     /// Dates what the source did not.
     clock: Clock,
     cut_off_until: Option<Instant>,
+    /// Why, as it was said last, and when.
+    told: Option<(String, Instant)>,
     /// Where the first of what is being brought in stands, once some of it is there.
     waited_from: Option<Position>,
     /// How many requests became the last append, and when they were answered.
@@ -157,6 +162,7 @@ impl Keeper {
             spool,
             clock,
             cut_off_until: None,
+            told: None,
             waited_from: None,
             answered: 0,
             answered_at: Instant::now(),
@@ -381,16 +387,18 @@ impl Writing {
 
     /// With the error, unless it was that the store took too long.
     fn cut_off(&mut self, error: Option<&JournalError>) {
-        if self.cut_off_until.is_none() {
-            let error =
-                error.map_or("it did not answer in time".to_owned(), |it| abide_model::causes::chain(it));
+        let error = error.map_or("it did not answer in time".to_owned(), |it| abide_model::causes::chain(it));
+        let is_told = |(told, at): &(String, Instant)| *told == error && at.elapsed() < TELL_AGAIN;
+        if !self.told.as_ref().is_some_and(is_told) {
             tracing::warn!(error, "the store cannot be reached; signals are kept on this node's disk");
+            self.told = Some((error, Instant::now()));
         }
         self.cut_off_until = Some(Instant::now() + CUT_OFF);
     }
 
     fn reached(&mut self) {
         if self.cut_off_until.take().is_some() {
+            self.told = None;
             tracing::info!("the store can be reached again");
         }
     }

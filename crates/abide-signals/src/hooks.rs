@@ -255,8 +255,8 @@ impl Said {
 
     /// `id` is the event's own, which may say several things.
     fn of(identifier: RawIdentifier, statement: Statement, id: Option<&str>, event: &'static str) -> Self {
-        let Statement { mechanism, scope, direction, .. } = &statement;
-        let event_id = id.map(|id| format!("{id}/{mechanism}/{scope}/{}", direction.as_str()));
+        let Statement { mechanism, scope, claimant, direction, .. } = &statement;
+        let event_id = id.map(|id| format!("{id}/{claimant}/{mechanism}/{scope}/{}", direction.as_str()));
         Self { identifier, statement, event_id, event }
     }
 }

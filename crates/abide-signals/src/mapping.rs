@@ -148,28 +148,27 @@ impl Mapping {
     }
 
     /// All statements of a body, those that can be made; an expression that fails is a fault of its own.
-    pub fn read(&self, body: &[u8]) -> Vec<Result<Mapped, MappingFault>> {
-        let fault = |what| vec![Err(MappingFault { line: 0, what })];
+    ///
+    /// # Errors
+    ///
+    /// Where the body cannot be taken apart into events: it is no JSON, or `select` fails on it.
+    pub fn read(&self, body: &[u8]) -> Result<Vec<Result<Mapped, MappingFault>>, MappingFault> {
+        let no_json = MappingFault { line: 0, what: "the body is not JSON" };
         // Its limit of depth keeps the other parser from running out of stack.
-        if serde_json::from_slice::<Json>(body).is_err() {
-            return fault("the body is not JSON");
-        }
-        let Ok(body) = jaq_json::read::parse_single(body) else { return fault("the body is not JSON") };
+        serde_json::from_slice::<Json>(body).map_err(|_| no_json.clone())?;
+        let body = jaq_json::read::parse_single(body).map_err(|_| no_json)?;
         let events = match &self.select {
-            Some(select) => select.values(body, EVENTS_MAX),
-            None => Ok(vec![body]),
+            Some(select) => select.values(body, EVENTS_MAX)?,
+            None => vec![body],
         };
-        match events {
-            Ok(events) => events.iter().flat_map(|event| self.event(event)).collect(),
-            Err(fault) => vec![Err(fault)],
-        }
+        Ok(events.iter().flat_map(|event| self.event(event)).collect())
     }
 
     fn event(&self, event: &Val) -> Vec<Result<Mapped, MappingFault>> {
         let mut all = Vec::new();
         for rule in &self.signals {
             match rule.read(event, &self.claimant) {
-                Ok(mapped) => all.extend(mapped.into_iter().map(Ok)),
+                Ok(read) => all.extend(read),
                 Err(fault) => all.push(Err(fault)),
             }
         }
@@ -178,40 +177,48 @@ impl Mapping {
 }
 
 impl Rule {
-    fn read(&self, event: &Val, claimant: &Setting<Claimant>) -> Result<Vec<Mapped>, MappingFault> {
+    /// Of each identifier what it says, or why it cannot be read; an error is of all of them.
+    fn read(
+        &self,
+        event: &Val,
+        claimant: &Setting<Claimant>,
+    ) -> Result<Vec<Result<Mapped, MappingFault>>, MappingFault> {
         if let Some(when) = &self.when
             && !when.is_true(event)?
         {
             return Ok(Vec::new());
         }
+        let mut read = Vec::new();
+        let stated_at = match self.at.as_ref().map(|at| at.time(event)).transpose() {
+            Ok(stated_at) => stated_at.flatten(),
+            // An opt-out counts from now on, whenever it was said.
+            Err(fault) if self.direction == Direction::Out => {
+                read.push(Err(fault));
+                None
+            }
+            Err(fault) => return Err(fault),
+        };
         let statement = Statement {
             mechanism: self.mechanism.read(event)?,
             scope: self.scope.read(event)?,
             claimant: self.claimant.as_ref().unwrap_or(claimant).read(event)?,
             direction: self.direction,
-            stated_at: self.at.as_ref().map(|at| at.time(event)).transpose()?.flatten(),
+            stated_at,
             proof: self.proof,
             recorded_by: self.recorded_by.clone(),
         };
         let fault = |what| MappingFault { line: self.line, what };
         statement.validate().map_err(|_| fault("an opt-in of the person needs `proof` and `recorded_by`"))?;
         let event_id = self.id.as_ref().map(|id| id.text(event)).transpose()?.flatten();
-        let mut mapped = Vec::new();
-        for (kind, text) in &self.identifiers {
-            if let Some(text) = text.text(event)? {
-                mapped.push(Mapped {
-                    identifier: RawIdentifier::new(*kind, text),
-                    statement: statement.clone(),
-                    event_id: event_id.clone(),
-                    line: self.line,
-                });
-            }
-        }
-        if mapped.is_empty() {
-            Err(fault("it says out, and has none of the identifiers"))
-        } else {
-            Ok(mapped)
-        }
+        let said_of = |kind, text| Mapped {
+            identifier: RawIdentifier::new(kind, text),
+            statement: statement.clone(),
+            event_id: event_id.clone(),
+            line: self.line,
+        };
+        let texts = self.identifiers.iter().map(|(kind, text)| (*kind, text.text(event)));
+        read.extend(texts.filter_map(|(kind, text)| Some(text.transpose()?.map(|text| said_of(kind, text)))));
+        if read.is_empty() { Err(fault("it says out, and has none of the identifiers")) } else { Ok(read) }
     }
 }
 

@@ -63,13 +63,14 @@ impl OptOuts {
     ) -> Result<Vec<Signal>, Cause> {
         let Some(value) = record.value else { return Ok(Vec::new()) };
         let value = reading.as_json(record, value)?;
-        let read =
-            contained(|| self.mapping.read(&value)).map_err(|_| Cause::OptOutUnreadable { line: 0 })?;
+        let unreadable = |line| Cause::OptOutUnreadable { line };
+        let read = contained(|| self.mapping.read(&value)).map_err(|_| unreadable(0))?;
+        let read = read.map_err(|fault| unreadable(fault.line))?;
         let said_at = record.timestamp_ms.map(Time::from_millis);
         let mut signals = Vec::new();
         for mapped in read {
-            let mapped = mapped.map_err(|fault| Cause::OptOutUnreadable { line: fault.line })?;
-            let unreadable = Cause::OptOutUnreadable { line: mapped.line };
+            let mapped = mapped.map_err(|fault| unreadable(fault.line))?;
+            let unreadable = unreadable(mapped.line);
             let identifier =
                 mapped.identifier.normalised(makings.normaliser).map_err(|_| unreadable.clone())?;
             let mut statement = mapped.statement;

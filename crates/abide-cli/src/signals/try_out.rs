@@ -30,7 +30,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
     let map = std::fs::read_to_string(&args.map)
         .with_context(|| format!("could not read the mapping {}", args.map.display()))?;
     let mapping = Mapping::parse(&map).with_context(|| format!("{} is no mapping", args.map.display()))?;
-    let results = mapping.read(&event(args)?);
+    let results = mapping.read(&event(args)?).unwrap_or_else(|fault| vec![Err(fault)]);
     let mut exit = Exit::Clean;
     for result in &results {
         match result {

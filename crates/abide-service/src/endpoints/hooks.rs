@@ -106,14 +106,7 @@ fn begin<'w>(worker: &'w Worker, client: &Arc<str>, key: &str) -> Result<Option<
 async fn take(worker: &Worker, hook: &Hook, request: &Request<'_>) -> Result<Answer, Problem> {
     let metrics = &worker.shared().metrics;
     let mut answer = HookAnswer::default();
-    let events = hook.read(request).unwrap_or_else(|fault| {
-        tracing::warn!(
-            hook = hook.name,
-            fault = fault.to_string(),
-            "a request of the vendor's cannot be read"
-        );
-        vec![Event::Unknown { name: "?".to_owned() }]
-    });
+    let events = hook.read(request).inspect_err(|_| metrics.hook(&hook.name, "failed"))?;
     let mut told = Vec::new();
     for event in events {
         match event {

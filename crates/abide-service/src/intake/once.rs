@@ -23,12 +23,15 @@ pub(crate) struct Once {
 #[derive(Debug, Default)]
 struct Keys {
     held: HashMap<Name, Held>,
-    /// From the oldest on.
-    order: VecDeque<Name>,
+    /// From the oldest on, by number; of those whose request failed, some stand here still.
+    order: VecDeque<(u64, Name)>,
+    /// Of the next one.
+    number: u64,
 }
 
 #[derive(Clone, Debug)]
 struct Held {
+    number: u64,
     body: u64,
     /// `None` while the first request is not answered.
     answer: Option<Bytes>,
@@ -50,12 +53,13 @@ pub(crate) enum Seen<'o> {
 #[derive(Debug)]
 pub(crate) struct Begun<'o> {
     once: &'o Once,
+    number: u64,
     name: Name,
 }
 
 impl Begun<'_> {
     pub(crate) fn answered(self, answer: Bytes) {
-        if let Some(held) = self.once.keys().held.get_mut(&self.name) {
+        if let Some(held) = self.once.keys().of(self.number, &self.name) {
             held.answer = Some(answer);
         }
     }
@@ -64,10 +68,16 @@ impl Begun<'_> {
 impl Drop for Begun<'_> {
     fn drop(&mut self) {
         let mut keys = self.once.keys();
-        if keys.held.get(&self.name).is_some_and(|held| held.answer.is_none()) {
+        if keys.of(self.number, &self.name).is_some_and(|held| held.answer.is_none()) {
             keys.held.remove(&self.name);
-            keys.order.retain(|other| *other != self.name);
         }
+    }
+}
+
+impl Keys {
+    /// The request of this number, unless others pushed it out: then the same key may be another's.
+    fn of(&mut self, number: u64, name: &Name) -> Option<&mut Held> {
+        self.held.get_mut(name).filter(|held| held.number == number)
     }
 }
 
@@ -87,13 +97,19 @@ impl Once {
                 None => Seen::UnderWay,
             };
         }
-        while keys.held.len() >= self.keys_max.max(1) {
-            let Some(oldest) = keys.order.pop_front() else { break };
-            keys.held.remove(&oldest);
+        let keys = &mut *keys;
+        // As many that failed as there may be others.
+        while keys.held.len() >= self.keys_max.max(1) || keys.order.len() >= 2 * self.keys_max.max(1) {
+            let Some((number, oldest)) = keys.order.pop_front() else { break };
+            if keys.of(number, &oldest).is_some() {
+                keys.held.remove(&oldest);
+            }
         }
-        keys.order.push_back(name.clone());
-        keys.held.insert(name.clone(), Held { body, answer: None });
-        Seen::New(Begun { once: self, name })
+        let number = keys.number;
+        keys.number += 1;
+        keys.order.push_back((number, name.clone()));
+        keys.held.insert(name.clone(), Held { number, body, answer: None });
+        Seen::New(Begun { once: self, number, name })
     }
 
     fn keys(&self) -> std::sync::MutexGuard<'_, Keys> {
@@ -121,6 +137,14 @@ mod tests {
         assert!(matches!(once.begin(&ann, "k", 3), Seen::Another));
         // The third pushes the oldest out.
         let _third = new(&ann, "new", 1);
-        let _again = new(&ann, "k", 1);
+        let again = new(&ann, "k", 1);
+        // Whoever was pushed out says nothing of those who came after it.
+        let (_b, _c) = (new(&ben, "b", 1), new(&ben, "c", 1));
+        let other = new(&ann, "k", 7);
+        drop(again);
+        assert!(matches!(once.begin(&ann, "k", 7), Seen::UnderWay));
+        drop(other);
+        (0..10).for_each(|_| drop(new(&ann, "failing", 1)));
+        assert!(once.keys().order.len() <= 4);
     }
 }

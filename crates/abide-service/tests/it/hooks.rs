@@ -155,8 +155,11 @@ fn a_mapping_makes_a_source_known() {
     let world = World::new();
     let folder = world.directory.path();
     std::fs::write(folder.join("shop.toml"), SHOP).unwrap();
-    let mapped = |name: &str, signed| HookAccount {
+    let key = folder.join("key");
+    std::fs::write(&key, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+    let mapped = |name: &str, signed: Option<Signed>| HookAccount {
         map: Some(folder.join("shop.toml")),
+        secret_file: signed.map(|_| key.clone()).or(account(folder, name).secret_file),
         signed,
         ..account(folder, name)
     };
@@ -177,6 +180,13 @@ fn a_mapping_makes_a_source_known() {
     assert_eq!((&taken["accepted"], &taken["unknown"]), (&json!(3), &json!(1)), "{taken}");
     let again = post_to(&mut client, "shop", BASIC, &body).good();
     assert_eq!((&again["accepted"], &again["repeated"]), (&json!(0), &json!(3)), "{again}");
+    // Of an event half of which cannot be read the other half counts; a body that cannot be taken apart stays the sender's.
+    let half = r#"{"events":[{"type":"left","id":"e4","email":["?"],"phone":"+14155550101"}]}"#;
+    let taken = post_to(&mut client, "shop", BASIC, half).good();
+    assert_eq!((&taken["accepted"], &taken["unknown"]), (&json!(1), &json!(1)), "{taken}");
+    for body in ["no JSON", r#"{"events":7}"#] {
+        assert_eq!(post_to(&mut client, "shop", BASIC, body).problem(), "invalid", "{body}");
+    }
     let silent = post_to(&mut client, "shop", BASIC, r#"{"events":[]}"#).good();
     assert_eq!(silent["silent"], 1, "{silent}");
     let subjects = json!([{ "email": "quiet@example.com" }, { "phone": "+14155550100" }, { "email": "loud@example.com" }]);

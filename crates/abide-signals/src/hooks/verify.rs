@@ -53,6 +53,18 @@ impl Secret {
         Self { certificate: Some(pem), ..self }
     }
 
+    /// Whether it is a key of the Standard Webhooks scheme.
+    pub fn is_standard(&self) -> bool {
+        self.standard_key().is_ok()
+    }
+
+    fn standard_key(&self) -> Result<hmac::Key, Refused> {
+        let text = self.text.trim();
+        let key =
+            STANDARD.decode(text.strip_prefix("whsec_").unwrap_or(text)).map_err(|_| Refused::BadSecret)?;
+        if key.is_empty() { Err(Refused::BadSecret) } else { Ok(hmac::Key::new(hmac::HMAC_SHA256, &key)) }
+    }
+
     fn bytes(&self) -> &[u8] {
         self.text.as_bytes()
     }
@@ -162,12 +174,7 @@ pub fn verify_standard(request: &Request<'_>, secret: &Secret, now: Time) -> Res
     };
     let (id, timestamp) =
         (header("id").ok_or(Refused::Unsigned)?, header("timestamp").ok_or(Refused::Unsigned)?);
-    let key = secret.text.trim();
-    let key = STANDARD.decode(key.strip_prefix("whsec_").unwrap_or(key)).map_err(|_| Refused::BadSecret)?;
-    if key.is_empty() {
-        return Err(Refused::BadSecret);
-    }
-    let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
+    let key = secret.standard_key()?;
     let message = [id.as_bytes(), b".", timestamp.as_bytes(), b".", request.body].concat();
     let matches = |signature: &str| {
         let mac = signature.strip_prefix("v1,").and_then(|text| STANDARD.decode(text).ok());
