@@ -203,7 +203,10 @@ impl Worker {
         while !rest.is_empty() {
             // A batch may be many transactions, and what held for the first need not hold for the last.
             let now = (self.shared.now)();
-            if now > until || self.shared.stop.load(Ordering::Acquire) || !self.may_judge(now) {
+            if self.shared.stop.load(Ordering::Acquire) {
+                return Ok(());
+            }
+            if now > until || !self.may_judge(now) {
                 return self.read_again();
             }
             let ready = self.learn_schemas(rest, until);

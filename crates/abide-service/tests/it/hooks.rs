@@ -187,6 +187,7 @@ fn a_mapping_makes_a_source_known() {
     for body in ["no JSON", r#"{"events":7}"#] {
         assert_eq!(post_to(&mut client, "shop", BASIC, body).problem(), "invalid", "{body}");
     }
+    client.ask("GET", "/v1/hooks/shop", &[("authorization", BASIC)], b"").good();
     let silent = post_to(&mut client, "shop", BASIC, r#"{"events":[]}"#).good();
     assert_eq!(silent["silent"], 1, "{silent}");
     let subjects = json!([{ "email": "quiet@example.com" }, { "phone": "+14155550100" }, { "email": "loud@example.com" }]);
