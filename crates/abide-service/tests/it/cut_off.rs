@@ -18,6 +18,13 @@ fn signal(email: &str) -> Value {
     json!({ "subject": { "email": email }, "mechanism": "email.unsubscribe" })
 }
 
+fn opt_in(email: &str) -> Value {
+    json!({
+        "subject": { "email": email }, "mechanism": "email.unsubscribe",
+        "direction": "in", "proof": "login", "recorded_by": "form",
+    })
+}
+
 fn verdict(client: &mut Client, email: &str, wishes: &Value) -> Value {
     let mut question = json!({ "action": "contact.email", "subject": { "email": email } });
     question.as_object_mut().unwrap().extend(wishes.as_object().unwrap().clone());
@@ -40,13 +47,7 @@ fn opt_outs_are_taken_while_the_bucket_is_out_of_reach() {
     assert_eq!((&kept["durable"], &kept["token"]), (&json!("node"), &Value::Null));
     assert_eq!(verdict(&mut client, "during@example.com", &json!({}))["verdict"], "block");
     // Whether this machine's clock is right can only be told by the store.
-    let mut back = signal("before@example.com");
-    back.as_object_mut().unwrap().extend([
-        ("direction".to_owned(), json!("in")),
-        ("proof".to_owned(), json!("login")),
-        ("recorded_by".to_owned(), json!("form")),
-    ]);
-    let refused = client.post("/v1/signals", &back);
+    let refused = client.post("/v1/signals", &opt_in("before@example.com"));
     assert_eq!((refused.status, refused.problem().as_str()), (503, "unavailable"), "{refused:?}");
     // The list ages: whoever sets a bound is told.
     let bound = json!({ "list_age_max_ms": 1 });
@@ -89,13 +90,7 @@ fn opt_outs_are_taken_while_the_bucket_denies_everything() {
     let kept = client.post("/v1/signals", &signal("during@example.com")).good();
     assert_eq!(kept["durable"], "node");
     assert_eq!(verdict(&mut client, "during@example.com", &json!({}))["verdict"], "block");
-    let mut back = signal("during@example.com");
-    back.as_object_mut().unwrap().extend([
-        ("direction".to_owned(), json!("in")),
-        ("proof".to_owned(), json!("login")),
-        ("recorded_by".to_owned(), json!("form")),
-    ]);
-    assert_eq!(client.post("/v1/signals", &back).status, 503);
+    assert_eq!(client.post("/v1/signals", &opt_in("during@example.com")).status, 503);
     bucket.heal();
     wait_until(|| running.metrics().contains("abide_spool_waiting 0"));
     let other = world.start("us-1");
@@ -129,13 +124,7 @@ fn a_clock_that_is_off() {
     for (client, takes) in clients.iter_mut().zip([false, false, true]) {
         // Ages are told by one clock alone.
         assert_eq!(verdict(client, "anybody@example.com", &bound)["verdict"], "allow");
-        let mut back = signal("p0@example.com");
-        back.as_object_mut().unwrap().extend([
-            ("direction".to_owned(), json!("in")),
-            ("proof".to_owned(), json!("login")),
-            ("recorded_by".to_owned(), json!("form")),
-        ]);
-        let answer = client.post("/v1/signals", &back);
+        let answer = client.post("/v1/signals", &opt_in("p0@example.com"));
         assert_eq!(answer.status == 200, takes, "{answer:?}");
     }
 }

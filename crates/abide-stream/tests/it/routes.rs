@@ -3,7 +3,7 @@
 use abide_testkit::{TestRecord, kafka::wait_until};
 use serde_json::Value;
 
-use crate::world::{World, broker, scrape, settings};
+use crate::world::{World, broker, scrape, settings, transactions_failed};
 
 const BLOCKED: &str = r#"{"to": "jane@example.com",  "n": 1.50}"#;
 const FREE: &str = r#"{"to":"joe@example.com", "n":2}"#;
@@ -180,10 +180,7 @@ fn one_that_is_too_large_is_put_aside() {
     wait_until(|| client.read("g.drop.out").len() == 30);
     wait_until(|| client.read("g.dead").len() == 2);
     // All of them together, then each of the two alone; after each of these the client's next is refused too.
-    let metrics = scrape(stream.metrics_address().unwrap());
-    let failed =
-        metrics.lines().find(|line| line.starts_with("abide_stream_transactions_failed_total")).unwrap();
-    let failed: u32 = failed.rsplit_once(' ').unwrap().1.parse().unwrap();
+    let failed = transactions_failed(stream.metrics_address().unwrap());
     assert!((3..=10).contains(&failed), "{failed}");
     let counted = stream.stop().unwrap();
     assert_eq!((counted["drop"].tally.seen, counted["drop"].tally.failed), (32, 2));

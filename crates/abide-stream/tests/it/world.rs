@@ -150,6 +150,14 @@ pub(crate) fn scrape(address: SocketAddr) -> String {
     answer
 }
 
+/// How many transactions failed, whose records were read again.
+pub(crate) fn transactions_failed(address: SocketAddr) -> u32 {
+    let metrics = scrape(address);
+    let figure =
+        metrics.lines().find_map(|line| line.strip_prefix("abide_stream_transactions_failed_total "));
+    figure.unwrap().parse().unwrap()
+}
+
 /// The table `[stream]`, for a broker of tests: members that are gone are missed soon.
 pub(crate) fn settings(servers: &str, group: &str) -> String {
     format!(
