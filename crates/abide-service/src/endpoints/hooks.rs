@@ -1,5 +1,6 @@
 //! `/v1/hooks/{name}`: what vendors post. A request that is the vendor's is answered with 200 whatever it says, so that
-//! nothing that is not known makes an endless loop; what could not be made durable is answered so that it comes again.
+//! nothing that is not known makes an endless loop; what could not be made durable, or not be taken apart by a mapping, is
+//! answered so that its sender keeps it.
 
 use std::{collections::HashMap, sync::Arc};
 
