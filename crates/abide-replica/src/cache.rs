@@ -162,12 +162,12 @@ impl Cache {
     }
 }
 
-/// What a large object is read in, and how many of them at once.
-const PIECE_BYTES: u64 = 4 << 20;
-const PIECES_AT_ONCE: usize = 4;
+/// What a large object is read in, and how many of them at once. Together they are what a node that joins needs of memory
+/// beside its list.
+const PIECE_BYTES: u64 = 1 << 20;
+const PIECES_AT_ONCE: usize = 8;
 
-/// The bytes of a part, in order. Object storage gives one piece slowly and several at once several times as fast, and
-/// of a file a large piece costs fewer changes of thread.
+/// The bytes of a part, in order. Object storage gives one piece slowly and several at once several times as fast.
 pub(crate) fn pieces_of<'p>(
     store: &'p Store,
     part: &'p Part,
@@ -193,7 +193,8 @@ pub(crate) struct DigestAside {
 
 impl DigestAside {
     pub(crate) fn start() -> Self {
-        let (pieces, taken) = mpsc::sync_channel::<Bytes>(PIECES_AT_ONCE);
+        // One is digested while the next is got ready.
+        let (pieces, taken) = mpsc::sync_channel::<Bytes>(1);
         let thread = thread::spawn(move || {
             taken.iter().fold(Sha256::new(), |digest, piece| digest.chain_update(&piece))
         });
