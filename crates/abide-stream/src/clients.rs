@@ -22,6 +22,7 @@ use rdkafka::{
 use crate::{
     complaints::Complaint,
     config::{InvalidConfig, Setting, StreamConfig},
+    fate::Cause,
 };
 
 pub(crate) type Consumer = BaseConsumer<Changes>;
@@ -52,14 +53,14 @@ pub(crate) type Ends = HashMap<String, HashMap<i32, i64>>;
 /// Only what went wrong is reported of records that were sent.
 #[derive(Debug, Default)]
 pub(crate) struct Reports {
-    too_large: AtomicBool,
+    refusal: Mutex<Option<Cause>>,
     pub(crate) complaint: Complaint,
 }
 
 impl Reports {
-    /// Whether the broker refused a record for its size since this was asked last.
-    pub(crate) fn take_too_large(&self) -> bool {
-        self.too_large.swap(false, Ordering::AcqRel)
+    /// Why the broker refused a record that it will never take, if it did since this was asked last.
+    pub(crate) fn take_refusal(&self) -> Option<Cause> {
+        self.refusal.lock().expect("nothing panics under this lock").take()
     }
 }
 
@@ -131,13 +132,16 @@ impl ClientContext for Reports {
 impl ProducerContext for Reports {
     type DeliveryOpaque = ();
 
-    // The transaction that it is of fails, which says it; but not which record was too large.
+    // The transaction that it is of fails, which says it; but not which record it was.
     fn delivery(&self, result: &DeliveryResult<'_>, (): Self::DeliveryOpaque) {
-        if let Err((error, _)) = result
-            && error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge)
-        {
-            self.too_large.store(true, Ordering::Release);
-        }
+        let Err((error, _)) = result else { return };
+        let cause = match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::MessageSizeTooLarge) => Cause::TooLarge,
+            Some(RDKafkaErrorCode::InvalidRecord) => Cause::NotTaken,
+            Some(RDKafkaErrorCode::InvalidTimestamp) => Cause::TimestampNotTaken,
+            _ => return,
+        };
+        *self.refusal.lock().expect("nothing panics under this lock") = Some(cause);
     }
 }
 

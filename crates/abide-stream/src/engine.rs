@@ -12,7 +12,7 @@ use crate::{
     fate::{self, Deed, Fate, Output, Stamp, Stopped},
     opt_outs::Makings,
     record::Record,
-    route::{People, Route},
+    route::{PARTS_MAX, People, Route},
     schemas::Schemas,
 };
 
@@ -69,9 +69,6 @@ pub(crate) enum Listening {
 }
 
 const SEATS_MAX: usize = 64;
-
-/// Nobody has more identifiers; a list of addresses is no person.
-const PARTS_MAX: usize = 64;
 
 impl Rules {
     pub(crate) fn new(config: &Config, folder: &Path) -> Result<Self, InvalidConfig> {

@@ -3,7 +3,11 @@
 use abide_index::IndexError;
 use rdkafka::error::KafkaError;
 
-use crate::{config::InvalidConfig, fate::Stopped, record::Record};
+use crate::{
+    config::InvalidConfig,
+    fate::Stopped,
+    record::{At, Record},
+};
 
 #[derive(Debug, thiserror::Error)]
 pub enum StreamError {
@@ -23,9 +27,9 @@ pub enum StreamError {
     #[error("the record {topic}/{partition}/{offset} cannot be judged, and `on_cannot_tell` is `fail`")]
     CannotTell { topic: String, partition: i32, offset: i64 },
     #[error(
-        "the record {topic}/{partition}/{offset} is too large, and `dead_letter` does not even take what says so; raise that topic's `max.message.bytes`"
+        "the broker does not take the record {topic}/{partition}/{offset}, nor into `dead_letter` what says so; raise that topic's `max.message.bytes`, and do not let it be compacted"
     )]
-    DeadLetterTooSmall { topic: String, partition: i32, offset: i64 },
+    DeadLetterNotTaken { topic: String, partition: i32, offset: i64 },
     #[error("could not listen on {address}")]
     Listen { address: std::net::SocketAddr, source: std::io::Error },
     #[error("could not start a thread")]
@@ -38,12 +42,12 @@ impl StreamError {
     }
 
     pub(crate) fn stopped(record: &Record<'_>) -> impl FnOnce(Stopped) -> Self {
-        let (topic, partition, offset) = (record.topic.to_owned(), record.partition, record.offset);
+        let At { topic, partition, offset } = record.at();
         move |Stopped| Self::CannotTell { topic, partition, offset }
     }
 
-    pub(crate) fn dead_letter_too_small(record: &Record<'_>) -> Self {
-        let (topic, partition, offset) = (record.topic.to_owned(), record.partition, record.offset);
-        Self::DeadLetterTooSmall { topic, partition, offset }
+    pub(crate) fn dead_letter_not_taken(record: &Record<'_>) -> Self {
+        let At { topic, partition, offset } = record.at();
+        Self::DeadLetterNotTaken { topic, partition, offset }
     }
 }

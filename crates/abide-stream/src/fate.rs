@@ -39,8 +39,23 @@ pub enum Cause {
     /// By the line of the mapping; 0 for the record as a whole.
     #[error("it is an opt-out by the mapping, line {line}, and cannot be read")]
     OptOutUnreadable { line: usize },
+    #[error("a header's name is no text")]
+    HeaderNotText,
     #[error("it is larger than the broker takes")]
     TooLarge,
+    #[error(
+        "the broker does not take it into that topic, as one without a key into a topic that is compacted"
+    )]
+    NotTaken,
+    #[error("its timestamp is further from the broker's clock than that topic takes")]
+    TimestampNotTaken,
+}
+
+impl Cause {
+    /// Whether it is of the broker's making: any record could be, and what it says does not matter.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::TooLarge | Self::NotTaken | Self::TimestampNotTaken)
+    }
 }
 
 /// What was found of a record.
@@ -99,6 +114,8 @@ pub(crate) struct Output<'r> {
     pub topic: &'r str,
     pub key: Option<&'r [u8]>,
     pub value: Option<Cow<'r, [u8]>>,
+    /// `None` for the time at which it is sent.
+    pub timestamp_ms: Option<i64>,
     /// Those of the record, but those taken out, then ours.
     pub headers: Vec<Header<'r>>,
 }
@@ -153,10 +170,11 @@ pub(crate) fn follow<'r>(
 }
 
 fn dead<'r>(record: &Record<'r>, cause: &Cause, dead_letter: &'r str) -> (Deed, Option<Output<'r>>) {
-    let mut output = match cause {
+    let mut output = if cause.is_refusal() {
         // Where it stands is told, and there it can be found.
-        Cause::TooLarge => Output { topic: dead_letter, key: None, value: None, headers: Vec::new() },
-        _ => Output::of(record, dead_letter),
+        Output { topic: dead_letter, key: None, value: None, timestamp_ms: None, headers: Vec::new() }
+    } else {
+        Output::of(record, dead_letter)
     };
     output.say("abide-cause", cause.to_string());
     output.say("abide-from", format!("{}/{}/{}", record.topic, record.partition, record.offset));
@@ -183,6 +201,7 @@ impl<'r> Output<'r> {
             topic,
             key: record.key,
             value: record.value.map(Cow::Borrowed),
+            timestamp_ms: record.timestamp_ms,
             headers: headers.map(|(name, value)| (Cow::Borrowed(*name), value.map(Cow::Borrowed))).collect(),
         }
     }

@@ -11,6 +11,28 @@ pub struct Record<'r> {
     pub key: Option<&'r [u8]>,
     pub value: Option<&'r [u8]>,
     pub headers: Vec<(&'r str, Option<&'r [u8]>)>,
+    /// A header's name is no UTF-8, so that none of them is above.
+    pub has_unreadable_headers: bool,
+}
+
+/// Where a record stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct At {
+    pub(crate) topic: String,
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
+}
+
+impl Record<'_> {
+    pub(crate) fn at(&self) -> At {
+        At { topic: self.topic.to_owned(), partition: self.partition, offset: self.offset }
+    }
+}
+
+impl At {
+    pub(crate) fn is_of(&self, record: &Record<'_>) -> bool {
+        self.topic == record.topic && self.partition == record.partition && self.offset == record.offset
+    }
 }
 
 impl std::fmt::Debug for Record<'_> {

@@ -127,6 +127,10 @@ impl Registry {
     }
 
     async fn by_id(&self, kind: Kind, id: u32) -> Result<Option<Result<Schema, String>>, Away> {
+        // A registry counts in 31 bits, and what it answers to more is not that it has none.
+        if i32::try_from(id).is_err() {
+            return Ok(None);
+        }
         match self.ask(&["schemas", "ids", &id.to_string()]).await? {
             Some(told) => self.parse(kind, told).await.map(Some),
             None => Ok(None),

@@ -80,7 +80,10 @@ enum Place {
 /// The number of the pointer to the word that tells opt-outs; beyond those of sources.
 pub(crate) const WORD: usize = usize::MAX;
 
-/// The people in one record, as they are written there.
+/// Nobody has more identifiers; a list of addresses is no person.
+pub(crate) const PARTS_MAX: usize = 64;
+
+/// The people in one record, as they are written there. As soon as there are more than [`PARTS_MAX`] no more are taken up.
 #[derive(Debug, Default)]
 pub(crate) struct People<'r> {
     pub(crate) parts: Vec<Part>,
@@ -145,6 +148,10 @@ impl Route {
         people: &mut People<'r>,
     ) -> Result<(), Cause> {
         people.clear();
+        // One of them may be somebody, or what takes the place of a header that is looked for.
+        if record.has_unreadable_headers {
+            return Err(Cause::HeaderNotText);
+        }
         if !self.values.is_empty()
             && let Some(value) = record.value
         {
@@ -198,6 +205,10 @@ impl<'r> People<'r> {
 
     /// What is no text stands for somebody who cannot be read, not for nobody.
     fn add(&mut self, source: &Source, text: Result<Option<Cow<'r, str>>, NotText>) {
+        // Nobody has so many, and what is beyond need not be told apart.
+        if self.parts.len() > PARTS_MAX {
+            return;
+        }
         let Source { kind, form, .. } = *source;
         let written = match text {
             Ok(None) => return,
@@ -334,6 +345,7 @@ mod tests {
             key: Some(&key[..]),
             value: Some(value),
             headers: headers.clone(),
+            has_unreadable_headers: false,
         };
         for (identifiers, value, wanted) in [
             (
@@ -359,5 +371,11 @@ mod tests {
             let found = people(identifiers, &record(value.as_bytes()));
             assert_eq!(found.as_deref(), wanted.as_deref(), "{identifiers:?} in {value}");
         }
+        let garbled = Record { has_unreadable_headers: true, ..record(b"{}") };
+        assert_eq!(people(&["email=value:/a"], &garbled), Err(Cause::HeaderNotText));
+        // Each of them would be compared with all before it.
+        let many = format!(r#"{{"a":[{}1]}}"#, "{},".repeat(300_000));
+        let found = people(&["email=value:/a"], &record(many.as_bytes())).unwrap();
+        assert_eq!(found.split(", ").count(), PARTS_MAX + 1);
     }
 }

@@ -192,10 +192,12 @@ fn read_partition(
     let mut is_done = false;
     while !is_done {
         let mut batch: Vec<BorrowedMessage<'_>> = Vec::new();
-        while batch.len() < config.stream.batch_records && !is_done {
+        let mut bytes = 0;
+        while batch.len() < config.stream.batch_records && bytes < config.stream.batch_bytes && !is_done {
             match consumer.poll(Duration::from_millis(100)) {
                 Some(Ok(message)) => {
                     is_done = message.offset() + 1 >= high;
+                    bytes += message.payload_len() + message.key_len();
                     batch.push(message);
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => is_done = true,

@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-use abide_model::{Keyring, Normaliser, Origin, Time};
+use abide_model::{Keyring, Normaliser, Origin, Time, contained::contained};
 use rdkafka::{
     Message as _,
     consumer::Consumer as _,
@@ -35,11 +35,12 @@ use crate::{
     config::Config,
     engine::{Engine, Rules},
     error::StreamError,
+    fate::Cause,
     figures::Figures,
     keeper::Intake,
     list::{List, Standing},
     metrics::Metrics,
-    record::Record,
+    record::{At, Record},
     registry::{Away, Registry},
 };
 
@@ -78,10 +79,10 @@ pub(crate) struct Worker {
     waits_for: Option<&'static str>,
     /// The registry did not answer when it was asked last.
     is_unlearnt: bool,
-    /// So many records are put into transactions of their own, since one among them was too large for the broker.
+    /// So many records are put into transactions of their own, since the broker refuses one among them.
     one_by_one: usize,
-    /// By topic, partition and offset.
-    too_large: Option<(String, i32, i64)>,
+    /// One that was found to be refused, and why.
+    refused: Option<(At, Cause)>,
 }
 
 /// How a member's run ended.
@@ -146,7 +147,7 @@ impl Worker {
             waits_for: None,
             is_unlearnt: false,
             one_by_one: 0,
-            too_large: None,
+            refused: None,
         })
     }
 
@@ -303,7 +304,11 @@ impl Worker {
 }
 
 pub(crate) fn record_of<'m>(message: &'m BorrowedMessage<'_>) -> Record<'m> {
-    let headers = message.headers().map(|headers| headers.iter().map(|header| (header.key, header.value)));
+    // The client panics at a header's name that is no UTF-8.
+    let headers = message.headers().map(|headers| {
+        contained(|| headers.iter().map(|header| (header.key, header.value)).collect::<Vec<_>>())
+    });
+    let has_unreadable_headers = matches!(headers, Some(Err(_)));
     Record {
         topic: message.topic(),
         partition: message.partition(),
@@ -311,6 +316,7 @@ pub(crate) fn record_of<'m>(message: &'m BorrowedMessage<'_>) -> Record<'m> {
         timestamp_ms: message.timestamp().to_millis(),
         key: message.key(),
         value: message.payload(),
-        headers: headers.into_iter().flatten().collect(),
+        headers: headers.and_then(Result::ok).unwrap_or_default(),
+        has_unreadable_headers,
     }
 }

@@ -89,6 +89,7 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<Exit> {
                 .chunks_exact(2)
                 .map(|pair| (pair[0].as_str(), Some(pair[1].as_bytes())))
                 .collect(),
+            has_unreadable_headers: false,
         };
         trial.judge(&[record], clock::now(), |_, told| {
             println!("{number}: {}", described(&told));

@@ -64,6 +64,7 @@ fn what_its_answers_mean() {
         server.answer_only(Some((status, body)));
         assert_eq!(ask(&asked, Kind::Avro, avro), Err(Away(why.to_owned())), "{status} {body}");
     }
+    assert_eq!(ask(&asked, Kind::Avro, 1 << 31), Ok("unknown"), "no registry has one, and none is asked");
     let large = " ".repeat(super::ANSWER_MAX + 1);
     server.answer_only(Some((200, &large)));
     assert!(ask(&asked, Kind::Avro, avro).is_err());

@@ -45,11 +45,11 @@ struct Filled<'b> {
 }
 
 /// What came of handing a record to the client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Sent {
     Taken,
-    /// For any broker that is set up like this.
-    TooLarge,
+    /// By any broker that is set up like this.
+    Refused(Cause),
 }
 
 /// So many records are judged and sent at once.
@@ -81,8 +81,8 @@ impl Worker {
                     }
                 }
                 self.one_by_one = self.one_by_one.saturating_sub(1);
-                if records[..done].iter().any(|record| self.is_too_large(record)) {
-                    self.too_large = None;
+                if records[..done].iter().any(|record| self.refusal_of(record).is_some()) {
+                    self.refused = None;
                 }
                 Ok(done)
             }
@@ -92,8 +92,8 @@ impl Worker {
                     self.abort()?;
                     self.read_again()?;
                     // By now the client has told of all records that the broker did not take.
-                    if self.producer.context().take_too_large()
-                        && let Err(error) = self.look_for_the_large_one(records)
+                    if let Some(cause) = self.producer.context().take_refusal()
+                        && let Err(error) = self.look_for_the_refused_one(records, cause)
                     {
                         why = Failed::Ended(error);
                     }
@@ -171,21 +171,21 @@ impl Worker {
             let (deed, output) = rules
                 .follow(route, record, fate, stamp)
                 .map_err(|stopped| Failed::Ended(StreamError::stopped(record)(stopped)))?;
-            let sent = match output {
-                Some(_) if self.is_too_large(record) => Sent::TooLarge,
-                Some(output) => self.produce(record, &output)?,
-                None => Sent::Taken,
+            let sent = match (output, self.refusal_of(record)) {
+                (Some(_), Some(cause)) => Sent::Refused(cause.clone()),
+                (Some(output), None) => self.produce(record, &output)?,
+                (None, _) => Sent::Taken,
             };
             match sent {
                 Sent::Taken => tallies[route].count(fate, deed),
-                Sent::TooLarge => {
-                    let fate = Fate::Poison(Cause::TooLarge);
+                Sent::Refused(cause) => {
+                    let fate = Fate::Poison(cause);
                     let (deed, output) =
                         rules.follow(route, record, &fate, stamp).expect("poison stops nothing");
                     if let Some(output) = output
-                        && self.produce(record, &output)? == Sent::TooLarge
+                        && self.produce(record, &output)? != Sent::Taken
                     {
-                        return Err(Failed::Ended(StreamError::dead_letter_too_small(record)));
+                        return Err(Failed::Ended(StreamError::dead_letter_not_taken(record)));
                     }
                     tallies[route].count(&fate, deed);
                 }
@@ -197,17 +197,18 @@ impl Worker {
         Ok(())
     }
 
-    /// A broker that refuses a record for its size ends the transaction without saying which it was. An error where what
-    /// was refused only tells of that record.
-    fn look_for_the_large_one(&mut self, records: &[Record<'_>]) -> Result<(), StreamError> {
+    /// A broker that refuses a record ends the transaction without saying which it was. An error where what was refused only
+    /// tells of that record.
+    fn look_for_the_refused_one(&mut self, records: &[Record<'_>], cause: Cause) -> Result<(), StreamError> {
         match records {
-            [one] if self.is_too_large(one) => return Err(StreamError::dead_letter_too_small(one)),
-            [one] => self.too_large = Some((one.topic.to_owned(), one.partition, one.offset)),
+            [one] if self.refusal_of(one).is_some() => return Err(StreamError::dead_letter_not_taken(one)),
+            [one] => self.refused = Some((one.at(), cause)),
             several => {
                 tracing::warn!(
                     records = several.len(),
-                    "the broker refuses something for its size; until it is found, each record is a transaction of its own \
-                     (if this comes again and again, set the producer's `batch.size` to what the topics take, `max.message.bytes`)"
+                    cause = cause.to_string(),
+                    "the broker refuses a record; until it is found, each is a transaction of its own (if this comes again and \
+                     again for their size, set the producer's `batch.size` to what the topics take, `max.message.bytes`)"
                 );
                 self.one_by_one = several.len();
             }
@@ -215,10 +216,8 @@ impl Worker {
         Ok(())
     }
 
-    fn is_too_large(&self, record: &Record<'_>) -> bool {
-        self.too_large.as_ref().is_some_and(|(topic, partition, offset)| {
-            topic == record.topic && *partition == record.partition && *offset == record.offset
-        })
+    fn refusal_of(&self, record: &Record<'_>) -> Option<&Cause> {
+        self.refused.as_ref().filter(|(at, _)| at.is_of(record)).map(|(_, cause)| cause)
     }
 
     fn produce(&self, record: &Record<'_>, output: &Output<'_>) -> Result<Sent, Failed> {
@@ -228,16 +227,20 @@ impl Worker {
             let header = Header { key: name, value: value.as_deref() };
             headers = Some(headers.unwrap_or_else(OwnedHeaders::new).insert(header));
         }
-        let mut next = BaseRecord {
+        self.hand_over(BaseRecord {
             topic: output.topic,
             // What stood in one partition stands in one partition, in its order.
             partition: Some(record.partition % width),
             payload: output.value.as_deref(),
             key: output.key,
-            timestamp: record.timestamp_ms,
+            timestamp: output.timestamp_ms,
             headers,
             delivery_opaque: (),
-        };
+        })
+    }
+
+    /// To the client, as soon as it has room.
+    fn hand_over(&self, mut next: BaseRecord<'_, [u8], [u8]>) -> Result<Sent, Failed> {
         loop {
             match self.producer.send(next) {
                 Ok(()) => return Ok(Sent::Taken),
@@ -246,7 +249,7 @@ impl Worker {
                     next = back;
                 }
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge), _)) => {
-                    return Ok(Sent::TooLarge);
+                    return Ok(Sent::Refused(Cause::TooLarge));
                 }
                 Err((error, _)) => return Err(failed(&error)),
             }
@@ -261,8 +264,10 @@ impl Worker {
                 continue;
             }
             let value = tally.to_json(&route.name, &stamp.ruleset, &stamp.position);
-            let record = BaseRecord::to(topic).key(&route.name).payload(&value);
-            self.producer.send(record).map_err(|(error, _)| failed(&error))?;
+            let record = BaseRecord::to(topic).key(route.name.as_bytes()).payload(&value[..]);
+            if let Sent::Refused(cause) = self.hand_over(record)? {
+                return Err(Failed::Again(format!("a record of the tallies: {cause}")));
+            }
         }
         Ok(())
     }

@@ -47,6 +47,7 @@ impl EnforcementPoint for Records {
                 key: None,
                 value: Some(value.as_bytes()),
                 headers: Vec::new(),
+                has_unreadable_headers: false,
             };
             let mut answers = Vec::new();
             let records = [record.clone(), record];

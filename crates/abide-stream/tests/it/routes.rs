@@ -194,6 +194,41 @@ fn one_that_is_too_large_is_put_aside() {
     assert_eq!(passed, (0..30).map(|nth: u32| nth.to_string().into_bytes()).collect::<Vec<_>>());
 }
 
+/// A topic that is compacted takes nothing without a key, and one may refuse old timestamps: both for ever, so that the record
+/// goes to the dead letters and stops nobody.
+#[test]
+fn one_that_its_topic_never_takes_is_put_aside() {
+    let broker = broker();
+    let client = broker.kafka.client();
+    client.create(&["n.drop", "n.redact", "n.dead", "n.tallies"], 1);
+    client.create_set("n.drop.out", &[("cleanup.policy", "compact")]);
+    client.create_set("n.redact.out", &[("message.timestamp.before.max.ms", "3600000")]);
+    let keyless = TestRecord { key: None, ..TestRecord::new(0, "", FREE) };
+    let mut old = TestRecord::new(0, "old", FREE);
+    old.timestamp_ms = Some(1_700_000_000_123);
+    for (topic, refused) in [("n.drop", keyless), ("n.redact", old)] {
+        let passes = |key| TestRecord::new(0, key, FREE);
+        client.write(topic, &[passes("a"), passes("b"), refused, passes("c")]);
+    }
+    let world = World::new();
+    let of = |name: &str, more: &str| route(name, more).replace(&format!("r.{name}"), &format!("n.{name}"));
+    let routes = of("drop", "") + &of("redact", r#"redact = ["value:/to"]"#);
+    let stream = world.start("main", &(settings(&broker.kafka.servers(), "n") + &routes));
+    wait_until(|| client.read("n.dead").len() == 2);
+    for output in ["n.drop.out", "n.redact.out"] {
+        wait_until(|| client.read(output).len() == 3);
+    }
+    stream.stop().unwrap();
+    let mut dead: Vec<_> = client.read("n.dead");
+    dead.sort_by_key(|dead| dead.header("abide-from").map(str::to_owned));
+    for (dead, (from, cause)) in
+        dead.iter().zip([("n.drop/0/2", "without a key"), ("n.redact/0/2", "timestamp")])
+    {
+        assert_eq!(dead.header("abide-from"), Some(from), "{dead:?}");
+        assert!(dead.header("abide-cause").unwrap().contains(cause), "{dead:?}");
+    }
+}
+
 /// Where there is no place for a dead letter at all, it stops, and says at which record and why; nothing is lost.
 #[test]
 fn a_dead_letter_that_nothing_takes_stops_it() {

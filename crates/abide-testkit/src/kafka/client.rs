@@ -76,9 +76,13 @@ impl KafkaClient {
 
     /// One that takes no larger records.
     pub fn create_small(&self, topic: &str, bytes_max: u32) {
-        let bytes_max = bytes_max.to_string();
+        self.create_set(topic, &[("max.message.bytes", &bytes_max.to_string())]);
+    }
+
+    /// One with settings of its own.
+    pub fn create_set(&self, topic: &str, settings: &[(&str, &str)]) {
         let new = NewTopic::new(topic, 1, TopicReplication::Fixed(1));
-        self.create_each(&[new.set("max.message.bytes", &bytes_max)]);
+        self.create_each(&[settings.iter().fold(new, |new, (name, value)| new.set(name, value))]);
     }
 
     fn create_each(&self, new: &[NewTopic<'_>]) {
