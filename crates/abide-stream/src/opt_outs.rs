@@ -54,7 +54,8 @@ impl OptOuts {
     /// What a record says. All of it or, where part of it cannot be read, none: then it has to be looked at by somebody.
     ///
     /// What becomes of it depends on the record alone: dated by it and put into the batch of its day, so that the same
-    /// record, read again, changes nothing.
+    /// record, read again, changes nothing. But for one without a timestamp or with one that is still to come, which is dated
+    /// by the clock each time.
     pub(crate) fn signals(
         &self,
         reading: &Reading,
