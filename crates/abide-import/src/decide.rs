@@ -1,7 +1,7 @@
 //! Settles what a file means: as the user said, else as it is recognised, else not at all.
 
 use abide_formats::Format;
-use abide_model::{Claimant, Mechanism, PhoneRegion, Scope, mechanism::SaidBy};
+use abide_model::{Claimant, Mechanism, PhoneRegion, Scope, Time, mechanism::SaidBy};
 use abide_signals::{
     ColumnGuess, ColumnRef, DateReader, Export, Flag, FlagReader, IdColumn, OutWhen, Recognised,
     columns::{self, Columns, NoSuchColumn},
@@ -47,20 +47,23 @@ impl Decision<'_> {
     fn make(mut self) -> Result<Decided, ImportError> {
         self.refuse_numbered_members()?;
         let recognised = self.recognise()?;
-        let (ids, flags, dates) = match recognised {
+        let (ids, flags) = match recognised {
             Some(export) => self.of_export(export)?,
             None => {
                 let columns = self.columns()?;
-                let ids = self.ids(columns.as_ref())?;
-                (ids, self.plain_flags(columns.as_ref())?, DateReader::default())
+                (self.ids(columns.as_ref())?, self.plain_flags(columns.as_ref())?)
             }
         };
         let claimant = self.claimant(&flags)?;
-        let mut flags = FlagReader { dates, ..FlagReader::new(flags.flags, claimant) };
+        let Flags { flags, stated_at, dates, .. } = flags;
+        let mut flags = FlagReader { stated_at, dates, ..FlagReader::new(flags, claimant) };
         if let Some(at) = &self.hints.at {
             flags.at = Some(self.found(at.find(self.header.as_deref(), self.sample.table.width()))?);
             flags.flags.iter_mut().for_each(|flag| flag.at = None);
             self.sentences.push(format!("column `{at}` dates each choice"));
+        }
+        if let (Some(day), None) = (flags.stated_at, flags.at) {
+            self.sentences.push(format!("every row counts from {day}, the day in the file's name"));
         }
         if self.hints.dates.is_some() {
             flags.dates = DateReader::new(self.hints.dates);
@@ -113,7 +116,7 @@ impl Decision<'_> {
         }
     }
 
-    fn of_export(&mut self, export: Recognised) -> Result<(Vec<IdColumn>, Flags, DateReader), ImportError> {
+    fn of_export(&mut self, export: Recognised) -> Result<(Vec<IdColumn>, Flags), ImportError> {
         self.sentences.extend(export.sentences());
         if let Some(scope) = &self.hints.scope {
             self.sentences.push(format!("what is for everyone there is for {scope} here, as you said"));
@@ -130,7 +133,7 @@ impl Decision<'_> {
         } else {
             export.ids
         };
-        let FlagReader { flags, claimant, dates, .. } = export.flags;
+        let FlagReader { flags, claimant, stated_at, dates, .. } = export.flags;
         // A flag about what the file does not have (a number where there is no column for one) says
         // nothing that could be kept.
         let (about, not): (Vec<Flag>, Vec<Flag>) =
@@ -148,7 +151,7 @@ impl Decision<'_> {
             });
         }
         let about = about.into_iter().map(|flag| self.with_scope(flag)).collect();
-        Ok((ids, Flags { flags: about, claimant: Some(claimant) }, dates))
+        Ok((ids, Flags { flags: about, claimant: Some(claimant), stated_at, dates }))
     }
 
     /// What each column looks like; `None` where the user named those to read.
@@ -192,7 +195,7 @@ impl Decision<'_> {
             let flags =
                 flags.map(|flag| flag.map(|flag| self.with_scope(flag))).collect::<Result<Vec<_>, _>>()?;
             self.sentences.extend(flags.iter().map(ToString::to_string));
-            return Ok(Flags { flags, claimant: None });
+            return Ok(Flags { flags, ..Flags::default() });
         }
         let otherwise = self.hints.otherwise.as_ref().filter(|_| self.hints.mechanism.is_none());
         let Some(mechanism) = self.hints.mechanism.as_ref().or(otherwise.map(|(mechanism, _)| mechanism))
@@ -209,7 +212,8 @@ impl Decision<'_> {
         }
         let flag = self.with_scope(every_row(mechanism));
         self.sentences.push(format!("{flag}, about {}", described(&flag)));
-        Ok(Flags { flags: vec![flag], claimant: otherwise.map(|(_, claimant)| claimant.clone()) })
+        let claimant = otherwise.map(|(_, claimant)| claimant.clone());
+        Ok(Flags { flags: vec![flag], claimant, ..Flags::default() })
     }
 
     /// Whether a column that looks like a flag says of every sampled row that it is out, so that it
@@ -248,11 +252,15 @@ impl Decision<'_> {
     }
 }
 
-/// Flags, and who a vendor's are said by.
+/// Flags, and what a vendor's file tells of them.
+#[derive(Default)]
 struct Flags {
     flags: Vec<Flag>,
     /// Whose word it is, unless the user says otherwise.
     claimant: Option<Claimant>,
+    /// When, where no column tells.
+    stated_at: Option<Time>,
+    dates: DateReader,
 }
 
 /// Every row is an opt-out.

@@ -86,13 +86,10 @@ impl<'a> RowReader<'a> {
                 claimant: self.meaning.flags.claimant.clone(),
             });
         }
-        let stated_at = flag.at.or(self.meaning.flags.at).and_then(|column| {
-            let text = self.plan.text(batch, row, column);
-            let read = self.meaning.flags.dates.read(&text, self.config.now);
-            read.unwrap_or_else(|fault| {
-                into.tally.note_undated(fault);
-                None
-            })
+        let text = |column| self.plan.text(batch, row, column);
+        let stated_at = self.meaning.flags.date(flag, text, self.config.now).unwrap_or_else(|fault| {
+            into.tally.note_undated(fault);
+            None
         });
         Statement { on: flag.on, terms: 0, stated_at }
     }

@@ -3,11 +3,16 @@
 //! The lists themselves are an [export](crate::exports) like any other. Source: DROP for data brokers,
 //! technical specifications, "Working with data", version 1.2.0.
 
+mod withdrawals;
+
 use std::str::FromStr;
 
 use abide_model::{
-    Claimant, Direction, Identifier, IdentifierKind, InvalidIdentifier, Normaliser, signal::Statement,
+    Claimant, Direction, Identifier, IdentifierKind, InvalidIdentifier, Normaliser, Time, signal::Statement,
 };
+use chrono::{NaiveDate, NaiveTime};
+
+pub use withdrawals::{Outcome, Settled, Withdrawals};
 
 use crate::{
     columns::IdRole,
@@ -20,6 +25,46 @@ pub const REMOVED_HEADER: [&str; 3] = ["ID", "Hash", "ListType"];
 pub const LIST_HEADER: [&str; 2] = ["ID", "Hash"];
 /// The header of the answer, for `POST /data/upload`.
 pub const REPORT_HEADER: [&str; 2] = ["Id", "Status"];
+
+/// What the name of one of DROP's files says: `20260312_4821_Email.csv`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DropFile {
+    /// The first moment (UTC) of the day in its name. Its rows have no dates of their own, and so count from the
+    /// same moment whenever they are taken in.
+    pub day: Time,
+    pub holds: Holds,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holds {
+    List(DropList),
+    /// Requests that were withdrawn.
+    Removed,
+}
+
+impl DropFile {
+    /// Reads a name `YYYYMMDD_<broker>_<List>[_suffix].csv`, without directories.
+    pub fn of_name(name: &str) -> Result<Self, UnknownFile> {
+        let stem = name.split('.').next().unwrap_or("");
+        let mut parts = stem.split('_');
+        let day = parts.next().and_then(day).ok_or(UnknownFile)?;
+        let holds = match parts.nth(1).ok_or(UnknownFile)? {
+            removed if removed.eq_ignore_ascii_case("removed") => Holds::Removed,
+            list => Holds::List(list.parse().map_err(|UnknownList| UnknownFile)?),
+        };
+        Ok(Self { day, holds })
+    }
+}
+
+fn day(text: &str) -> Option<Time> {
+    let is_plain = text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let day = is_plain.then(|| NaiveDate::parse_from_str(text, "%Y%m%d").ok()).flatten()?;
+    Some(Time::from_micros(day.and_time(NaiveTime::MIN).and_utc().timestamp_micros()))
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("its name does not say of which day it is and what it holds, as 20260312_4821_Email.csv does")]
+pub struct UnknownFile;
 
 /// A list of DROP, by the word in its file name and in the column `ListType`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,12 +95,6 @@ impl FromStr for DropList {
 pub struct UnknownList;
 
 impl DropList {
-    /// The list that a file holds, by its name `YYYYMMDD_<broker>_<List>[_suffix].csv`.
-    pub fn of_file(name: &str) -> Result<Self, UnknownList> {
-        let stem = name.split('.').next().unwrap_or("");
-        stem.split('_').nth(2).ok_or(UnknownList)?.parse()
-    }
-
     pub fn kind(self) -> Option<IdentifierKind> {
         match self {
             Self::Email => Some(IdentifierKind::Email),
@@ -76,11 +115,11 @@ impl DropList {
     }
 }
 
-/// What a withdrawn request says: DROP takes its own claim back.
-pub fn withdrawal() -> Statement {
+/// What withdrawn requests say: DROP takes its own claim back.
+pub fn withdrawal(day: Time) -> Statement {
     let mechanism = "law.drop".parse().expect("a mechanism of the catalogue");
     let claimant: Claimant = Vendor::Drop.claimant();
-    Statement { direction: Direction::In, ..Statement::out(mechanism, claimant) }
+    Statement { direction: Direction::In, stated_at: Some(day), ..Statement::out(mechanism, claimant) }
 }
 
 /// What became of a request.

@@ -19,7 +19,7 @@ pub use arg::{FlagArg, InvalidFlagArg};
 pub use fault::{RowFault, UnknownWords};
 
 use crate::{
-    dates::DateReader,
+    dates::{DateFault, DateReader},
     words::{self, Word},
 };
 
@@ -84,12 +84,14 @@ pub struct FlagReader {
     pub claimant: Claimant,
     /// Dates the flags that have no column of their own.
     pub at: Option<usize>,
+    /// Dates what no column does: a day that the file's name tells.
+    pub stated_at: Option<Time>,
     pub dates: DateReader,
 }
 
 impl FlagReader {
     pub fn new(flags: Vec<Flag>, claimant: Claimant) -> Self {
-        Self { flags, claimant, at: None, dates: DateReader::default() }
+        Self { flags, claimant, at: None, stated_at: None, dates: DateReader::default() }
     }
 
     /// The columns that hold dates, to be looked at for the order of day and month.
@@ -112,10 +114,11 @@ impl FlagReader {
                     continue;
                 }
             };
-            let stated_at = self.date(flag, row, now).unwrap_or_else(|fault| {
-                undated.get_or_insert(fault);
-                None
-            });
+            let stated_at =
+                self.date(flag, |column| row(column).unwrap_or(""), now).unwrap_or_else(|fault| {
+                    undated.get_or_insert(fault);
+                    None
+                });
             let scope = flag.scope.of(row);
             let statement =
                 Statement { scope, stated_at, ..Statement::out(mechanism, self.claimant.clone()) };
@@ -128,9 +131,17 @@ impl FlagReader {
         }
     }
 
-    fn date(&self, flag: &Flag, row: Row<'_, '_>, now: Time) -> Result<Option<Time>, crate::DateFault> {
-        let Some(column) = flag.at.or(self.at) else { return Ok(None) };
-        self.dates.read(row(column).unwrap_or(""), now)
+    /// When a row says what the flag says; `None` if it does not tell. `text` is a column's in this row.
+    pub fn date<T: AsRef<str>>(
+        &self,
+        flag: &Flag,
+        text: impl FnOnce(usize) -> T,
+        now: Time,
+    ) -> Result<Option<Time>, DateFault> {
+        match flag.at.or(self.at) {
+            Some(column) => self.dates.read(text(column).as_ref(), now),
+            None => Ok(self.stated_at),
+        }
     }
 }
 

@@ -2,28 +2,36 @@
 
 use std::path::{Path, PathBuf};
 
-use abide_journal::Record;
-use abide_model::{BatchId, Signal};
-use abide_signals::drop::{DropList, REMOVED_HEADER, withdrawal};
-use anyhow::{Context as _, bail};
+use abide_enforce::Snapshot;
+use abide_journal::{Record, Writer};
+use abide_model::{BatchId, Key, Signal, Time, signal::Statement, state::Claim};
+use abide_signals::drop::{
+    DropFile, DropList, Holds, LIST_HEADER, Outcome, REMOVED_HEADER, Withdrawals, withdrawal,
+};
+use anyhow::{Context as _, ensure};
 
 use super::table;
 use crate::{
     clock,
     exit::Exit,
     import as lists,
-    store_flags::{StoreFlags, remember},
+    store_flags::{Opened, StoreFlags, remember},
 };
 
 /// Take in DROP's files as they were downloaded: `20260312_4821_Email.csv`, its Phone and MAID lists, and
-/// `20260312_4821_Removed.csv`, whose requests were withdrawn.
+/// `20260426_4821_Removed.csv`, whose requests were withdrawn.
 ///
-/// Lists of names, births, vehicles and televisions are passed over aloud: Abide has no identifier for these.
-/// Importing the same file twice changes nothing.
+/// Rows count from the day in their file's name, so the same files may be taken in again, in any order, and nothing
+/// changes. Lists of names, births, vehicles and televisions are passed over aloud: Abide has no identifier for
+/// these.
+///
+/// Several people may share an address. A withdrawn request therefore ends its opt-out only when nobody else asks
+/// for it: give the lists that the withdrawn requests came in (with all their parts) together with the Removed file,
+/// and the Removed files before it. What is not certain stays an opt-out, is counted, and makes the exit code 2.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   abide drop import 20260312_4821_Email.csv 20260312_4821_Phone.csv
-  abide drop import 20260426_4821_*.csv")]
+  abide drop import drop/*.csv    # every file ever downloaded; what is known already changes nothing")]
 pub(crate) struct Args {
     /// Files of DROP; their names tell what they hold.
     #[arg(required = true, value_name = "FILE")]
@@ -37,71 +45,173 @@ pub(crate) struct Args {
 const RECORDS_MAX: usize = 10_000;
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
-    let mut removed = Vec::new();
-    // What was withdrawn has to come after what it withdraws.
-    for path in &args.files {
-        if table::open(path, &REMOVED_HEADER)?.is_some() {
-            removed.push(path);
-            continue;
-        }
-        match DropList::of_file(&table::name(path)) {
-            Ok(DropList::Other) => {
+    let now = clock::now();
+    let files = args.files.iter().map(|path| named(path, now)).collect::<anyhow::Result<Vec<_>>>()?;
+    for (path, file) in &files {
+        match file.holds {
+            Holds::Removed => drop(table::open_as(path, &REMOVED_HEADER, "a Removed file")?),
+            Holds::List(DropList::Other) => {
                 println!("{}: passed over; Abide has no identifier for what it names", path.display());
             }
-            Ok(_) => {
-                let named = path.to_str().context("a file name that is not UTF-8")?.to_owned();
-                Box::pin(lists::run(lists::Args::of_file(named, args.store.clone()))).await?;
-            }
-            Err(_) => bail!(
-                "{}: its name does not say what it holds; give it back its name, such as 20260312_4821_Email.csv",
-                path.display()
-            ),
+            Holds::List(_) => drop(table::open_as(path, &LIST_HEADER, "a deletion list")?),
         }
     }
-    for path in removed {
-        withdraw(path, &args.store).await?;
+    for (path, file) in &files {
+        if matches!(file.holds, Holds::List(list) if list.kind().is_some()) {
+            let named = path.to_str().context("a file name that is not UTF-8")?.to_owned();
+            Box::pin(lists::run(lists::Args::of_file(named, args.store.clone()))).await?;
+        }
+    }
+    if files.iter().any(|(_, file)| file.holds == Holds::Removed) {
+        return withdraw(&files, &args.store, now).await;
     }
     Ok(Exit::Clean)
 }
 
-/// The requests of a Removed list count no more: DROP takes its own claims back.
-async fn withdraw(path: &Path, store: &StoreFlags) -> anyhow::Result<()> {
-    let now = clock::now();
-    let opened = store.open().await?;
-    let mut writer = opened.writer().await?;
-    let (mut records, mut withdrawn, mut unread, mut other) = (Vec::new(), 0_u64, 0_u64, 0_u64);
-    for row in table::open_as(path, &REMOVED_HEADER, "a Removed list")?.records() {
-        let row = row
-            .with_context(|| format!("could not read {}; what came before it is recorded", path.display()))?;
-        let cell = |at: usize| row.get(at).unwrap_or("");
-        let identified =
-            cell(2).parse::<DropList>().ok().map(|list| list.identify(&opened.normaliser, cell(1)));
-        match identified {
-            Some(Some(Ok(identifier))) => {
-                let keys = opened.keyring.signal_keys(&identifier);
-                // Above the request itself, which has no date of its own.
-                let clock = writer.clock().next(now);
-                let signal = Signal::new(keys, withdrawal(), BatchId::live(now), now, clock)?;
-                records.push(Record::Signal(signal));
-                withdrawn += 1;
-            }
-            Some(None) => other += 1,
-            Some(Some(Err(_))) | None => unread += 1,
-        }
-        if records.len() == RECORDS_MAX {
-            writer
-                .append(&std::mem::take(&mut records), now)
-                .await
-                .context("could not record withdrawals")?;
-        }
-    }
-    if !records.is_empty() {
-        writer.append(&records, now).await.context("could not record withdrawals")?;
-    }
-    remember(store, &opened.store, std::slice::from_ref(writer.head()), now).await;
-    println!(
-        "{}: {withdrawn} requests withdrawn, {other} about what Abide has no identifier for, {unread} that cannot be read",
+fn named(path: &Path, now: Time) -> anyhow::Result<(&Path, DropFile)> {
+    let file = DropFile::of_name(&table::name(path))
+        .with_context(|| format!("{}: give it back its name", path.display()))?;
+    ensure!(
+        file.day <= now,
+        "{}: the day in its name is yet to come; look at this machine's clock ({now})",
         path.display()
     );
+    Ok((path, file))
+}
+
+/// What became of the requests of all Removed files.
+#[derive(Default)]
+struct Tally {
+    ended: u64,
+    ended_before: u64,
+    shared: u64,
+    unseen: u64,
+    other: u64,
+    unreadable: u64,
+}
+
+/// The requests of the Removed files count no more: DROP takes its own claims back.
+async fn withdraw(files: &[(&Path, DropFile)], store: &StoreFlags, now: Time) -> anyhow::Result<Exit> {
+    let opened = store.open().await?;
+    let mut tally = Tally::default();
+    let withdrawals = read(files, &opened, &mut tally)?;
+    let snapshot = opened.replica(now).await?.snapshot();
+    let mut writer = opened.writer().await?;
+    let mut records = Vec::new();
+    for settled in withdrawals.settle() {
+        let requests = settled.withdrawn;
+        let Outcome::Ends { day, asked } = settled.outcome else {
+            match settled.outcome {
+                Outcome::Unseen => tally.unseen += requests,
+                _ => tally.shared += requests,
+            }
+            continue;
+        };
+        let keys = opened.keyring.signal_keys(&settled.identifier);
+        let said = withdrawal(day);
+        match Held::of(&snapshot, &keys.primary.key, &said, &asked)? {
+            Held::AskedElsewhere => tally.unseen += requests,
+            Held::EndedBefore => tally.ended_before += requests,
+            Held::Stands => {
+                tally.ended += requests;
+                let clock = writer.clock().next(now);
+                records.push(Record::Signal(Signal::new(keys, said, BatchId::live(now), now, clock)?));
+            }
+        }
+        if records.len() == RECORDS_MAX {
+            append(&mut writer, &mut records, now).await?;
+        }
+    }
+    append(&mut writer, &mut records, now).await?;
+    remember(store, &opened.store, std::slice::from_ref(writer.head()), now).await;
+    tally.print();
+    Ok(if tally.unseen + tally.unreadable > 0 { Exit::CannotTell } else { Exit::Clean })
+}
+
+async fn append(writer: &mut Writer, records: &mut Vec<Record>, now: Time) -> anyhow::Result<()> {
+    if !records.is_empty() {
+        writer.append(&std::mem::take(records), now).await.context("could not record withdrawals")?;
+    }
     Ok(())
+}
+
+/// All rows of the Removed files, and those rows of the lists that are about the same identifiers.
+fn read(files: &[(&Path, DropFile)], opened: &Opened, tally: &mut Tally) -> anyhow::Result<Withdrawals> {
+    let mut withdrawals = Withdrawals::default();
+    for (path, file) in files.iter().filter(|(_, file)| file.holds == Holds::Removed) {
+        for row in table::open_as(path, &REMOVED_HEADER, "a Removed file")?.records() {
+            let row = row.with_context(|| format!("could not read {}", path.display()))?;
+            let (id, hash, list) = (&row[0], &row[1], row[2].parse::<DropList>());
+            match list.map(|list| list.identify(&opened.normaliser, hash)) {
+                Ok(Some(Ok(identifier))) if !id.is_empty() => withdrawals.withdraw(id, identifier, file.day),
+                Ok(None) => tally.other += 1,
+                Ok(Some(_)) | Err(_) => tally.unreadable += 1,
+            }
+        }
+    }
+    for (path, file) in files {
+        let Holds::List(list) = file.holds else { continue };
+        if list.kind().is_none() || withdrawals.is_empty() {
+            continue;
+        }
+        for row in table::open_as(path, &LIST_HEADER, "a deletion list")?.records() {
+            let row = row.with_context(|| format!("could not read {}", path.display()))?;
+            // What cannot be read there, the import has counted.
+            if let Some(Ok(identifier)) = list.identify(&opened.normaliser, &row[1]) {
+                withdrawals.request(&row[0], &identifier, file.day);
+            }
+        }
+    }
+    Ok(withdrawals)
+}
+
+/// What the store holds of an identifier that nobody at hand asks for any more.
+enum Held {
+    Stands,
+    EndedBefore,
+    /// It was also asked by a list that is not at hand.
+    AskedElsewhere,
+}
+
+impl Held {
+    /// `asked`: the days of the requests at hand.
+    fn of(snapshot: &Snapshot, key: &Key, said: &Statement, asked: &[Time]) -> anyhow::Result<Self> {
+        let (Some(state), Some(day)) = (snapshot.state(key)?, said.stated_at) else {
+            return Ok(Self::Stands);
+        };
+        let is_the_claim = |claim: &Claim| {
+            claim.mechanism == said.mechanism && claim.scope == said.scope && claim.claimant == said.claimant
+        };
+        let of_drop = state.claims.iter().filter(|(claim, _)| is_the_claim(claim));
+        let counting =
+            of_drop.filter_map(|(claim, held)| snapshot.retractions.remaining(&state, claim, *held));
+        let counting: Vec<_> = counting.collect();
+        let ended = counting.iter().filter_map(|held| held.opt_in).max();
+        if ended >= Some(day) {
+            return Ok(Self::EndedBefore);
+        }
+        let mut outs = counting.iter().filter_map(|held| held.out);
+        let elsewhere = outs.any(|out| Some(out) >= ended && out < day && !asked.contains(&out));
+        Ok(if elsewhere { Self::AskedElsewhere } else { Self::Stands })
+    }
+}
+
+impl Tally {
+    fn print(&self) {
+        for (count, what) in [
+            (self.ended, "withdrawn requests: their opt-outs ended"),
+            (self.ended_before, "withdrawn requests that were known"),
+            (self.shared, "withdrawn requests about what somebody else asks for too: the opt-out stands"),
+            (self.other, "withdrawn requests about what Abide has no identifier for"),
+            (
+                self.unseen,
+                "withdrawn requests whose lists are not all here: the opt-out stands; give those lists too",
+            ),
+            (self.unreadable, "withdrawn requests that cannot be read"),
+        ] {
+            if count > 0 {
+                println!("{count:>10}  {what}");
+            }
+        }
+    }
 }

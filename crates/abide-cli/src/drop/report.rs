@@ -11,7 +11,7 @@ use abide_formats::WholeFile;
 use abide_model::{Digest, Form, IdentifierKind, Normaliser, PhoneRegion};
 use abide_signals::{
     columns::{self, IdColumn},
-    drop::{DropList, LIST_HEADER, REPORT_HEADER, Status},
+    drop::{DropFile, Holds, LIST_HEADER, REPORT_HEADER, Status},
 };
 use anyhow::{Context as _, bail, ensure};
 
@@ -103,8 +103,11 @@ fn write(args: &Args, requests: &Requests, counts: &mut HashMap<u8, u64>) -> any
 impl Requests {
     /// Adds a list; gives how many of its rows cannot be read.
     fn add(&mut self, path: &Path, normaliser: &Normaliser) -> anyhow::Result<u64> {
-        let list = DropList::of_file(&table::name(path))
-            .with_context(|| format!("{}: its name does not say what it holds", path.display()))?;
+        let file = DropFile::of_name(&table::name(path))
+            .with_context(|| format!("{}: give it back its name", path.display()))?;
+        let Holds::List(list) = file.holds else {
+            bail!("{} is not answered: its requests were withdrawn", path.display());
+        };
         let Some(kind) = list.kind() else {
             bail!(
                 "{}: Abide has no identifier for what it names; answer it where names, births and vehicles are kept",

@@ -29,11 +29,55 @@ fn a_request_is_answered_honoured_and_withdrawn() {
     let ran = world.must(0, &lists);
     assert!(ran.stdout.contains("NDZ.csv: passed over"), "{ran:?}");
     sells(1);
-    let removed = world.must(0, &["drop", "import", "20260426_4821_Removed.csv"]);
-    assert!(removed.stdout.contains("1 requests withdrawn"), "{removed:?}");
+    // Alone it cannot say who else asks for the same.
+    let alone = world.must(2, &["drop", "import", "20260426_4821_Removed.csv"]);
+    assert!(alone.stdout.contains("give those lists too"), "{alone:?}");
+    sells(1);
+    let both = ["drop", "import", "20260426_4821_Removed.csv", "20260312_4821_Email.csv"];
+    let removed = world.must(0, &both);
+    assert!(removed.stdout.contains("1  withdrawn requests: their opt-outs ended"), "{removed:?}");
+    sells(0);
+    let again = world.must(0, &both);
+    assert!(again.stdout.contains("1  withdrawn requests that were known"), "{again:?}");
+    world.must(0, &["import", "20260312_4821_Email.csv"]);
     sells(0);
 
     let nameless = world.must(3, &["drop", "import", "list.csv"]);
-    assert!(nameless.stderr.contains("its name does not say what it holds"), "{nameless:?}");
+    assert!(nameless.stderr.contains("its name does not say"), "{nameless:?}");
+    write("20990101_4821_Removed.csv", "ID,Hash,ListType\n".to_owned());
+    let ahead = world.must(3, &["drop", "import", "20990101_4821_Removed.csv"]);
+    assert!(ahead.stderr.contains("yet to come"), "{ahead:?}");
     world.must(0, &["verify"]);
+}
+
+/// A withdrawn request leaves alone what somebody else asks, and what the same person asked later.
+#[test]
+fn a_withdrawal_ends_one_request() {
+    let world = World::new();
+    let write = |name: &str, text: String| fs::write(world.path(name), text).unwrap();
+    let sells =
+        |exit: i32| world.must(exit, &["check", "--action", "sell", "--email", "Loud.Heron@example.com"]);
+    write("20260312_4821_Email.csv", format!("ID,Hash\nAAAAAAAAAAA1,{HERON}\nAAAAAAAAAAA2,{HERON}\n"));
+    write("20260426_4821_Removed.csv", format!("ID,Hash,ListType\nAAAAAAAAAAA1,{HERON},Email\n"));
+    write("20260610_4821_Removed.csv", format!("ID,Hash,ListType\nAAAAAAAAAAA2,{HERON},Email\n"));
+    write("20260725_4821_Email.csv", format!("ID,Hash\nAAAAAAAAAAA3,{HERON}\n"));
+
+    let shared = world.must(0, &["drop", "import", "20260312_4821_Email.csv", "20260426_4821_Removed.csv"]);
+    assert!(shared.stdout.contains("1  withdrawn requests about what somebody else asks for"), "{shared:?}");
+    sells(1);
+    let first = ["20260312_4821_Email.csv", "20260426_4821_Removed.csv", "20260610_4821_Removed.csv"];
+    world.must(0, &[&["drop", "import"][..], &first].concat());
+    sells(0);
+    // Asked again; the older files, given once more in any order, change nothing.
+    world.must(0, &["drop", "import", "20260725_4821_Email.csv"]);
+    sells(1);
+    world.must(0, &[&["drop", "import"][..], &first].concat());
+    sells(1);
+    // The first two are said once more to be withdrawn; what was asked since is in a list that is not at hand.
+    let both = format!("ID,Hash,ListType\nAAAAAAAAAAA1,{HERON},Email\nAAAAAAAAAAA2,{HERON},Email\n");
+    write("20260908_4821_Removed.csv", both);
+    let elsewhere =
+        world.must(2, &["drop", "import", "20260312_4821_Email.csv", "20260908_4821_Removed.csv"]);
+    assert!(elsewhere.stdout.contains("2  withdrawn requests whose lists are not all here"), "{elsewhere:?}");
+    sells(1);
 }

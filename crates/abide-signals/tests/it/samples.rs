@@ -144,7 +144,7 @@ fn promio() {
 
 #[test]
 fn california_drop() {
-    check("csv-12", "20260312_4821_Email.csv", &["law.drop email -"]);
+    check("csv-12", "20260312_4821_Email.csv", &["law.drop email 2026-03-12T00:00:00.000Z"]);
     let (header, rows) = table(&sample("csv-12"));
     let header: Vec<&str> = header.iter().map(String::as_str).collect();
     let export = Export::recognise("20260312_4821_Email.csv", Some(&header), &[]).unwrap().unwrap();
