@@ -49,10 +49,11 @@ pub(crate) const ACTIVATION: i8 = 4;
 /// Whether signals of this batch count at once: those that arrive live do, those of an import
 /// count once the batch's [`BatchRecord`] has been read.
 pub fn counts_at_once(batch: &BatchId) -> bool {
-    batch
-        .as_str()
-        .strip_prefix("live-")
-        .is_some_and(|day| day.len() == 8 && day.bytes().all(|b| b.is_ascii_digit()))
+    let Some(live) = batch.as_str().strip_prefix("live-") else { return false };
+    match live.strip_prefix("event-") {
+        Some(event) => event.len() == 4 && event.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')),
+        None => live.len() == 8 && live.bytes().all(|b| b.is_ascii_digit()),
+    }
 }
 
 /// The end of an import. Without it, nothing of the import counts.

@@ -65,7 +65,7 @@ impl FromStr for Proof {
     }
 }
 
-/// What came in together and can be taken back together: one import, or one day's live signals.
+/// What came in together and can be taken back together: one import, one day's live signals, or an event.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BatchId(Arc<str>);
 
@@ -74,6 +74,13 @@ impl BatchId {
     /// without losing what was said on another day.
     pub fn live(received_at: Time) -> Self {
         Self(format!("live-{}", received_at.date_compact()).into())
+    }
+
+    /// The batch of an undated opt-in that an event brought: an event that comes again finds its batch among those of
+    /// its claim, however much later and on whichever node. There are no more of them than a `u16` has values, since every
+    /// list holds their names; two events of one person's are taken for one in 65,536.
+    pub fn of_event(event: u16) -> Self {
+        Self(format!("live-event-{event:04x}").into())
     }
 
     pub fn as_str(&self) -> &str {

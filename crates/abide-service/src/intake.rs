@@ -31,6 +31,8 @@ pub(crate) use once::{Begun, Once, Seen};
 pub(crate) struct Said {
     pub(crate) keys: SignalKeys,
     pub(crate) statement: Statement,
+    /// What it came in with; with the day, if it is `None`.
+    pub(crate) batch: Option<BatchId>,
 }
 
 /// What was accepted, and where it is durable.
@@ -241,7 +243,8 @@ impl Writing {
         let all = group.iter().flat_map(|waiting| &waiting.said);
         all.map(|said| {
             let clock = self.clock.next(now);
-            Signal::new(said.keys.clone(), said.statement.clone(), BatchId::live(now), now, clock)
+            let batch = said.batch.clone().unwrap_or_else(|| BatchId::live(now));
+            Signal::new(said.keys.clone(), said.statement.clone(), batch, now, clock)
         })
         .collect()
     }

@@ -117,9 +117,13 @@ impl Source {
     ///
     /// One bad item of a batch is an event, not an error: a [`Fault`] is of the whole request.
     pub fn read(self, request: &Request<'_>, account: &Account) -> Result<Vec<Event>, Fault> {
-        // Vendors look whether somebody is there before they post.
-        if matches!(request.method, "GET" | "HEAD") {
-            return Ok(Vec::new());
+        match (self, request.method) {
+            // Twilio may be set to tell what was texted by `GET`, in the address.
+            (Self::Twilio, "GET") => {}
+            (_, "HEAD") | (Self::Mailchimp, "GET") => return Ok(Vec::new()),
+            // No other vendor is known to, so nobody can say that it is only a look.
+            (_, "GET") => return Ok(vec![Event::Unknown { name: "GET".to_owned() }]),
+            _ => {}
         }
         let told = match self {
             Self::SendGrid => sendgrid::read(request),

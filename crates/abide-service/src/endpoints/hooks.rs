@@ -4,7 +4,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use abide_model::{Direction, Time};
+use abide_model::{BatchId, Direction, SignalKeys, Time, signal::Statement};
 use abide_signals::hooks::{Event, Refused, Request, Said as Told, Verified};
 use bytes::Bytes;
 use futures::future::LocalBoxFuture;
@@ -164,31 +164,30 @@ async fn accept(
     let shared = worker.shared();
     let client: Arc<str> = format!("hook event {}", hook.name).into();
     let (mut said, mut begun, mut busy) = (Vec::new(), HashMap::new(), None);
-    for Told { identifier, statement, event_id, .. } in told {
+    for Told { identifier, statement, event_id, event } in told {
         let Ok(identifier) = identifier.normalised(&shared.normaliser) else {
+            tracing::warn!(hook = hook.name, event, "an event about an identifier that cannot be read");
+            shared.aside.keep(&hook.name, event, worker.now());
             answer.unknown += 1;
             continue;
         };
         let keys = shared.keyring.signal_keys(&identifier);
-        if let Some(id) = event_id {
-            // One event may be about several people, and is a repetition for each of them alone.
-            let id = format!("{id} of {:?}", keys.primary.key);
-            let seen = if begun.contains_key(&id) { Ok(None) } else { begin(worker, &client, &id) };
-            match seen {
-                Ok(Some(one)) => {
-                    begun.insert(id, one);
-                }
-                Ok(None) => {
-                    answer.repeated += 1;
-                    continue;
-                }
-                Err(problem) => {
-                    busy = Some(problem);
-                    continue;
-                }
+        let Some(id) = event_id else {
+            said.push(Said { keys, statement, batch: None });
+            continue;
+        };
+        // One event may be about several people, and is a repetition for each of them alone.
+        let id = format!("{id} of {:?}", keys.primary.key);
+        let seen = if begun.contains_key(&id) { Ok(None) } else { begin(worker, &client, &id) };
+        let batch = batch(worker, hook, &id, &keys, &statement);
+        match (seen, batch) {
+            (Ok(Some(one)), Ok(Known::New(batch))) => {
+                begun.insert(id, one);
+                said.push(Said { keys, statement, batch });
             }
+            (Ok(None), _) | (_, Ok(Known::Repeated)) => answer.repeated += 1,
+            (Err(problem), _) | (_, Err(problem)) => busy = Some(problem),
         }
-        said.push(Said { keys, statement });
     }
     let count = said.len();
     let statements: Vec<_> = said.iter().map(|said| said.statement.clone()).collect();
@@ -199,4 +198,38 @@ async fn accept(
     statements.iter().for_each(|statement| shared.metrics.signal(statement));
     answer.accepted += count;
     busy.map_or(Ok(()), Err)
+}
+
+/// What the list knows of an event.
+enum Known {
+    New(Option<BatchId>),
+    Repeated,
+}
+
+/// The batch of an event. Dated or not, an opt-out that is said again is the same or stands a while longer. An opt-in that
+/// has no date, said again after an opt-out, would stand above that: so its event is known by its batch, everywhere and
+/// for good.
+fn batch(
+    worker: &Worker,
+    hook: &Hook,
+    id: &str,
+    keys: &SignalKeys,
+    statement: &Statement,
+) -> Result<Known, Problem> {
+    if statement.direction == Direction::Out || statement.stated_at.is_some() {
+        return Ok(Known::New(None));
+    }
+    let [first, second, ..] = worker.shared().keyring.stand_in(&format!("{} {id}", hook.name));
+    let batch = BatchId::of_event(u16::from_le_bytes([first, second]));
+    let state = worker.list()?.snapshot.state(&keys.primary.key);
+    let state = state.map_err(|error| Problem::new(Kind::Damaged, error.to_string()))?;
+    let mut claims = state.iter().flat_map(|state| &state.claims);
+    let is_known = claims.any(|(claim, held)| {
+        claim.batch == batch
+            && claim.mechanism == statement.mechanism
+            && claim.scope == statement.scope
+            && claim.claimant == statement.claimant
+            && held.opt_in.is_some()
+    });
+    Ok(if is_known { Known::Repeated } else { Known::New(Some(batch)) })
 }

@@ -189,14 +189,14 @@ async fn take(
             Direction::In => Right::SignalsIn,
         })?;
     }
-    for one in &said {
-        worker.shared().metrics.signal(&one.statement);
-    }
     let (token, durable, in_force) = if said.is_empty() {
         // Nobody refused anything, and nothing is to be made durable.
         (None, DurableWord::Store, true)
     } else {
-        let (token, durable) = match worker.shared().intake()?.accept(said).await.map_err(refusal)? {
+        let statements: Vec<_> = said.iter().map(|one| one.statement.clone()).collect();
+        let accepted = worker.shared().intake()?.accept(said).await.map_err(refusal)?;
+        statements.iter().for_each(|statement| worker.shared().metrics.signal(statement));
+        let (token, durable) = match accepted {
             Accepted::Store(token) => (Some(token.to_string()), DurableWord::Store),
             Accepted::Node => (None, DurableWord::Node),
         };
@@ -253,7 +253,7 @@ fn statements(worker: &Worker, body: &SignalBody<'_>, now: Time) -> Result<(Vec<
         let keys = iter::repeat_n(shared.keyring.signal_keys(&identifier), statements.len());
         for (keys, statement) in keys.zip(&statements) {
             check_domain_mechanism(identifier.kind(), &statement.mechanism)?;
-            said.push(Said { keys, statement: statement.clone() });
+            said.push(Said { keys, statement: statement.clone(), batch: None });
         }
     }
     Ok((said, faults))

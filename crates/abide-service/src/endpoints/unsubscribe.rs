@@ -111,7 +111,11 @@ fn statements(worker: &Worker, link: &Link, stops: &[Stop]) -> Result<Vec<Said>,
                 );
                 Problem::new(Kind::Bug, "the address in this link cannot be read; write to the sender")
             })?;
-            said.push(Said { keys: shared.keyring.signal_keys(&identifier), statement: statement.clone() });
+            said.push(Said {
+                keys: shared.keyring.signal_keys(&identifier),
+                statement: statement.clone(),
+                batch: None,
+            });
         }
     }
     Ok(said)

@@ -4,6 +4,8 @@ use std::{path::Path, sync::Arc, thread, time::Duration};
 
 use abide_service::{Config, HookAccount, Layers, Signed};
 use abide_testkit::{Faults, FaultyStore, Request::Write, Stall};
+use aws_lc_rs::hmac;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 use crate::{
@@ -105,6 +107,70 @@ fn what_two_people_say_at_once_is_no_repetition() {
         let answer = post_to(&mut client, "brevo", BASIC, &left(who)).good();
         assert_eq!((&answer["accepted"], &answer["repeated"]), (&json!(accepted), &json!(1 - accepted)));
     }
+}
+
+/// A text as Twilio signs it, with `someone:secret` as the auth token.
+fn text(client: &mut Client, method: &str, sid: &str, said: &str) -> Answer {
+    let from = "%2B12125550142";
+    let form = format!("Body={said}&From={from}&MessageSid={sid}&To=%2B12125550199");
+    let address = "https://hooks.example.com/v1/hooks/twilio";
+    let signed = match method {
+        "GET" => format!("{address}?{form}"),
+        _ => format!("{address}Body{said}From+12125550142MessageSid{sid}To+12125550199"),
+    };
+    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, b"someone:secret");
+    let signature = STANDARD.encode(hmac::sign(&key, signed.as_bytes()));
+    let headers =
+        [("content-type", "application/x-www-form-urlencoded"), ("x-twilio-signature", signature.as_str())];
+    match method {
+        "GET" => client.ask("GET", &format!("/v1/hooks/twilio?{form}"), &headers, b""),
+        _ => client.ask("POST", "/v1/hooks/twilio", &headers, form.as_bytes()),
+    }
+}
+
+/// Texts have no date. A START that somebody sends again, after the server was started anew, ends no later STOP; a STOP
+/// counts however it comes.
+#[test]
+fn an_opt_in_that_is_sent_again_ends_nothing() {
+    let world = World::new();
+    let hooks = vec![account(world.directory.path(), "twilio")];
+    let start =
+        || Running::start(Config { hooks: hooks.clone(), ..config() }, world.wiring("main", world.objects()));
+    let running = start();
+    let mut client = running.ready();
+    let stopped = |client: &mut Client| {
+        let subject = json!({ "phone": "+12125550142" });
+        client
+            .post("/v1/check", &json!({ "action": "contact.sms", "subject": subject, "explain": true }))
+            .good()["reasons"]
+            .to_string()
+            .contains("sms.stop")
+    };
+    text(&mut client, "POST", "SM1", "STOP").good();
+    assert!(stopped(&mut client));
+    assert_eq!(text(&mut client, "POST", "SM2", "START").good()["accepted"], 1);
+    assert!(!stopped(&mut client));
+    assert_eq!(text(&mut client, "GET", "SM3", "STOP").good()["accepted"], 1);
+    assert_eq!(text(&mut client, "POST", "SM2", "START").good()["repeated"], 1);
+    drop(running);
+    let running = start();
+    let mut client = running.ready();
+    assert_eq!(text(&mut client, "POST", "SM2", "START").good()["repeated"], 1);
+    assert!(stopped(&mut client));
+    assert_eq!(text(&mut client, "POST", "SM4", "START").good()["accepted"], 1);
+    assert!(!stopped(&mut client));
+}
+
+/// What is said of nobody who can be read is kept aside, and does not vanish among good answers.
+#[test]
+fn an_identifier_that_cannot_be_read_is_kept_aside() {
+    let world = World::new();
+    let hooks = vec![account(world.directory.path(), "postmark")];
+    let running = Running::start(Config { hooks, ..config() }, world.wiring("main", world.objects()));
+    let mut client = running.ready();
+    assert_eq!(post(&mut client, BASIC, &unsubscribed("no address")).good()["unknown"], 1);
+    let aside = client.get("/v1/hook-events").good();
+    assert_eq!(aside["unknown"][0]["event"], "SubscriptionChange/true/ManualSuppression", "{aside}");
 }
 
 /// A vendor that hangs up before it is answered sends it again, and is heard.

@@ -26,7 +26,11 @@ pub(super) fn form(request: &Request<'_>) -> Result<Vec<(String, String)>, Fault
         let boundary = parameters.split(';').find_map(|it| it.trim().strip_prefix("boundary="));
         return multipart(boundary.ok_or(Fault::NotAForm)?.trim_matches('"'), request.body);
     }
-    Ok(form_urlencoded::parse(request.body).into_owned().collect())
+    Ok(urlencoded(request.body))
+}
+
+pub(super) fn urlencoded(text: &[u8]) -> Vec<(String, String)> {
+    form_urlencoded::parse(text).into_owned().collect()
 }
 
 /// The fields of a multipart form that are text; files are passed over. Line ends may be bare.

@@ -12,7 +12,10 @@ use super::{Fault, Request, Told, body};
 const RECIPIENT_OPTED_OUT: &str = "21610";
 
 pub(super) fn read(request: &Request<'_>) -> Result<Vec<Told>, Fault> {
-    let form = body::form(request)?;
+    let form = match request.method {
+        "GET" => body::urlencoded(request.query().as_bytes()),
+        _ => body::form(request)?,
+    };
     let field = |name: &str| body::first(&form, name).filter(|value| !value.is_empty());
     let number = |name: &str| field(name).map(bare);
     let sid = field("MessageSid").or_else(|| field("SmsSid")).ok_or(Fault::NotTheirs)?;
