@@ -116,7 +116,7 @@ fn main() -> std::process::ExitCode {
 fn run(command: Command) -> anyhow::Result<Exit> {
     // What runs until it is stopped has threads of its own.
     match command {
-        Command::Serve(args) => return serve::run(&args),
+        Command::Serve(args) => return serve::run(args),
         Command::Stream(args) => return stream::run(&args),
         _ => {}
     }

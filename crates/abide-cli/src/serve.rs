@@ -4,25 +4,27 @@ use std::{
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use abide_journal::{WriterConfig, local_directory};
 use abide_replica::ReplicaConfig;
-use abide_service::{Config, Layers, Server, Wiring};
+use abide_service::{Config, Layers, ReadSettings, Server, Wiring};
 use anyhow::{Context as _, bail};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use toml::{Table, Value};
 
 use crate::{
     clock,
-    exit::Exit,
+    exit::{Exit, chain},
     store_flags::{self, StoreFlags, StoreOptions, StoreTable},
 };
 
 /// Answer over HTTP: take opt-outs in, make them durable and give verdicts.
 ///
 /// Settings come from `abide.toml`, then from the environment (ABIDE_SERVE_…), then from flags. Without a token
-/// this machine alone may ask. SIGTERM lets requests that were begun end, and stops.
+/// this machine alone may ask. SIGTERM lets requests that were begun end, and stops; SIGHUP reads the settings anew.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   abide serve --store ./abide-store
@@ -54,28 +56,62 @@ pub(crate) struct Args {
     store: StoreOptions,
 }
 
-pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
-    let (store, mut layers) = read_file(args.config.as_deref())?;
-    layers.environment(std::env::vars())?;
-    if let Some(listen) = args.listen {
-        layers.flag("listen", listen.to_string());
-    }
-    if let Some(metrics) = &args.metrics {
-        layers.flag("metrics", metrics.clone());
-    }
-    if let Some(workers) = args.workers {
-        layers.flag("workers", i64::from(workers));
-    }
-    let config = layers.config()?;
+pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
+    let (store, layers) = args.settings()?;
+    let mut config = layers.config()?;
     let flags = args.store.above(store)?;
     if args.check {
         print!("{}{}", explain(&flags), layers.explain()?);
         return Ok(Exit::Clean);
     }
     log()?;
+    config.limits.connections = descriptors_for(config.limits.connections);
     // Two threads for what is done beside answering: following the journal, making signals durable.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(serve(config, flags))
+    runtime.block_on(serve(config, flags, args))
+}
+
+impl Args {
+    /// From the file, the environment and the flags, as they are now.
+    fn settings(&self) -> anyhow::Result<(StoreTable, Layers)> {
+        let (store, mut layers) = read_file(self.config.as_deref())?;
+        layers.environment(std::env::vars())?;
+        if let Some(listen) = self.listen {
+            layers.flag("listen", listen.to_string());
+        }
+        if let Some(metrics) = &self.metrics {
+            layers.flag("metrics", metrics.clone());
+        }
+        if let Some(workers) = self.workers {
+            layers.flag("workers", i64::from(workers));
+        }
+        Ok((store, layers))
+    }
+}
+
+/// Files and sockets that are open beside connections: the list, the journal, the spool, the store, other nodes.
+const OTHER_DESCRIPTORS: u64 = 256;
+
+/// How many of the connections that there may be this process has descriptors for. It asks for more than it was given as far
+/// as it may; without any left it could neither read the journal nor keep signals on its disk.
+fn descriptors_for(connections: usize) -> usize {
+    let wanted = connections as u64 + OTHER_DESCRIPTORS;
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|current| current < wanted) {
+        let raised = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
+        let asked = Rlimit { current: Some(raised), maximum: limit.maximum };
+        if setrlimit(Resource::Nofile, asked).is_ok() {
+            limit = asked;
+        }
+    }
+    let Some(current) = limit.current.filter(|current| *current < wanted) else { return connections };
+    let connections = current.saturating_sub(OTHER_DESCRIPTORS).max(1);
+    tracing::warn!(
+        connections,
+        open_files = current,
+        "fewer connections than limits.connections, since this process may open no more files (ulimit -n)"
+    );
+    usize::try_from(connections).unwrap_or(usize::MAX)
 }
 
 pub(crate) fn read_file(named: Option<&Path>) -> anyhow::Result<(StoreTable, Layers)> {
@@ -127,7 +163,7 @@ pub(crate) fn log() -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn serve(config: Config, flags: StoreFlags) -> anyhow::Result<Exit> {
+async fn serve(config: Config, flags: StoreFlags, args: Args) -> anyhow::Result<Exit> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
@@ -137,7 +173,15 @@ async fn serve(config: Config, flags: StoreFlags) -> anyhow::Result<Exit> {
     } else {
         config.spool.clone()
     };
+    let connections = config.limits.connections;
+    let read_settings = move || {
+        let mut config =
+            args.settings().and_then(|(_, layers)| Ok(layers.config()?)).map_err(|error| chain(&error))?;
+        config.limits.connections = config.limits.connections.min(connections);
+        Ok(config)
+    };
     let wiring = Wiring {
+        read_settings: Some(ReadSettings(Arc::new(read_settings))),
         spool: local_directory(&spool, true).with_context(|| {
             format!("could not use `{}` for signals that wait for the store", spool.display())
         })?,
@@ -163,7 +207,7 @@ async fn serve(config: Config, flags: StoreFlags) -> anyhow::Result<Exit> {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = hang_up.recv() => if let Err(error) = server.reload() {
-                tracing::error!(error = error.to_string(), "could not read the certificates anew; those before count");
+                tracing::error!(error = error.to_string(), "could not read the settings anew; those before count");
             },
         }
     }

@@ -47,15 +47,15 @@ impl Decision<'_> {
     fn make(mut self) -> Result<Decided, ImportError> {
         self.refuse_numbered_members()?;
         let recognised = self.recognise()?;
-        let (ids, flags) = match recognised {
+        let (ids, told) = match recognised {
             Some(export) => self.of_export(export)?,
             None => {
                 let columns = self.columns()?;
                 (self.ids(columns.as_ref())?, self.plain_flags(columns.as_ref())?)
             }
         };
-        let claimant = self.claimant(&flags)?;
-        let Flags { flags, stated_at, dates, .. } = flags;
+        let claimant = self.claimant(&told)?;
+        let Told { flags, stated_at, dates, .. } = told;
         let mut flags = FlagReader { stated_at, dates, ..FlagReader::new(flags, claimant) };
         if let Some(at) = &self.hints.at {
             flags.at = Some(self.found(at.find(self.header.as_deref(), self.sample.table.width()))?);
@@ -116,7 +116,7 @@ impl Decision<'_> {
         }
     }
 
-    fn of_export(&mut self, export: Recognised) -> Result<(Vec<IdColumn>, Flags), ImportError> {
+    fn of_export(&mut self, export: Recognised) -> Result<(Vec<IdColumn>, Told), ImportError> {
         self.sentences.extend(export.sentences());
         if let Some(scope) = &self.hints.scope {
             self.sentences.push(format!("what is for everyone there is for {scope} here, as you said"));
@@ -151,7 +151,7 @@ impl Decision<'_> {
             });
         }
         let about = about.into_iter().map(|flag| self.with_scope(flag)).collect();
-        Ok((ids, Flags { flags: about, claimant: Some(claimant), stated_at, dates }))
+        Ok((ids, Told { flags: about, claimant: Some(claimant), stated_at, dates }))
     }
 
     /// What each column looks like; `None` where the user named those to read.
@@ -187,7 +187,7 @@ impl Decision<'_> {
     }
 
     /// What the rows of a file of nobody's mean: as the user said.
-    fn plain_flags(&mut self, columns: Option<&Columns>) -> Result<Flags, ImportError> {
+    fn plain_flags(&mut self, columns: Option<&Columns>) -> Result<Told, ImportError> {
         let width = self.sample.table.width();
         if !self.hints.flags.is_empty() {
             let flags =
@@ -195,7 +195,7 @@ impl Decision<'_> {
             let flags =
                 flags.map(|flag| flag.map(|flag| self.with_scope(flag))).collect::<Result<Vec<_>, _>>()?;
             self.sentences.extend(flags.iter().map(ToString::to_string));
-            return Ok(Flags { flags, ..Flags::default() });
+            return Ok(Told { flags, ..Told::default() });
         }
         let otherwise = self.hints.otherwise.as_ref().filter(|_| self.hints.mechanism.is_none());
         let Some(mechanism) = self.hints.mechanism.as_ref().or(otherwise.map(|(mechanism, _)| mechanism))
@@ -213,7 +213,7 @@ impl Decision<'_> {
         let flag = self.with_scope(every_row(mechanism));
         self.sentences.push(format!("{flag}, about {}", described(&flag)));
         let claimant = otherwise.map(|(_, claimant)| claimant.clone());
-        Ok(Flags { flags: vec![flag], claimant, ..Flags::default() })
+        Ok(Told { flags: vec![flag], claimant, ..Told::default() })
     }
 
     /// Whether a column that looks like a flag says of every sampled row that it is out, so that it
@@ -235,11 +235,11 @@ impl Decision<'_> {
         }
     }
 
-    fn claimant(&self, flags: &Flags) -> Result<Claimant, ImportError> {
-        if let Some(claimant) = self.hints.source.clone().or_else(|| flags.claimant.clone()) {
+    fn claimant(&self, told: &Told) -> Result<Claimant, ImportError> {
+        if let Some(claimant) = self.hints.source.clone().or_else(|| told.claimant.clone()) {
             return Ok(claimant);
         }
-        let of_source = flags.flags.iter().find(|flag| flag.mechanism.spec().said_by == SaidBy::Source);
+        let of_source = told.flags.iter().find(|flag| flag.mechanism.spec().said_by == SaidBy::Source);
         match (of_source, &self.hints.otherwise) {
             (Some(_), Some((_, claimant))) => Ok(claimant.clone()),
             (Some(flag), None) => Err(ImportError::SourceNeeded { mechanism: flag.mechanism.clone() }),
@@ -254,7 +254,7 @@ impl Decision<'_> {
 
 /// Flags, and what a vendor's file tells of them.
 #[derive(Default)]
-struct Flags {
+struct Told {
     flags: Vec<Flag>,
     /// Whose word it is, unless the user says otherwise.
     claimant: Option<Claimant>,

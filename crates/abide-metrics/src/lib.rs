@@ -4,7 +4,7 @@
 //! Who counts keeps a registry and says what is answered to which path; an answer is made of what stands in memory, so
 //! nothing here waits but for whoever asks.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, time::Duration};
 
 use bytes::Bytes;
 use hyper::{
@@ -16,7 +16,7 @@ use hyper::{
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus_client::{encoding::text::encode, registry::Registry};
-use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::sleep};
 
 /// One more is closed at once.
 const SCRAPERS_MAX: usize = 16;
@@ -36,7 +36,11 @@ pub async fn tell<B>(
             Some(_) = telling.join_next() => continue,
             _ = stop.changed() => return,
         };
-        let Ok((stream, _)) = accepted else { continue };
+        let Ok((stream, _)) = accepted else {
+            // Out of descriptors, say. Those in use will come free.
+            sleep(Duration::from_millis(50)).await;
+            continue;
+        };
         if telling.len() >= SCRAPERS_MAX {
             continue;
         }

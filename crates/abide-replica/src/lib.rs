@@ -20,6 +20,7 @@ mod obsolete;
 mod own;
 mod replica;
 pub mod rulesets;
+mod sighting;
 mod snapshots;
 mod sorter;
 mod state_table;
@@ -36,5 +37,6 @@ pub use obsolete::{Obsolete, ObsoleteObject, SnapshotWait, SnapshotWaitTooShort,
 pub use own::Gathered;
 pub use replica::{Replica, ReplicaConfig};
 pub use rulesets::{Pushed, RulesetsError, StoredRuleset};
+pub use sighting::Sighting;
 pub use snapshots::{Compacted, check_part, newest, read};
 pub use state_table::StateTableError;

@@ -235,8 +235,8 @@ impl Replica {
 
     /// Takes up how far another node of the store knows the journals to lead, and publishes that. Nothing is listed:
     /// each object stands in the bucket and continues what is held, and its end is where the journal was told to lead.
-    /// `as_of` is when the other one knew that there was nothing more. `false` where only [`Replica::refresh`] leads
-    /// there.
+    /// `as_of` is when the other one knew that there was nothing more, if that is later than the last look that this one
+    /// knows of. `false` where only [`Replica::refresh`] leads there.
     pub async fn hear(&mut self, told: &[Head], as_of: Option<Time>) -> Result<bool, ReplicaError> {
         if self.incomplete || self.pending.is_some() {
             return Ok(false);
@@ -261,8 +261,7 @@ impl Replica {
             return Ok(false);
         }
         self.load_rules().await?;
-        let as_of = self.snapshot.as_of.max(as_of.unwrap_or(Time::MIN));
-        self.publish(as_of).inspect_err(|error| self.distrust(error))?;
+        self.publish(as_of.unwrap_or(self.snapshot.as_of)).inspect_err(|error| self.distrust(error))?;
         Ok(true)
     }
 

@@ -1,6 +1,6 @@
 //! A request on its way through an endpoint: its body within bounds, its media type, its query.
 
-use std::{borrow::Cow, pin::pin, time::Duration};
+use std::{borrow::Cow, pin::pin, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
@@ -10,7 +10,10 @@ use hyper::{
     header::{CONTENT_TYPE, HeaderValue},
     http::request::Parts,
 };
-use tokio::time::timeout;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
 
 use crate::{
     access::Caller,
@@ -27,6 +30,48 @@ pub(crate) struct Ask {
     pub(crate) caller: Caller,
     pub(crate) head: Parts,
     pub(crate) body: Incoming,
+    pub(crate) room: Room,
+}
+
+/// Room in memory for large bodies, shared by all requests, and what this one has of it. It is free again when the request
+/// is answered.
+#[derive(Debug)]
+pub(crate) struct Room {
+    shared: Arc<Semaphore>,
+    taken: Option<OwnedSemaphorePermit>,
+}
+
+/// What every body may have, however many there are; room is taken in pieces of it.
+const PIECE_BYTES: usize = 16 << 10;
+
+impl Room {
+    pub(crate) fn new(bytes: usize) -> Self {
+        let pieces = (bytes / PIECE_BYTES).min(Semaphore::MAX_PERMITS);
+        Self { shared: Arc::new(Semaphore::new(pieces)), taken: None }
+    }
+
+    /// Whether there is room for a body of so many bytes.
+    fn holds(&mut self, bytes: usize) -> bool {
+        let needed = bytes.div_ceil(PIECE_BYTES).saturating_sub(1);
+        let missing = needed.saturating_sub(self.taken.as_ref().map_or(0, OwnedSemaphorePermit::num_permits));
+        if missing == 0 {
+            return true;
+        }
+        let Ok(missing) = u32::try_from(missing) else { return false };
+        let Ok(more) = self.shared.clone().try_acquire_many_owned(missing) else { return false };
+        match &mut self.taken {
+            Some(taken) => taken.merge(more),
+            None => self.taken = Some(more),
+        }
+        true
+    }
+}
+
+impl Clone for Room {
+    /// The same room, and nothing of it taken.
+    fn clone(&self) -> Self {
+        Self { shared: self.shared.clone(), taken: None }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,17 +142,26 @@ impl Ask {
             return Err(too_large());
         }
         // Most often all of it is there already, and no clock is needed.
-        let mut reading = pin!(collect(&mut self.body, bytes_max));
+        let mut reading = pin!(collect(&mut self.body, &mut self.room, bytes_max));
         let read = match futures::poll!(&mut reading) {
             std::task::Poll::Ready(read) => read,
             std::task::Poll::Pending => in_time(limits.body(), reading).await?,
         };
-        match read {
-            Ok(Some(body)) => Ok(body),
-            Ok(None) => Err(too_large()),
-            Err(_) => Err(Problem::invalid("the body ended too early")),
-        }
+        read.map_err(|unread| match unread {
+            Unread::TooLarge => too_large(),
+            Unread::NoRoom => {
+                Problem::new(Kind::Unavailable, "too many large bodies are being read; try again")
+            }
+            Unread::Cut => Problem::invalid("the body ended too early"),
+        })
     }
+}
+
+/// Why there is no whole body.
+enum Unread {
+    TooLarge,
+    NoRoom,
+    Cut,
 }
 
 async fn in_time<T>(time: Duration, reading: impl Future<Output = T>) -> Result<T, Problem> {
@@ -116,16 +170,18 @@ async fn in_time<T>(time: Duration, reading: impl Future<Output = T>) -> Result<
         .map_err(|_| Problem::new(Kind::TooSlow, format!("the body took more than {} s", time.as_secs())))
 }
 
-/// `None` when there is more of it than there may be.
-async fn collect(body: &mut Incoming, bytes_max: usize) -> Result<Option<Bytes>, hyper::Error> {
+async fn collect(body: &mut Incoming, room: &mut Room, bytes_max: usize) -> Result<Bytes, Unread> {
     let mut first: Option<Bytes> = None;
     let mut rest = BytesMut::new();
     let mut length = 0;
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame?.into_data() else { continue };
+        let Ok(data) = frame.map_err(|_| Unread::Cut)?.into_data() else { continue };
         length += data.len();
         if length > bytes_max {
-            return Ok(None);
+            return Err(Unread::TooLarge);
+        }
+        if !room.holds(length) {
+            return Err(Unread::NoRoom);
         }
         match &first {
             None => first = Some(data),
@@ -141,7 +197,7 @@ async fn collect(body: &mut Incoming, bytes_max: usize) -> Result<Option<Bytes>,
             break;
         }
     }
-    Ok(Some(if rest.is_empty() { first.unwrap_or_default() } else { rest.freeze() }))
+    Ok(if rest.is_empty() { first.unwrap_or_default() } else { rest.freeze() })
 }
 
 pub(crate) fn answer(media_type: MediaType, body: impl Into<Bytes>) -> Answer {
@@ -152,4 +208,22 @@ pub(crate) fn answer(media_type: MediaType, body: impl Into<Bytes>) -> Answer {
 
 pub(crate) fn json(body: &impl serde::Serialize) -> Answer {
     answer(MediaType::Json, serde_json::to_vec(body).expect("what is answered becomes JSON"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Small bodies always have room; large ones share it, and give it back.
+    #[test]
+    fn large_bodies_share_room() {
+        let all = Room::new(4 * PIECE_BYTES);
+        let (mut one, mut other) = (all.clone(), all.clone());
+        assert!(one.holds(PIECE_BYTES + 1) && one.holds(4 * PIECE_BYTES));
+        assert!(other.holds(2 * PIECE_BYTES) && !other.holds(2 * PIECE_BYTES + 1));
+        assert!(other.holds(PIECE_BYTES), "what was refused took nothing");
+        drop(one);
+        assert!(other.holds(5 * PIECE_BYTES) && !all.clone().holds(PIECE_BYTES + 1));
+        assert!(all.clone().holds(PIECE_BYTES));
+    }
 }

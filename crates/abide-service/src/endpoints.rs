@@ -18,6 +18,7 @@ pub(crate) mod unsubscribe;
 
 use abide_enforce::{Judgement, Options, Uncovered};
 use abide_model::{Action, Context, Mechanism, Scope, Verdict};
+use tokio::time::Instant;
 
 use crate::{
     config::Verdicts,
@@ -56,8 +57,9 @@ pub(crate) fn check_context(published: &Published, context: &Context) -> Result<
 }
 
 /// What a request wishes, and the server's choice for the rest.
-pub(crate) fn options(worker: &Worker, wishes: &Wishes) -> (Options, OnDoubt) {
-    let Verdicts { list_age_max_s, strict, uncovered, on_cannot_tell } = &worker.shared().config.verdicts;
+pub(crate) fn options(worker: &Worker, published: &Published, wishes: &Wishes) -> (Options, OnDoubt) {
+    let set_up = worker.set_up();
+    let Verdicts { list_age_max_s, strict, uncovered, on_cannot_tell } = &set_up.config.verdicts;
     let uncovered = match wishes.uncovered {
         Some(UncoveredWish::Accept) => Uncovered::Accept,
         None if uncovered == "accept" => Uncovered::Accept,
@@ -69,7 +71,8 @@ pub(crate) fn options(worker: &Worker, wishes: &Wishes) -> (Options, OnDoubt) {
         None => Some(i64::try_from(*list_age_max_s).unwrap_or(i64::MAX).saturating_mul(1_000_000)),
     };
     let strict = wishes.strict.unwrap_or(*strict);
-    let options = Options { strict, uncovered, list_age_max_micros, now: worker.now() };
+    let now = published.sighting.now(worker.now(), Instant::now().into_std());
+    let options = Options { strict, uncovered, list_age_max_micros, now };
     let set_up: abide_model::OnCannotTell = on_cannot_tell.parse().expect("it was checked at the start");
     (options, wishes.on_cannot_tell.unwrap_or(set_up.into()))
 }

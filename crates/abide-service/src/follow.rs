@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use abide_journal::{ErrorKind, Pulse, Store};
 use abide_model::{Time, causes::chain};
-use abide_replica::{Replica, ReplicaConfig, ReplicaError};
+use abide_replica::{Replica, ReplicaConfig, ReplicaError, Sighting};
 use abide_rules::Ruleset;
 use tokio::{
     sync::watch,
@@ -43,7 +43,9 @@ struct Course {
     /// Between the last look and the next.
     pause: Duration,
     pulse: Option<Pulse>,
-    /// When the relay knew that there was nothing that is not held.
+    /// When it was last made sure that there was nothing that is not held, by this node or by its relay.
+    sighting: Option<Sighting>,
+    /// When the relay made sure of that.
     relayed_at: Option<Instant>,
     /// What another node told could not be followed by name.
     is_lost: bool,
@@ -57,6 +59,7 @@ impl Follow {
             look_at: Instant::now(),
             pause: self.poll,
             pulse: self.pulse.take(),
+            sighting: None,
             relayed_at: None,
             is_lost: false,
         };
@@ -114,7 +117,9 @@ impl Follow {
                 course.replica.insert(opening)
             }
         };
-        self.publish(replica)?;
+        let sighting = Sighting { as_of: now, at: began.into_std() };
+        course.sighting = Some(sighting);
+        self.publish(replica, sighting)?;
         self.board.confirmed(&replica.heads(), began);
         course.is_lost = false;
         self.metrics.followed();
@@ -134,13 +139,14 @@ impl Follow {
             if !is_news && !makes_sure {
                 continue;
             }
-            let as_of = told.as_of.map(|at| self.wall_clock(at));
-            let outcome = match replica
-                .hear(&told.heads, as_of)
-                .await
-                .and_then(|taken| if taken { self.publish(replica).map(|()| true) } else { Ok(false) })
-            {
+            let told_at = told.as_of.map(|at| Sighting { as_of: self.wall_clock(at), at: at.into_std() });
+            let newer = told_at.filter(|told| course.sighting.is_none_or(|held| told.at > held.at));
+            let Some(sighting) = newer.or(course.sighting) else { continue };
+            let outcome = match replica.hear(&told.heads, newer.map(|it| it.as_of)).await.and_then(|taken| {
+                if taken { self.publish(replica, sighting).map(|()| true) } else { Ok(false) }
+            }) {
                 Ok(true) => {
+                    course.sighting = Some(sighting);
                     match told.as_of {
                         Some(at) => self.board.confirmed(&replica.heads(), at),
                         None => self.board.appended(&replica.heads()),
@@ -166,13 +172,14 @@ impl Follow {
         }
     }
 
-    fn publish(&self, replica: &Replica) -> Result<(), ReplicaError> {
+    fn publish(&self, replica: &Replica, sighting: Sighting) -> Result<(), ReplicaError> {
         let now = (self.now)();
         // What was written before this node came says nothing about the way here.
         let before = self.list.current();
         let lags: Vec<_> =
             before.iter().flat_map(|before| replica.lags(&before.snapshot.positions, now)).collect();
-        self.list.publish(&replica.snapshot(), &lags, replica.clock(), now).map_err(ReplicaError::List)?;
+        let snapshot = replica.snapshot();
+        self.list.publish(&snapshot, sighting, &lags, replica.clock(), now).map_err(ReplicaError::List)?;
         for (origin, lag) in lags {
             self.metrics.propagated(origin, lag);
         }

@@ -14,7 +14,7 @@ use abide_model::{
 };
 use object_store::ObjectStore;
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
     time::{Instant, sleep, timeout, timeout_at},
 };
 
@@ -57,6 +57,8 @@ pub(crate) enum Refused {
 
 struct Waiting {
     said: Vec<Said>,
+    /// Their places among those that may wait.
+    places: OwnedSemaphorePermit,
     answer: oneshot::Sender<Result<Accepted, Refused>>,
 }
 
@@ -64,6 +66,9 @@ struct Waiting {
 #[derive(Clone, Debug)]
 pub(crate) struct Intake {
     waiting: mpsc::Sender<Waiting>,
+    /// One for each signal that may wait.
+    places: Arc<Semaphore>,
+    places_max: usize,
 }
 
 /// So many signals go into one append at the most.
@@ -85,7 +90,10 @@ impl Intake {
     /// Answers when it is durable and in force here.
     pub(crate) async fn accept(&self, said: Vec<Said>) -> Result<Accepted, Refused> {
         let (answer, answered) = oneshot::channel();
-        let waiting = Waiting { said, answer };
+        // One request with more than may wait waits alone.
+        let count = u32::try_from(said.len().clamp(1, self.places_max)).unwrap_or(u32::MAX);
+        let places = self.places.clone().try_acquire_many_owned(count).map_err(|_| Refused::Full)?;
+        let waiting = Waiting { said, places, answer };
         self.waiting.try_send(waiting).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => Refused::Full,
             mpsc::error::TrySendError::Closed(_) => Refused::Stopping,
@@ -134,8 +142,8 @@ struct Writing {
 }
 
 impl Keeper {
-    /// Opens the spool, puts in force what waits there, and begins to take signals in. The task ends when the last
-    /// `Intake` is gone and everything handed in was answered.
+    /// Opens the spool, puts in force what waits there, and begins to take signals in, of which `waiting_max` may wait at a
+    /// time. The task ends when the last `Intake` is gone and everything handed in was answered.
     pub(crate) async fn start(
         self,
         waiting_max: usize,
@@ -169,7 +177,9 @@ impl Keeper {
             answered: 0,
             answered_at: Instant::now(),
         };
-        Ok((Intake { waiting: sender }, tokio::spawn(writing.run(receiver))))
+        let places = Arc::new(Semaphore::new(waiting_max.min(Semaphore::MAX_PERMITS)));
+        let intake = Intake { waiting: sender, places, places_max: waiting_max };
+        Ok((intake, tokio::spawn(writing.run(receiver))))
     }
 }
 
@@ -227,9 +237,10 @@ impl Writing {
             Ok(signals) => self.accept(signals).await,
             Err(error) => Err(Refused::Failed { kind: ErrorKind::Invalid, why: error.to_string() }),
         };
-        for waiting in group {
+        for Waiting { places, answer, .. } in group {
+            drop(places);
             // Whoever asked may have gone; what was accepted stays.
-            let _ = waiting.answer.send(accepted.clone());
+            let _ = answer.send(accepted.clone());
         }
         self.answered_at = Instant::now();
     }

@@ -36,6 +36,8 @@ mod sns;
 mod unsubscribe;
 mod wire;
 
+mod set_up;
+
 mod consent;
 
 mod arrow;
@@ -61,6 +63,7 @@ pub use mapping::AuthzRoute;
 pub use peers::Peers;
 pub use postfix::PolicyService;
 pub use server::{Server, ServerError, Wiring};
+pub use set_up::ReadSettings;
 pub use tls::Tls;
 pub use traces::Traces;
 pub use unsubscribe::{Choice, Links, Unsubscribe};

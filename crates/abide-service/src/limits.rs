@@ -22,6 +22,10 @@ pub struct Limits {
     pub single_bytes: usize,
     /// Of a body that is about many.
     pub batch_bytes: usize,
+    /// Of what a vendor posts, which is read before it is known whose it is.
+    pub hook_bytes: usize,
+    /// Of all bodies that are being read or worked on, beyond the first 16 KiB of each.
+    pub bodies_bytes: usize,
     /// People in one `filter`.
     pub filter_subjects: usize,
     /// Signals in one request.
@@ -32,6 +36,8 @@ pub struct Limits {
     pub waiting_signals: usize,
     /// Idempotency keys that are remembered.
     pub idempotency_keys: usize,
+    /// Events and requests of vendors that are remembered, so that they count once.
+    pub hook_events: usize,
     /// Uses of one unsubscribe link in a minute; 0 for any number.
     pub link_uses_per_min: u32,
     /// People that the holder of a token may ask about in a second; 0 for any number.
@@ -50,11 +56,15 @@ impl Default for Limits {
             write_s: 30,
             single_bytes: 64 << 10,
             batch_bytes: 16 << 20,
+            // SendGrid's are the largest that are known, 768 KiB.
+            hook_bytes: 2 << 20,
+            bodies_bytes: 256 << 20,
             filter_subjects: 100_000,
             signals: 10_000,
             identifiers: 32,
             waiting_signals: 100_000,
             idempotency_keys: 100_000,
+            hook_events: 100_000,
             link_uses_per_min: 10,
             // At this rate, trying all phone numbers of a country takes weeks.
             checks_per_s: 1_000,
@@ -82,6 +92,7 @@ impl Limits {
             self.connections,
             self.single_bytes,
             self.batch_bytes,
+            self.hook_bytes,
             self.filter_subjects,
             self.signals,
             self.identifiers,
@@ -89,6 +100,9 @@ impl Limits {
         ];
         if nothing.contains(&0) || self.head_s == 0 || self.body_s == 0 || self.write_s == 0 {
             return Some("a limit of 0 would let nothing through");
+        }
+        if self.bodies_bytes < self.single_bytes.max(self.batch_bytes).max(self.hook_bytes) {
+            return Some("bodies_bytes is no less than one body may have");
         }
         // Below this the HTTP library does not work.
         if self.head_bytes < 8 << 10 {

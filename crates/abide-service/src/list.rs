@@ -14,6 +14,7 @@ use std::{
 use abide_enforce::Snapshot;
 use abide_index::IndexError;
 use abide_model::{Origin, Position, Signal, Time, Token};
+use abide_replica::Sighting;
 use arc_swap::ArcSwapOption;
 use serde_json::json;
 
@@ -23,6 +24,8 @@ use crate::since::Since;
 #[derive(Debug)]
 pub(crate) struct Published {
     pub(crate) snapshot: Arc<Snapshot>,
+    /// When it was made sure that there was nothing newer.
+    pub(crate) sighting: Sighting,
     /// `"ruleset":…,"position":…,"lag_ms":…,"as_of":…`, which stands in every answer.
     pub(crate) stamp: String,
 }
@@ -68,6 +71,7 @@ impl List {
     pub(crate) fn publish(
         &self,
         read: &Arc<Snapshot>,
+        sighting: Sighting,
         lags: &[(&Origin, Duration)],
         clock: Time,
         now: Time,
@@ -81,7 +85,7 @@ impl List {
             snapshot = above(&snapshot, &ahead.signals, ahead.place.as_ref())?;
         }
         making.clock = Some(clock);
-        self.swap(&mut making, snapshot, now);
+        self.swap(&mut making, snapshot, sighting, now);
         Ok(())
     }
 
@@ -98,7 +102,7 @@ impl List {
         }
         if let Some(current) = self.current.load_full() {
             let snapshot = above(&current.snapshot, &signals, place.as_ref())?;
-            self.swap(&mut making, snapshot, now);
+            self.swap(&mut making, snapshot, current.sighting, now);
         }
         making.ahead.push(Ahead { place, signals });
         Ok(())
@@ -111,11 +115,11 @@ impl List {
         }
     }
 
-    fn swap(&self, making: &mut Making, snapshot: Arc<Snapshot>, now: Time) {
+    fn swap(&self, making: &mut Making, snapshot: Arc<Snapshot>, sighting: Sighting, now: Time) {
         for (origin, position) in snapshot.positions.iter() {
             making.since.reached(origin, position, now);
         }
-        self.current.store(Some(Arc::new(Published::new(snapshot, &making.lags))));
+        self.current.store(Some(Arc::new(Published::new(snapshot, sighting, &making.lags))));
     }
 
     /// Since when everything up to a token is in force here.
@@ -139,7 +143,7 @@ impl List {
 }
 
 impl Published {
-    fn new(snapshot: Arc<Snapshot>, lags: &BTreeMap<Origin, Duration>) -> Self {
+    fn new(snapshot: Arc<Snapshot>, sighting: Sighting, lags: &BTreeMap<Origin, Duration>) -> Self {
         let positions: serde_json::Map<String, serde_json::Value> = snapshot
             .positions
             .iter()
@@ -158,7 +162,7 @@ impl Published {
             json!(lags),
             json!(snapshot.as_of.to_string())
         );
-        Self { snapshot, stamp }
+        Self { snapshot, sighting, stamp }
     }
 }
 

@@ -1,20 +1,25 @@
-//! What is counted, under the naming conventions of Prometheus. No label holds what a client made up.
+//! What is counted, under the naming conventions of Prometheus. Labels hold no word that a stranger made up, and of sources so
+//! many as fit.
 
 use std::{
+    collections::HashSet,
     sync::{
-        Arc,
+        Arc, RwLock,
         atomic::{AtomicI64, AtomicU64},
     },
     time::Duration,
 };
 
 use abide_enforce::Judgement;
-use abide_model::{Action, Origin, Time, Uncertain, Verdict};
+use abide_model::{Action, Origin, Time, Verdict};
+use abide_rules::Ruleset;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
+
+use tokio::time::Instant;
 
 use crate::list::List;
 
@@ -71,6 +76,29 @@ struct OutcomeLabels {
     outcome: &'static str,
 }
 
+/// Names that stand in labels: the first so many that come, since whoever may hand signals in names sources. The others
+/// count together.
+#[derive(Default)]
+struct Names(RwLock<HashSet<Arc<str>>>);
+
+const NAMES_MAX: usize = 100;
+
+impl Names {
+    fn label(&self, name: &str) -> Arc<str> {
+        const LOCK: &str = "what is done under this lock does not panic";
+        if let Some(known) = self.0.read().expect(LOCK).get(name) {
+            return known.clone();
+        }
+        let mut names = self.0.write().expect(LOCK);
+        if names.len() >= NAMES_MAX && !names.contains(name) {
+            return "…".into();
+        }
+        let label: Arc<str> = name.into();
+        names.insert(label.clone());
+        label
+    }
+}
+
 type Histograms = Family<RouteLabels, Histogram, fn() -> Histogram>;
 
 pub(crate) struct Metrics {
@@ -78,6 +106,7 @@ pub(crate) struct Metrics {
     verdicts: Family<VerdictLabels, Counter>,
     cannot_tell: Family<CauseLabels, Counter>,
     signals: Family<SourceLabels, Counter>,
+    claimants: Names,
     hooks: Family<HookLabels, Counter>,
     durable: Histogram,
     spooled_total: Counter,
@@ -105,6 +134,7 @@ impl Metrics {
             verdicts: Family::default(),
             cannot_tell: Family::default(),
             signals: Family::default(),
+            claimants: Names::default(),
             hooks: Family::default(),
             durable: seconds(),
             spooled_total: Counter::default(),
@@ -176,6 +206,7 @@ impl Metrics {
     pub(crate) fn verdicts(
         &self,
         enforcement_point: &'static str,
+        rules: &Ruleset,
         action: &Action,
         judgement: &Judgement,
         count: u64,
@@ -191,7 +222,8 @@ impl Metrics {
                 }
             }
             Verdict::CannotTell { why } => {
-                if *why == Uncertain::UnknownAction {
+                // Whatever the cause: the word may be one that a client made up.
+                if rules.action(action).is_none() {
                     labels.action = "unknown".into();
                 }
                 self.cannot_tell.get_or_create(&CauseLabels { cause: why.cause() }).inc_by(count);
@@ -203,7 +235,7 @@ impl Metrics {
     pub(crate) fn signal(&self, signal: &abide_model::signal::Statement) {
         let labels = SourceLabels {
             mechanism: signal.mechanism.as_str().into(),
-            claimant: signal.claimant.as_str().into(),
+            claimant: self.claimants.label(signal.claimant.as_str()),
             direction: signal.direction.as_str(),
         };
         self.signals.get_or_create(&labels).inc();
@@ -266,7 +298,8 @@ impl Metrics {
     fn exposition(&self, list: &List, now: Time) -> crate::ask::Answer {
         if let Some(published) = list.current() {
             let snapshot = &published.snapshot;
-            let age = Duration::from_micros(now.micros_since(snapshot.as_of).try_into().unwrap_or(0));
+            let age = published.sighting.age_micros(now, Instant::now().into_std());
+            let age = Duration::from_micros(age.try_into().unwrap_or(0));
             self.list_age.set(age.as_secs_f64());
             self.identities.set(i64::try_from(snapshot.len_identities()).unwrap_or(i64::MAX));
             for (origin, position) in snapshot.positions.iter() {
@@ -299,4 +332,17 @@ pub(crate) fn scrape(shared: &crate::server::Shared, path: &str) -> crate::ask::
         return crate::problem::Problem::new(crate::problem::Kind::NotFound, "ask for /metrics").respond();
     }
     shared.metrics.exposition(&shared.list, (shared.now)())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_do_not_grow_without_end() {
+        let names = Names::default();
+        assert_eq!(&*names.label("ftc"), "ftc");
+        (0..2 * NAMES_MAX).for_each(|nth| drop(names.label(&format!("made-up-{nth}"))));
+        assert_eq!((&*names.label("another"), &*names.label("ftc")), ("…", "ftc"));
+    }
 }

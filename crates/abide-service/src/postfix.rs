@@ -138,7 +138,8 @@ enum Broken {
 }
 
 async fn converse(worker: &Worker, stream: TcpStream, policy: &Policy) -> Result<(), Broken> {
-    let limits = &worker.shared().config.limits;
+    let set_up = worker.set_up();
+    let limits = set_up.limits();
     let _ = stream.set_nodelay(true);
     let (reading, mut writing) = stream.into_split();
     let mut reading = BufReader::new(reading);
@@ -212,7 +213,7 @@ fn decide(worker: &Worker, policy: &Policy, request: &Request) -> String {
     let subject = Subject::of(written.into_iter().collect());
     let mut shape = Vec::new();
     parts(&subject, |_| true, &mut shape);
-    let (options, on_doubt) = options(worker, &policy.wishes);
+    let (options, on_doubt) = options(worker, &published, &policy.wishes);
     let question =
         Question { action: &policy.action, context: &policy.context, options, with_segments: false };
     let judged = worker.desk().judge_one(&published, &shape, &subject, &question);
@@ -224,7 +225,7 @@ fn decide(worker: &Worker, policy: &Policy, request: &Request) -> String {
         }
     };
     let verdict = &found.judgement.verdict;
-    worker.shared().metrics.verdicts(POINT, &policy.action, &found.judgement, 1);
+    worker.shared().metrics.verdicts(POINT, &published.snapshot.rules, &policy.action, &found.judgement, 1);
     match verdict {
         Verdict::Allow => "DUNNO".to_owned(),
         Verdict::Block { reasons } => {

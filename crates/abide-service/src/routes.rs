@@ -232,8 +232,11 @@ pub(crate) const ROUTES: &[Route] = &[
         path: "/v1/reload",
         rights: &[Right::Admin],
         endpoint: reload::reload,
-        summary: "Reads the certificates anew, as SIGHUP does.",
-        describe: |_| Described { answers: json!({ "200": plain("They are read") }), ..Described::default() },
+        summary: "Reads settings, secrets and certificates anew, as SIGHUP does.",
+        describe: |_| Described {
+            answers: json!({ "200": plain("They are read; which of those that changed count at the next start only") }),
+            ..Described::default()
+        },
     },
     Route {
         method: "GET",

@@ -12,6 +12,7 @@ use abide_journal::{Head, Heartbeats, JournalError, Pulse, Store, StoreError, Wr
 use abide_model::{Keyring, Normaliser, Origin, Time};
 use abide_replica::ReplicaConfig;
 use abide_rules::Ruleset;
+use arc_swap::ArcSwap;
 use object_store::ObjectStore;
 use tokio::{
     net::TcpListener,
@@ -23,19 +24,18 @@ use tokio::{
 use crate::{
     access::Access,
     aside::Aside,
+    ask::Room,
     config::Config,
     follow::Follow,
-    hooks::{Hook, HookAccount},
     intake::{Intake, Keeper, Once},
     list::List,
-    mapping::Mapping,
     metrics::Metrics,
     postfix::{self, Policy},
     problem::{Kind, Problem},
     push::Board,
+    set_up::{ReadSettings, SetUp},
     tls::Encryption,
     traces::Tracer,
-    unsubscribe::Links,
     worker::{self, Connection},
 };
 
@@ -58,6 +58,8 @@ pub struct Wiring {
     pub now: fn() -> Time,
     /// Bytes that nobody can guess, for what is sealed.
     pub random: fn() -> io::Result<[u8; 12]>,
+    /// Where [`Server::reload`] has the settings from; the same again, if it is `None`.
+    pub read_settings: Option<ReadSettings>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +81,10 @@ pub enum ServerError {
 
 /// What all threads share.
 pub(crate) struct Shared {
+    /// As it was started; [`SetUp`] has what was read since.
     pub(crate) config: Config,
+    set_up: ArcSwap<SetUp>,
+    read_settings: Option<ReadSettings>,
     pub(crate) keyring: Keyring,
     pub(crate) normaliser: Normaliser,
     pub(crate) now: fn() -> Time,
@@ -87,12 +92,13 @@ pub(crate) struct Shared {
     pub(crate) list: Arc<List>,
     pub(crate) board: Arc<Board>,
     pub(crate) metrics: Arc<Metrics>,
+    /// Requests that came with an idempotency key.
     pub(crate) once: Once,
+    /// What vendors posted.
+    pub(crate) hook_events: Once,
+    pub(crate) room: Room,
     pub(crate) access: Access,
-    pub(crate) mapping: Mapping,
-    pub(crate) hooks: Vec<Hook>,
     pub(crate) aside: Aside,
-    pub(crate) links: Option<Links>,
     pub(crate) encryption: Option<Encryption>,
     pub(crate) tracer: Option<Tracer>,
     intake: OnceLock<Intake>,
@@ -116,12 +122,31 @@ impl Shared {
         &self.store
     }
 
-    /// Reads anew what can change while the server runs.
-    pub(crate) fn reload(&self) -> Result<(), String> {
-        let Some(encryption) = &self.encryption else { return Ok(()) };
-        encryption.reload()?;
-        tracing::info!("read the certificates anew");
-        Ok(())
+    /// What a request goes by.
+    pub(crate) fn set_up(&self) -> Arc<SetUp> {
+        self.set_up.load_full()
+    }
+
+    /// Reads anew what can change while the server runs, all of it or nothing; gives what counts at the next start only.
+    pub(crate) fn reload(&self) -> Result<Vec<&'static str>, String> {
+        let config = match &self.read_settings {
+            Some(ReadSettings(read)) => read()?,
+            None => self.config.clone(),
+        };
+        let set_up = SetUp::open(config)?;
+        if let Some(encryption) = &self.encryption {
+            encryption.reload()?;
+        }
+        let at_next_start = set_up.at_next_start(&self.config);
+        self.set_up.store(Arc::new(set_up));
+        tracing::info!("read the settings, their secrets and certificates anew");
+        if !at_next_start.is_empty() {
+            tracing::warn!(
+                settings = at_next_start.join(", "),
+                "what changed there counts at the next start only"
+            );
+        }
+        Ok(at_next_start)
     }
 
     /// Becomes true when the server is to stop.
@@ -167,9 +192,7 @@ impl Server {
     /// Listens, and answers as soon as it does; verdicts once the list is complete. Runs its background tasks on the
     /// runtime that it is started on.
     pub async fn start(config: Config, wiring: Wiring) -> Result<Self, ServerError> {
-        let hooks = config.hooks.iter().map(HookAccount::open).collect::<Result<Vec<Hook>, String>>();
-        let hooks = hooks.map_err(ServerError::Secrets)?;
-        let links = config.unsubscribe.open().map_err(ServerError::Secrets)?;
+        let set_up = SetUp::open(config.clone()).map_err(ServerError::Secrets)?;
         let encryption = config.tls.clone().open().map_err(ServerError::Secrets)?;
         let is_public = !config.listen.ip().is_loopback();
         let access = Access::new(&config.limits, is_public);
@@ -210,13 +233,14 @@ impl Server {
             now: wiring.now,
             random: wiring.random,
             once: Once::new(config.limits.idempotency_keys),
+            hook_events: Once::new(config.limits.hook_events),
+            room: Room::new(config.limits.bodies_bytes),
             access,
-            hooks,
+            set_up: ArcSwap::from_pointee(set_up),
+            read_settings: wiring.read_settings,
             aside: Aside::default(),
-            links,
             encryption,
             tracer,
-            mapping: Mapping::new(&config.authz).expect("it was checked"),
             intake: OnceLock::from(intake),
             store: wiring.store,
             nodes: Mutex::default(),
@@ -284,8 +308,9 @@ impl Server {
         self.shared.encryption.is_some()
     }
 
-    /// Reads the certificates anew; connections that come from now on get them. An error leaves those that there were.
-    pub fn reload(&self) -> Result<(), ServerError> {
+    /// Reads settings, secrets and certificates anew; requests and connections that come from now on go by them. An error
+    /// leaves all as it was. Gives the settings that changed and count at the next start only.
+    pub fn reload(&self) -> Result<Vec<&'static str>, ServerError> {
         self.shared.reload().map_err(ServerError::Secrets)
     }
 

@@ -31,7 +31,7 @@ use crate::{
     problem::{Kind, Problem},
     routes::{self, Route},
     server::Shared,
-    unsubscribe::Links,
+    set_up::SetUp,
 };
 
 /// A connection that was accepted, and its place among those that there may be.
@@ -65,10 +65,8 @@ impl Worker {
         self.desk.borrow_mut()
     }
 
-    /// What makes and opens the links of mails, where there are to be any.
-    pub(crate) fn links(&self) -> Result<&Links, Problem> {
-        let none = || Problem::new(Kind::NotFound, "this server has no [serve.unsubscribe]");
-        self.shared.links.as_ref().ok_or_else(none)
+    pub(crate) fn set_up(&self) -> Arc<SetUp> {
+        self.shared.set_up()
     }
 
     /// The list, once it is complete.
@@ -85,7 +83,10 @@ impl Worker {
         let (name, answered) = match routes::find(&head.method, head.uri.path()) {
             Ok(route) => {
                 let answered = match self.admit(route, &head, is_certified) {
-                    Ok(caller) => (route.endpoint)(self, Ask { caller, head, body }).await,
+                    Ok(caller) => {
+                        let room = self.shared.room.clone();
+                        (route.endpoint)(self, Ask { caller, head, body, room }).await
+                    }
                     Err(problem) => Err(problem),
                 };
                 (route.path, answered)
@@ -173,7 +174,7 @@ async fn serve(worker: Rc<Worker>, connection: Connection, stop: watch::Receiver
         return speak(&worker, stream, true, stop).await;
     };
     // Whoever does not speak TLS, or not in time, is no client.
-    let greeting = timeout(worker.shared.config.limits.head(), encryption.acceptor().accept(stream)).await;
+    let greeting = timeout(worker.set_up().limits().head(), encryption.acceptor().accept(stream)).await;
     let Ok(Ok(stream)) = greeting else { return };
     let is_certified = !encryption.demands_certificates() || stream.get_ref().1.peer_certificates().is_some();
     speak(&worker, stream, is_certified, stop).await;
@@ -185,7 +186,8 @@ async fn speak(
     is_certified: bool,
     mut stop: watch::Receiver<bool>,
 ) {
-    let limits = &worker.shared.config.limits;
+    let set_up = worker.set_up();
+    let limits = set_up.limits();
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits.head()).max_header_size(limits.head_bytes);
     worker.shared.metrics.connected();

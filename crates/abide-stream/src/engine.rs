@@ -5,7 +5,9 @@ use std::{collections::HashMap, mem, path::Path, sync::Arc};
 use abide_enforce::{Asked, Judge, Judgement, Notes, Panel, Part, Snapshot};
 use abide_index::IndexError;
 use abide_model::{Identifier, Keyring, Normaliser, Signal, Time, Uncertain, Verdict};
+use abide_replica::Sighting;
 use abide_values::{Found, Kind};
+use tokio::time::Instant;
 
 use crate::{
     config::{Config, InvalidConfig},
@@ -102,8 +104,9 @@ impl Rules {
     }
 
     /// Whether nothing may be judged on this list, since it is too old.
-    pub(crate) fn is_stale(&self, snapshot: &Snapshot, now: Time) -> bool {
-        self.list_age_max_micros.is_some_and(|max| now.micros_since(snapshot.as_of) > max)
+    pub(crate) fn is_stale(&self, sighting: Sighting, now: Time) -> bool {
+        let age = || sighting.age_micros(now, Instant::now().into_std());
+        self.list_age_max_micros.is_some_and(|max| age() > max)
     }
 
     /// What is done with a record of a route, and what is to be produced for it, if anything.

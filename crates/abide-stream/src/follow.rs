@@ -4,9 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use abide_journal::{ErrorKind, Pulse, Store};
 use abide_model::{Time, causes::chain};
-use abide_replica::{Replica, ReplicaConfig, ReplicaError};
+use abide_replica::{Replica, ReplicaConfig, ReplicaError, Sighting};
 use abide_rules::Ruleset;
-use tokio::{sync::watch, time::sleep};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep},
+};
 
 use crate::{list::List, metrics::Metrics};
 
@@ -57,7 +60,7 @@ impl Follow {
     /// Reads what there is and publishes it. The first time that is the whole list.
     async fn look(&self, held: &mut Option<Replica>) -> Result<(), ReplicaError> {
         // Before it looks: what becomes durable while it does may not be in what it finds.
-        let now = (self.now)();
+        let (now, at) = ((self.now)(), Instant::now().into_std());
         let replica = match held {
             Some(replica) => {
                 replica.refresh(now).await?;
@@ -72,11 +75,11 @@ impl Follow {
         };
         // What was written before this process came says nothing about the way here.
         if let Some(before) = self.list.current() {
-            for (origin, lag) in replica.lags(&before.positions, (self.now)()) {
+            for (origin, lag) in replica.lags(&before.snapshot.positions, (self.now)()) {
                 self.metrics.propagated(origin, lag);
             }
         }
-        self.list.publish(replica.snapshot(), replica.clock());
+        self.list.publish(replica.snapshot(), Sighting { as_of: now, at }, replica.clock());
         Ok(())
     }
 }

@@ -8,14 +8,23 @@ use std::sync::{
 use abide_enforce::Snapshot;
 use abide_index::IndexError;
 use abide_model::{Claim, Signal, Time, Token};
+use abide_replica::Sighting;
 use arc_swap::ArcSwapOption;
 
 use crate::fate::Stamp;
 
+/// What was read, and when.
+#[derive(Debug)]
+pub(crate) struct Read {
+    pub(crate) snapshot: Arc<Snapshot>,
+    /// Before it was read.
+    pub(crate) sighting: Sighting,
+}
+
 /// What the follower has read, for all threads.
 #[derive(Debug, Default)]
 pub(crate) struct List {
-    current: ArcSwapOption<Snapshot>,
+    current: ArcSwapOption<Read>,
     /// Later than every time in the journal that was read, in microseconds.
     clock: AtomicI64,
     /// What nobody's waiting helps against.
@@ -24,13 +33,13 @@ pub(crate) struct List {
 
 impl List {
     /// `None` until the list is complete: nothing may be judged before.
-    pub(crate) fn current(&self) -> Option<Arc<Snapshot>> {
+    pub(crate) fn current(&self) -> Option<Arc<Read>> {
         self.current.load_full()
     }
 
-    pub(crate) fn publish(&self, snapshot: Arc<Snapshot>, clock: Time) {
+    pub(crate) fn publish(&self, snapshot: Arc<Snapshot>, sighting: Sighting, clock: Time) {
         self.clock.fetch_max(clock.as_micros(), Ordering::Relaxed);
-        self.current.store(Some(snapshot));
+        self.current.store(Some(Arc::new(Read { snapshot, sighting })));
     }
 
     pub(crate) fn clock(&self) -> Time {
@@ -79,7 +88,7 @@ struct Made {
 impl Standing {
     /// The list to judge by; `None` until there is one.
     pub(crate) fn now(&mut self, list: &List) -> Result<Option<Judging>, IndexError> {
-        let Some(read) = list.current() else { return Ok(None) };
+        let Some(read) = list.current().map(|read| read.snapshot.clone()) else { return Ok(None) };
         if self.made.as_ref().is_none_or(|made| !Arc::ptr_eq(&made.read, &read)) {
             self.ahead.retain(|ahead| !ahead.token.as_ref().is_some_and(|token| read.positions.reach(token)));
             let above = if self.ahead.is_empty() {

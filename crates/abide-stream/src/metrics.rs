@@ -15,6 +15,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
+use tokio::time::Instant;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct VerdictLabels {
@@ -168,7 +169,7 @@ impl Metrics {
 
     fn exposition(&self, list: &List, now: Time) -> Response<Full<Bytes>> {
         if let Some(list) = list.current() {
-            self.list_age.set(in_seconds(now.micros_since(list.as_of)));
+            self.list_age.set(in_seconds(list.sighting.age_micros(now, Instant::now().into_std())));
         }
         abide_metrics::exposition(&self.registry)
     }

@@ -9,10 +9,12 @@ use std::{
 
 use abide_enforce::Snapshot;
 use abide_model::{Keyring, Normaliser, Time, Uncertain, Verdict};
+use abide_replica::Sighting;
 use rdkafka::{
     Message as _, Offset, TopicPartitionList, consumer::Consumer as _, error::KafkaError,
     message::BorrowedMessage,
 };
+use tokio::time::Instant;
 
 use crate::{
     broker, clients,
@@ -70,7 +72,8 @@ impl Trial {
         let rules = Arc::new(Rules::new(config, folder)?);
         let list = List::default();
         let clock = snapshot.as_of;
-        list.publish(snapshot, clock);
+        let sighting = Sighting { as_of: clock, at: Instant::now().into_std() };
+        list.publish(snapshot, sighting, clock);
         let engine = Engine::new(rules.clone(), keyring, normaliser);
         Ok(Self { rules, engine, list, standing: Standing::default(), tallies: BTreeMap::new() })
     }

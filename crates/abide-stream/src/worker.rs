@@ -192,7 +192,7 @@ impl Worker {
         self.take_changes(&mut batch);
         let began = (self.shared.now)();
         if self.may_judge(began) {
-            self.open_partitions(began)?;
+            self.open_partitions()?;
         } else {
             self.close_partitions();
         }
@@ -255,7 +255,7 @@ impl Worker {
     fn may_judge(&mut self, now: Time) -> bool {
         let why = match self.shared.list.current() {
             None => Some("the list is being read"),
-            Some(list) if self.shared.rules.is_stale(&list, now) => Some("the list is too old"),
+            Some(list) if self.shared.rules.is_stale(list.sighting, now) => Some("the list is too old"),
             Some(_) => None,
         };
         if why != self.waits_for {

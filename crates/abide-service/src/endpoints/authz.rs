@@ -68,8 +68,8 @@ fn only(headers: &HeaderMap, name: &'static str) -> Result<String, Problem> {
 
 async fn decide(worker: &Worker, mut ask: Ask, method: &str, uri: &str) -> Result<Answer, Problem> {
     let published = worker.list()?;
-    let mapping = &worker.shared().mapping;
-    let limits = &worker.shared().config.limits;
+    let set_up = worker.set_up();
+    let (mapping, limits) = (&set_up.mapping, set_up.limits());
     let body = if mapping.reads_bodies() {
         ask.read_body(limits.single_bytes, limits).await?
     } else {
@@ -101,21 +101,23 @@ fn answer(
     if published.snapshot.rules.check_context(&route.context).is_err() {
         return Err(Problem::new(Kind::Blocked, "the ruleset in force does not know the route's context"));
     }
-    let (options, on_doubt) = options(worker, &route.wishes);
+    let (options, on_doubt) = options(worker, published, &route.wishes);
     let question = Question { action: &route.action, context: &route.context, options, with_segments: false };
     let mut shape = Vec::with_capacity(subject.written.len());
     parts(subject, |_| false, &mut shape);
     let judged = worker.desk().judge_one(published, &shape, subject, &question);
     let found = judged.map_err(|error| Problem::of_list(&error))?;
     let verdict = &found.judgement.verdict;
-    worker.shared().metrics.verdicts(POINT, &route.action, &found.judgement, 1);
+    worker.shared().metrics.verdicts(POINT, &published.snapshot.rules, &route.action, &found.judgement, 1);
+    // Whichever of them it goes to, one may have said no: that is no doubt of ours, but a request that hides who is meant.
+    let is_hidden = matches!(verdict, Verdict::CannotTell { why: Uncertain::DestinationAmbiguous(_) });
     match effect(verdict, on_doubt)? {
-        Effect::Allow => {
+        Effect::Allow if !is_hidden => {
             let mut answer = json(&json!({ "verdict": verdict.as_str() }));
             answer.headers_mut().insert(VERDICT, HeaderValue::from_static(verdict.as_str()));
             Ok(answer)
         }
-        Effect::Block => Err(Problem::new(Kind::Blocked, why(verdict))),
+        Effect::Allow | Effect::Block => Err(Problem::new(Kind::Blocked, why(verdict))),
     }
 }
 

@@ -5,7 +5,7 @@ use std::{borrow::Cow, sync::Arc};
 use abide_enforce::{Judgement, Part};
 use abide_index::IndexError;
 use abide_journal::Right;
-use abide_model::{BatchId, Signal, Uncertain, Verdict};
+use abide_model::{BatchId, Identifier, IdentifierKind, Signal, Uncertain, Verdict, Written};
 use futures::future::LocalBoxFuture;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -66,7 +66,8 @@ pub(crate) fn check(worker: &Worker, mut ask: Ask) -> LocalBoxFuture<'_, Result<
     Box::pin(async move {
         ask.json_only()?;
         let published = worker.list()?;
-        let limits = &worker.shared().config.limits;
+        let set_up = worker.set_up();
+        let limits = set_up.limits();
         let body = ask.read_body(limits.single_bytes, limits).await?;
         let request: CheckRequest<'_> =
             serde_json::from_slice(&body).map_err(|error| Problem::of_json(&error))?;
@@ -88,7 +89,7 @@ fn judge(worker: &Worker, published: &Arc<Published>, request: CheckRequest<'_>)
             "an identifier is of a kind or form that does not exist, or is no text (see /openapi.json)",
         ));
     }
-    if subject.written.len() + to.written.len() > worker.shared().config.limits.identifiers {
+    if subject.written.len() + to.written.len() > worker.set_up().limits().identifiers {
         return Err(Problem::invalid("there are more identifiers than one person may come with"));
     }
     let action = action(&named)?;
@@ -100,7 +101,7 @@ fn judge(worker: &Worker, published: &Arc<Published>, request: CheckRequest<'_>)
         uncovered: request.uncovered,
         explain,
     };
-    let (options, on_doubt) = options(worker, &wishes);
+    let (options, on_doubt) = options(worker, published, &wishes);
     let question = Question { action: &action, context: &context, options, with_segments: explain };
 
     let goes_to = to.written.len();
@@ -113,7 +114,7 @@ fn judge(worker: &Worker, published: &Arc<Published>, request: CheckRequest<'_>)
         Some(consent) => judge_with(worker, published, &shape, &all, &consent, &question),
     };
     let found = judged.map_err(|error| Problem::of_list(&error))?;
-    worker.shared().metrics.verdicts(POINT, &action, &found.judgement, 1);
+    worker.shared().metrics.verdicts(POINT, &published.snapshot.rules, &action, &found.judgement, 1);
 
     let mut body = verdict_body(&found, effect(&found.judgement.verdict, on_doubt)?, explain);
     if explain {
@@ -133,22 +134,39 @@ fn judge_with(
     question: &Question<'_>,
 ) -> Result<Found, IndexError> {
     let said = consent.read();
-    let (shared, now) = (worker.shared(), worker.now());
-    // Later than all that the list holds.
-    let mut at = shared.list.clock().map_or(now, |clock| clock.max(now));
-    let mut signals = Vec::new();
-    for written in &subject.written {
-        // What cannot be read is said with the verdict.
-        let Ok(identifier) = written.read(&shared.normaliser) else { continue };
-        let keys = shared.keyring.signal_keys(&identifier);
-        for statement in &said.statements {
-            at = at.successor();
-            let signal = Signal::new(keys.clone(), statement.clone(), BatchId::live(now), now, at);
-            signals.push(signal.expect("consents are opt-outs, which contradict nothing"));
+    let shared = worker.shared();
+    // What cannot be read is said with the verdict.
+    let readable = |written: &Written<'_>| written.read(&shared.normaliser).ok();
+    let about: Vec<Identifier> = subject.written.iter().filter_map(readable).collect();
+    let judge = |about: &[Identifier], shape: &[Part], subject: &Subject<'_>| {
+        let now = worker.now();
+        // Later than all that the list holds.
+        let mut at = shared.list.clock().map_or(now, |clock| clock.max(now));
+        let mut signals = Vec::new();
+        for identifier in about {
+            let keys = shared.keyring.signal_keys(identifier);
+            for statement in &said.statements {
+                at = at.successor();
+                let signal = Signal::new(keys.clone(), statement.clone(), BatchId::live(now), now, at);
+                signals.push(signal.expect("consents are opt-outs, which contradict nothing"));
+            }
+        }
+        let snapshot = list::above(&published.snapshot, &signals, None)?;
+        worker.desk().judge_apart(&snapshot, shape, subject, question)
+    };
+    if about.is_empty() && !said.statements.is_empty() {
+        // Nobody can be read of whom it could be said. It is said by whoever comes with it all the same, so what it blocks is
+        // blocked.
+        let written =
+            Written { kind: IdentifierKind::Cookie, form: None, text: "whoever comes with it".into() };
+        let anybody = written.read(&shared.normaliser).expect("a cookie is any text");
+        let shape = [Part { kind: anybody.kind(), to: false }];
+        let found = judge(&[anybody], &shape, &Subject::of(vec![written]))?;
+        if matches!(found.judgement.verdict, Verdict::Block { .. }) {
+            return Ok(found);
         }
     }
-    let snapshot = list::above(&published.snapshot, &signals, None)?;
-    let mut found = worker.desk().judge_apart(&snapshot, shape, subject, question)?;
+    let mut found = judge(&about, shape, subject)?;
     if !said.faults.is_empty() && found.judgement.verdict == Verdict::Allow {
         let verdict = Verdict::CannotTell { why: Uncertain::Undecodable };
         found.judgement = Arc::new(Judgement { verdict, partly: found.judgement.partly });

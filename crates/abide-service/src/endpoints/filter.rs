@@ -82,7 +82,8 @@ pub(crate) fn filter(worker: &Worker, mut ask: Ask) -> LocalBoxFuture<'_, Result
     Box::pin(async move {
         let media_type = ask.media_type_of_many()?;
         let published = worker.list()?;
-        let limits = &worker.shared().config.limits;
+        let set_up = worker.set_up();
+        let limits = set_up.limits();
         let body = ask.read_body(limits.batch_bytes, limits).await?;
         let (request, subjects) = match media_type {
             MediaType::Json => read_json(&body)?,
@@ -107,9 +108,9 @@ pub(crate) fn filter(worker: &Worker, mut ask: Ask) -> LocalBoxFuture<'_, Result
             ask.caller.spend_explains(subjects.len(), worker.now())?;
         }
         check_context(&published, &request.context)?;
-        let (options, on_doubt) = options(worker, &request.wishes);
+        let (options, on_doubt) = options(worker, &published, &request.wishes);
         let found = judge(worker, &published, &request, options, &subjects).await?;
-        let tally = count(worker, &request.action, &found);
+        let tally = count(worker, &published, &request.action, &found);
         if media_type == MediaType::Arrow {
             return write_columns(&published, on_doubt, &found, tally);
         }
@@ -190,7 +191,7 @@ async fn judge(
         options,
         with_segments: request.wishes.explain,
     };
-    let identifiers_max = worker.shared().config.limits.identifiers;
+    let identifiers_max = worker.set_up().limits().identifiers;
     let mut found = Vec::with_capacity(subjects.len());
     for turn in subjects.chunks(TURN) {
         if !found.is_empty() {
@@ -232,7 +233,7 @@ fn undecodable() -> Found {
     Found { judgement: Arc::new(Judgement { verdict, partly: false }), segments: None }
 }
 
-fn count(worker: &Worker, action: &Action, found: &[Found]) -> Tally {
+fn count(worker: &Worker, published: &Published, action: &Action, found: &[Found]) -> Tally {
     let mut tally = Tally { seen: found.len() as u64, ..Tally::default() };
     let mut same: Vec<(&Arc<Judgement>, u64)> = Vec::new();
     for one in found {
@@ -247,7 +248,7 @@ fn count(worker: &Worker, action: &Action, found: &[Found]) -> Tally {
             Verdict::Block { .. } => tally.blocked += count,
             Verdict::CannotTell { .. } => tally.cannot_tell += count,
         }
-        worker.shared().metrics.verdicts(POINT, action, judgement, count);
+        worker.shared().metrics.verdicts(POINT, &published.snapshot.rules, action, judgement, count);
     }
     tally.assert_adds_up();
     tally

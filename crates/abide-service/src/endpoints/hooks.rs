@@ -41,11 +41,12 @@ pub(crate) struct HookAnswer {
 pub(crate) fn hooks(worker: &Worker, mut ask: Ask) -> LocalBoxFuture<'_, Result<Answer, Problem>> {
     Box::pin(async move {
         let shared = worker.shared();
+        let set_up = worker.set_up();
         let name = ask.head.uri.path().strip_prefix(HOOKS).unwrap_or_default();
-        let hook = shared.hooks.iter().find(|hook| hook.name == name);
+        let hook = set_up.hooks.iter().find(|hook| hook.name == name);
         let hook =
             hook.ok_or_else(|| Problem::new(Kind::NotFound, "no account of [[serve.hooks]] has this name"))?;
-        let body = ask.read_body(shared.config.limits.batch_bytes, &shared.config.limits).await?;
+        let body = ask.read_body(set_up.limits().hook_bytes, set_up.limits()).await?;
         let path = ask.head.uri.path_and_query().map_or("/", |path| path.as_str());
         let headers: Vec<(&str, &[u8])> =
             ask.head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
@@ -97,7 +98,7 @@ fn not_said(hook: &Hook, unsaid: &Unsaid) -> Problem {
 
 /// `None` where it was answered before; an error while the first one is under way.
 fn begin<'w>(worker: &'w Worker, client: &Arc<str>, key: &str) -> Result<Option<Begun<'w>>, Problem> {
-    match worker.shared().once.begin(client, key, 0) {
+    match worker.shared().hook_events.begin(client, key, 0) {
         Seen::New(begun) => Ok(Some(begun)),
         Seen::UnderWay => Err(Problem::new(Kind::UnderWay, "send it again")),
         Seen::Answered(_) | Seen::Another => Ok(None),

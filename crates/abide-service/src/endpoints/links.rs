@@ -58,9 +58,9 @@ struct LinkAnswer {
 pub(crate) fn links(worker: &Worker, mut ask: Ask) -> LocalBoxFuture<'_, Result<Answer, Problem>> {
     Box::pin(async move {
         ask.json_only()?;
-        let shared = worker.shared();
-        let links = worker.links()?;
-        let body = ask.read_body(shared.config.limits.batch_bytes, &shared.config.limits).await?;
+        let set_up = worker.set_up();
+        let (links, limits) = (set_up.links()?, set_up.limits());
+        let body = ask.read_body(limits.batch_bytes, limits).await?;
         let is_many = body.trim_ascii_start().starts_with(b"[");
         let asked: Vec<LinkBody<'_>> = if is_many {
             serde_json::from_slice(&body)
@@ -68,7 +68,7 @@ pub(crate) fn links(worker: &Worker, mut ask: Ask) -> LocalBoxFuture<'_, Result<
             serde_json::from_slice(&body).map(|one| vec![one])
         }
         .map_err(|error| Problem::of_json(&error))?;
-        let signals_max = shared.config.limits.signals;
+        let signals_max = limits.signals;
         if asked.len() > signals_max {
             return Err(Problem::new(Kind::TooLarge, format!("there are more than {signals_max} links")));
         }

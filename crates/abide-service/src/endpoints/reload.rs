@@ -12,9 +12,11 @@ use crate::{
 pub(crate) fn reload(worker: &Worker, _: Ask) -> LocalBoxFuture<'_, Result<Answer, Problem>> {
     Box::pin(async {
         match worker.shared().reload() {
-            Ok(()) => Ok(ask::json(&json!({ "status": "reloaded" }))),
+            Ok(at_next_start) => {
+                Ok(ask::json(&json!({ "status": "reloaded", "at_next_start": at_next_start })))
+            }
             Err(why) => {
-                tracing::error!(error = why, "could not read the certificates anew; those before count");
+                tracing::error!(error = why, "could not read the settings anew; those before count");
                 // The log says which file it is, which is nobody else's affair.
                 Err(Problem::new(
                     Kind::Conflict,

@@ -119,7 +119,8 @@ struct RefusedBody {
 pub(crate) fn signals(worker: &Worker, mut ask: Ask) -> LocalBoxFuture<'_, Result<Answer, Problem>> {
     Box::pin(async move {
         let media_type = ask.media_type()?;
-        let limits = &worker.shared().config.limits;
+        let set_up = worker.set_up();
+        let limits = set_up.limits();
         let body = ask.read_body(limits.batch_bytes, limits).await?;
         let Some(key) = idempotency_key(&ask)? else {
             return Ok(answer(MediaType::Json, take(worker, &ask.caller, media_type, &body).await?));
@@ -157,7 +158,7 @@ async fn take(
     media_type: MediaType,
     body: &[u8],
 ) -> Result<Bytes, Problem> {
-    let signals_max = worker.shared().config.limits.signals;
+    let signals_max = worker.set_up().limits().signals;
     let read = match media_type {
         MediaType::Json => read_json(body)?,
         MediaType::Ndjson | MediaType::Arrow => read_lines(body),
@@ -239,7 +240,7 @@ fn read_one(text: &[u8]) -> Result<SignalBody<'_>, String> {
 fn statements(worker: &Worker, body: &SignalBody<'_>, now: Time) -> Result<(Vec<Said>, Vec<String>), String> {
     let shared = worker.shared();
     let written = body.subject.decoded()?;
-    if written.is_empty() || written.len() > shared.config.limits.identifiers {
+    if written.is_empty() || written.len() > worker.set_up().limits().identifiers {
         return Err("a signal is about one person with at least one identifier, and not too many".to_owned());
     }
     let (statements, faults) = match (&body.mechanism, &body.consent) {

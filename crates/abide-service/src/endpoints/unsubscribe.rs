@@ -24,8 +24,9 @@ const RECORDED_BY: &str = "unsubscribe link";
 
 pub(crate) fn look(worker: &Worker, ask: Ask) -> LocalBoxFuture<'_, Result<Answer, Problem>> {
     Box::pin(async move {
+        let set_up = worker.set_up();
         let opened =
-            worker.links().and_then(|links| Ok((links, links.open(token(&ask.head), worker.now())?)));
+            set_up.links().and_then(|links| Ok((links, links.open(token(&ask.head), worker.now())?)));
         let shown = opened.map(|(links, link)| {
             page::question(links, &links.stop_of(&link), &links.choices_of(&link), None)
         });
@@ -41,10 +42,9 @@ pub(crate) fn act(worker: &Worker, mut ask: Ask) -> LocalBoxFuture<'_, Result<An
 }
 
 async fn unsubscribe(worker: &Worker, ask: &mut Ask) -> Result<Answer, Problem> {
-    let (shared, now) = (worker.shared(), worker.now());
-    let links = worker.links()?;
+    let (shared, set_up, now) = (worker.shared(), worker.set_up(), worker.now());
+    let (links, limits) = (set_up.links()?, set_up.limits());
     let link = links.open(token(&ask.head), now)?;
-    let limits = &shared.config.limits;
     let body = ask.read_body(limits.single_bytes, limits).await?;
     let stops = match ticked(&ask.head, &body) {
         // Mailboxes differ in how they send the one pair of RFC 8058. Who has the link may use it.

@@ -73,6 +73,7 @@ fn each_gateway_asks_in_its_way() {
         ("/elsewhere?to=loud@example.com", 403),
         ("/lax?to=nobody", 200),
         ("/lax?to=quiet@example.com", 403),
+        ("/lax?to=quiet@example.com&to=loud@example.com", 403),
     ];
     for (uri, status) in requests {
         assert_eq!(

@@ -74,6 +74,20 @@ fn a_consent_counts_for_one_answer() {
     }
     let why = verdict("sell", Some(json!({ "headers": { "Sec-GPC": "1" } })));
     assert!(why["reasons"].to_string().contains("web.gpc"), "{why}");
-    let track = verdict("track.third_party", Some(json!({ "headers": { "dnt": "1" } })));
+    // Whoever says no and shows nothing by which they are known says no all the same.
+    for subject in [json!({}), json!({ "email": "no address" })] {
+        let mut ask = |consent: Value| {
+            let question = json!({ "action": "sell", "subject": subject, "consent": consent, "on_cannot_tell": "allow" });
+            client.post("/v1/check", &question).good()
+        };
+        let refused = ask(json!({ "headers": { "Sec-GPC": "1" } }));
+        assert_eq!((&refused["verdict"], &refused["effect"]), (&json!("block"), &json!("block")));
+        assert_eq!(ask(json!({}))["verdict"], "cannot_tell");
+    }
+    let mut verdict = |action: &str, consent: Value| {
+        let question = json!({ "action": action, "subject": { "user_id": "u-1" }, "consent": consent });
+        client.post("/v1/check", &question).good()
+    };
+    let track = verdict("track.third_party", json!({ "headers": { "dnt": "1" } }));
     assert_eq!(track["verdict"], "block", "{track}");
 }

@@ -1,10 +1,17 @@
 //! A node that cannot reach the bucket takes opt-outs in, keeps them over a restart, and brings them in later.
 
-use std::sync::Arc;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    thread,
+    time::Duration,
+};
 
 use abide_model::Time;
 use abide_service::Wiring;
-use abide_testkit::{Faults, FaultyStore};
+use abide_testkit::{Faults, FaultyStore, Request::Write, Stall};
 use serde_json::{Value, json};
 
 use crate::{
@@ -127,6 +134,54 @@ fn a_clock_that_is_off() {
         let answer = client.post("/v1/signals", &opt_in("p0@example.com"));
         assert_eq!(answer.status == 200, takes, "{answer:?}");
     }
+}
+
+/// A clock that is set back does not make the list of a node that is cut off younger.
+#[test]
+fn a_clock_that_is_set_back() {
+    static BACK_US: AtomicI64 = AtomicI64::new(0);
+    let world = World::new();
+    let bucket = FaultyStore::new(world.objects(), 1, Faults::NONE);
+    let wiring = world.wiring("eu-1", Arc::new(bucket.clone()));
+    let now: fn() -> Time = || now().plus_micros(-BACK_US.load(Ordering::Relaxed));
+    let running = Running::start(config(), Wiring { now, ..wiring });
+    let mut client = running.ready();
+    let bound = json!({ "list_age_max_ms": 1_500 });
+    bucket.set_faults(CUT_OFF);
+    BACK_US.store(HOUR_US, Ordering::Relaxed);
+    assert_eq!(verdict(&mut client, "anybody@example.com", &bound)["verdict"], "allow");
+    wait_until(|| verdict(&mut client, "anybody@example.com", &bound)["cause"] == "list_stale");
+    bucket.heal();
+    wait_until(|| verdict(&mut client, "anybody@example.com", &bound)["verdict"] == "allow");
+}
+
+/// No more signals wait for a store that is slow than there may be; who is refused may say it again.
+#[test]
+fn only_so_many_wait() {
+    let world = World::new();
+    let bucket = FaultyStore::new(world.objects(), 1, Faults::NONE);
+    let mut config = config();
+    config.spool_after_ms = 60_000;
+    config.limits.waiting_signals = 3;
+    let running = Running::start(config, world.wiring("main", Arc::new(bucket.clone())));
+    let mut client = running.ready();
+    client.post("/v1/signals", &signal("before@example.com")).good();
+    bucket.stall_next(Stall { on: Write, under: "journal/".to_owned(), before_s: 3, after_s: 0 });
+    let two =
+        |who: &str| json!([signal(&format!("{who}1@example.com")), signal(&format!("{who}2@example.com"))]);
+    let (slow, body) = (&mut running.client(), two("slow").to_string());
+    let length = body.len();
+    let head = format!(
+        "POST /v1/signals HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+    );
+    slow.write(format!("{head}{body}").as_bytes());
+    thread::sleep(Duration::from_secs(1));
+    let refused = client.post("/v1/signals", &two("hasty"));
+    assert_eq!((refused.status, refused.problem().as_str()), (503, "unavailable"));
+    wait_until(|| client.post("/v1/signals", &two("hasty")).status == 200);
+    // More than may wait at a time wait alone.
+    let four = ["a", "b", "c", "d"].map(|who| signal(&format!("{who}@example.com")));
+    client.post("/v1/signals", &json!(four)).good();
 }
 
 /// Nothing is answered before the list is complete, and opt-outs are taken all the same.

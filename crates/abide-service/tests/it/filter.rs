@@ -58,6 +58,10 @@ fn lines_are_answered_by_lines() {
         "{stamp}"
     );
 
+    // What cannot be read comes before what is not known; of a word that a client made up, nothing is counted.
+    ask(&mut client, "action=jane.doe");
+    let metrics = running.metrics();
+    assert!(metrics.contains("action=\"unknown\"") && !metrics.contains("jane"), "{metrics}");
     let another = ask(&mut client, "action=contact.email&context.list=monthly&on_cannot_tell=allow");
     assert_eq!(words(&another.body, "effect"), ["allow"; 5]);
     assert_eq!(ask(&mut client, "action=contact.email&on_cannot_tell=fail").problem(), "cannot-tell");

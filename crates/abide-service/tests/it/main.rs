@@ -15,6 +15,7 @@ mod hooks;
 mod postfix;
 mod push;
 mod refused;
+mod reload;
 mod schemathesis;
 mod signals;
 mod sns;

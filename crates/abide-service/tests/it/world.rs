@@ -149,6 +149,7 @@ pub(crate) fn wiring(store: Store, secret: &Secret, origin: &str, own: &std::pat
         seen: Vec::new(),
         now,
         random,
+        read_settings: None,
         store,
     }
 }

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use abide_model::Time;
 use rdkafka::{
     Message as _, Offset, TopicPartitionList, consumer::Consumer as _, error::KafkaError,
     message::BorrowedMessage, topic_partition_list::TopicPartitionListElem,
 };
+use tokio::time::Instant;
 
 use super::{Failed, Worker};
 use crate::{clients::Change, mark::Mark};
@@ -15,7 +15,7 @@ use crate::{clients::Change, mark::Mark};
 #[derive(Debug)]
 pub(super) struct Held {
     is_open: bool,
-    given_at: Time,
+    given_at: Instant,
     /// It was said that the journal does not reach as far as the mark.
     is_told: bool,
     /// What the owner before had made durable; `None` until it was asked for.
@@ -40,7 +40,7 @@ impl Worker {
                 }
                 Change::Given(partitions) => {
                     tracing::info!(partitions = partitions.len(), "partitions were given to this member");
-                    let given_at = (self.shared.now)();
+                    let given_at = Instant::now();
                     let mut list = TopicPartitionList::new();
                     for (topic, partition) in partitions {
                         list.add_partition(&topic, partition);
@@ -65,20 +65,20 @@ impl Worker {
     }
 
     /// Opens those for which this node's list reaches far enough.
-    pub(super) fn open_partitions(&mut self, now: Time) -> Result<(), Failed> {
+    pub(super) fn open_partitions(&mut self) -> Result<(), Failed> {
         self.read_marks();
-        let timeout_ms = i64::try_from(self.shared.config.stream.timeout_ms).unwrap_or(i64::MAX);
+        let timeout = self.timeout();
         let Some(list) = self.shared.list.current() else { return Ok(()) };
         let mut opened = TopicPartitionList::new();
         let mut rewound = TopicPartitionList::new();
         for (topic, partition, held) in each(&mut self.partitions) {
             let Some(mark) = held.mark.as_ref().filter(|_| !held.is_open) else { continue };
             // By a look at the journal that began later, all that an owner before us made durable has been read.
-            if list.as_of <= held.given_at {
+            if list.sighting.at <= held.given_at.into_std() {
                 continue;
             }
-            if let Some(token) = mark.missing(&list.positions) {
-                if !held.is_told && now.micros_since(held.given_at) / 1_000 > timeout_ms {
+            if let Some(token) = mark.missing(&list.snapshot.positions) {
+                if !held.is_told && held.given_at.elapsed() > timeout {
                     held.is_told = true;
                     tracing::error!(
                         topic,
