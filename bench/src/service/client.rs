@@ -73,7 +73,7 @@ pub(crate) fn content_length(line: &str) -> Option<usize> {
     name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
 }
 
-fn opt_out_of(email: &str) -> String {
+pub(crate) fn opt_out_of(email: &str) -> String {
     format!(r#"{{"mechanism":"email.unsubscribe","subject":{{"email":"{email}"}}}}"#)
 }
 
@@ -86,6 +86,13 @@ fn opt_outs_of(people: &[String]) -> String {
 
 fn person(phase: &str, client: usize, nth: usize) -> String {
     format!("{phase}.{client}.{nth}@example.com")
+}
+
+/// May somebody be contacted?
+pub(crate) fn verdict(client: &mut Client, email: &str) -> Result<String> {
+    let question = json!({ "action": "contact.email", "subject": { "email": email } });
+    let answer: Value = serde_json::from_str(&client.post("/v1/check", question.to_string().as_bytes())?)?;
+    Ok(answer["verdict"].as_str().context("a verdict")?.to_owned())
 }
 
 /// How many a second were accepted, so many in a request, and whose: each a person of whom nothing was known.
@@ -130,10 +137,7 @@ pub(crate) fn check_after_each(port: u16, clients: usize, seconds: u64) -> Resul
         while began.elapsed().as_secs() < seconds {
             let email = person("after", client, seen + unseen);
             says.post("/v1/signals", opt_out_of(&email).as_bytes())?;
-            let question = json!({ "action": "contact.email", "subject": { "email": email } });
-            let answer: Value =
-                serde_json::from_str(&asks.post("/v1/check", question.to_string().as_bytes())?)?;
-            if answer["verdict"] == "block" { seen += 1 } else { unseen += 1 }
+            if verdict(&mut asks, &email)? == "block" { seen += 1 } else { unseen += 1 }
         }
         Ok((seen, unseen))
     };

@@ -66,10 +66,21 @@ pub(crate) fn free_port() -> Result<u16> {
 
 /// `abide serve` on a machine of that name; `alone` gives it one core.
 pub(crate) fn serve(store: &Store, machine: &str, arguments: &[&str], alone: bool) -> Result<Running> {
+    serve_at(store, machine, 0, arguments, alone)
+}
+
+/// The same on a port, or a free one for 0.
+pub(crate) fn serve_at(
+    store: &Store,
+    machine: &str,
+    port: u16,
+    arguments: &[&str],
+    alone: bool,
+) -> Result<Running> {
     let program = abide()?;
     let mut command = if alone { on_core(program) } else { Command::new(program) };
     store.serve(&mut command, machine);
-    command.args(["--listen", "127.0.0.1:0", "--metrics", ""]).args(arguments);
+    command.args(["--listen", &format!("127.0.0.1:{port}"), "--metrics", ""]).args(arguments);
     let said = File::create(std::env::temp_dir().join("abide-bench-serve.txt"))?;
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(said);
     let mut child = command.spawn().with_context(|| format!("could not start {command:?}"))?;

@@ -69,6 +69,8 @@ impl FromStr for Proof {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BatchId(Arc<str>);
 
+const LIVE_EVENT: &str = "live-event-";
+
 impl BatchId {
     /// The batch of what arrives one by one, by day, so that a window of days can be taken back
     /// without losing what was said on another day.
@@ -76,11 +78,17 @@ impl BatchId {
         Self(format!("live-{}", received_at.date_compact()).into())
     }
 
-    /// The batch of an undated opt-in that an event brought: an event that comes again finds its batch among those of
-    /// its claim, however much later and on whichever node. There are no more of them than a `u16` has values, since every
-    /// list holds their names; two events of one person's are taken for one in 65,536.
-    pub fn of_event(event: u16) -> Self {
-        Self(format!("live-event-{event:04x}").into())
+    /// The batch of an undated statement that an event made: an event that comes again finds its batch among those of its
+    /// claim, however much later and on whichever node ([`IdentityState::has_event`](crate::IdentityState::has_event)). `event`
+    /// stands for the event's own id. There are no more such batches than a `u16` has values, since every list holds their
+    /// names; one in 65,536 events about somebody is taken for an earlier one about them.
+    pub fn of_event(event: [u8; 16]) -> Self {
+        let [first, second, ..] = event;
+        Self(format!("{LIVE_EVENT}{first:02x}{second:02x}").into())
+    }
+
+    pub fn is_event(&self) -> bool {
+        self.0.starts_with(LIVE_EVENT)
     }
 
     pub fn as_str(&self) -> &str {

@@ -106,6 +106,26 @@ impl IdentityState {
         }
     }
 
+    /// Whether a statement that has no date is an event's that was noted before, by its [batch](BatchId::of_event). An
+    /// opt-out is one only while its claim stands: two events may share a batch, and no "do not" may be lost for that.
+    pub fn has_event(&self, claim: &Claim, direction: Direction) -> bool {
+        let Some(held) = self.claims.get(claim).filter(|_| claim.batch.is_event()) else { return false };
+        let of_claim = || {
+            self.claims.iter().filter(|(other, _)| {
+                other.mechanism == claim.mechanism
+                    && other.scope == claim.scope
+                    && other.claimant == claim.claimant
+            })
+        };
+        match direction {
+            Direction::In => held.opt_in.is_some(),
+            Direction::Out => {
+                let out = of_claim().filter_map(|(_, held)| held.out).max();
+                held.out.is_some() && out >= of_claim().filter_map(|(_, held)| held.opt_in).max()
+            }
+        }
+    }
+
     /// Every key that leads here, the primary first.
     pub fn keys(&self) -> impl Iterator<Item = &TypedKey> {
         std::iter::once(&self.primary).chain(&self.aliases)

@@ -15,7 +15,7 @@
 //!
 //! Identifiers, `when`, `at` and `id` are jq expressions. `mechanism`, `scope` and `claimant` are fixed, or
 //! computed as `{ jq = "…" }`. `direction = "in"` takes the claimant's own word back; as the person's own
-//! (`claimant = "person"`) it needs a `proof`.
+//! (`claimant = "person"`) it needs a `proof` and `recorded_by`.
 //!
 //! **Bounded.** Expressions come with the configuration and events from outside, so an event must not be
 //! able to make an expression run for ever: what can loop or recurse (`def`, `range`, `until`, `recurse(f)`

@@ -4,7 +4,7 @@ use std::{collections::HashMap, mem, path::Path, sync::Arc};
 
 use abide_enforce::{Asked, Judge, Judgement, Notes, Panel, Part, Snapshot};
 use abide_index::IndexError;
-use abide_model::{Identifier, Keyring, Normaliser, Signal, Time, Uncertain, Verdict};
+use abide_model::{Identifier, Keyring, Normaliser, Time, Uncertain, Verdict};
 use abide_replica::Sighting;
 use abide_values::{Found, Kind};
 use tokio::time::Instant;
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::{
     config::{Config, InvalidConfig},
     fate::{self, Deed, Fate, Output, Stamp, Stopped},
-    opt_outs::Makings,
+    opt_outs::{Makings, Told},
     record::Record,
     route::{PARTS_MAX, People, Route},
     schemas::Schemas,
@@ -57,7 +57,7 @@ struct Seat {
 pub(crate) struct Run {
     pub(crate) fates: Vec<Fate>,
     /// Of the record after the last; none where all were judged.
-    pub(crate) signals: Vec<Signal>,
+    pub(crate) signals: Vec<Told>,
 }
 
 /// To which records it is listened for opt-outs.

@@ -7,11 +7,11 @@ use std::sync::{
 
 use abide_enforce::Snapshot;
 use abide_index::IndexError;
-use abide_model::{Claim, Signal, Time, Token};
+use abide_model::{BatchId, Claim, Signal, Time, Token};
 use abide_replica::Sighting;
 use arc_swap::ArcSwapOption;
 
-use crate::fate::Stamp;
+use crate::{fate::Stamp, opt_outs::Told};
 
 /// What was read, and when.
 #[derive(Debug)]
@@ -127,10 +127,10 @@ impl Standing {
 
 /// Puts in force what a record says. What the list knows already is left out, and returned is the rest: a record that is read
 /// again adds nothing.
-pub(crate) fn heard(snapshot: &mut Arc<Snapshot>, signals: Vec<Signal>) -> Result<Vec<Signal>, IndexError> {
-    let mut unknown = Vec::with_capacity(signals.len());
-    for signal in signals {
-        if !knows(snapshot, &signal)? {
+pub(crate) fn heard(snapshot: &mut Arc<Snapshot>, told: Vec<Told>) -> Result<Vec<Signal>, IndexError> {
+    let mut unknown = Vec::with_capacity(told.len());
+    for Told { signal, event } in told {
+        if !knows(snapshot, &signal, event)? {
             unknown.push(signal);
         }
     }
@@ -141,10 +141,12 @@ pub(crate) fn heard(snapshot: &mut Arc<Snapshot>, signals: Vec<Signal>) -> Resul
 }
 
 /// Whether the list would be the same with this signal.
-fn knows(snapshot: &Snapshot, signal: &Signal) -> Result<bool, IndexError> {
+fn knows(snapshot: &Snapshot, signal: &Signal, event: BatchId) -> Result<bool, IndexError> {
     let Some(state) = snapshot.state(&signal.keys.primary.key)? else { return Ok(false) };
-    let held = state.claims.get(&Claim::of(signal)).copied().unwrap_or_default();
     let mut with = state.clone();
     with.apply(signal);
-    Ok(with.claims.get(&Claim::of(signal)).copied() == Some(held) && with == state)
+    if state.has_event(&Claim { batch: event, ..Claim::of(signal) }, signal.direction) {
+        with.claims.clone_from(&state.claims);
+    }
+    Ok(with == state)
 }

@@ -14,6 +14,14 @@ pub(crate) struct OptOuts {
     word: Option<(String, Vec<String>)>,
 }
 
+/// A statement of a record.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    pub(crate) signal: Signal,
+    /// By which it is known, whatever its date: one that is still to come now is none when it is read again.
+    pub(crate) event: BatchId,
+}
+
 /// What signals are made with.
 #[derive(Clone, Debug)]
 pub(crate) struct Makings<'k> {
@@ -53,15 +61,15 @@ impl OptOuts {
 
     /// What a record says. All of it or, where part of it cannot be read, none: then it has to be looked at by somebody.
     ///
-    /// What becomes of it depends on the record alone: dated by it and put into the batch of its day, so that the same
-    /// record, read again, changes nothing. But for one without a timestamp or with one that is still to come, which is dated
-    /// by the clock each time.
+    /// What becomes of it depends on the record alone, so that the same record, read again, changes nothing: dated by it, it
+    /// is of the batch of its day; where the clock has to date it, since the record has no timestamp or one that is still to
+    /// come, it is of the batch of its place.
     pub(crate) fn signals(
         &self,
         reading: &Reading,
         record: &Record<'_>,
         makings: &Makings<'_>,
-    ) -> Result<Vec<Signal>, Cause> {
+    ) -> Result<Vec<Told>, Cause> {
         let Some(value) = record.value else { return Ok(Vec::new()) };
         let value = reading.as_json(record, value)?;
         let unreadable = |line| Cause::OptOutUnreadable { line };
@@ -76,11 +84,21 @@ impl OptOuts {
                 mapped.identifier.normalised(makings.normaliser).map_err(|_| unreadable.clone())?;
             let mut statement = mapped.statement;
             statement.stated_at = statement.stated_at.or(said_at);
-            let batch = BatchId::live(said_at.map_or(makings.now, |at| at.clamped_to(makings.now)));
+            let holds = |at: &Time| at.clamped_to(makings.now) == *at;
+            let event = BatchId::of_event(makings.keyring.stand_in(&place(record, signals.len())));
+            let batch = match statement.stated_at.filter(holds) {
+                Some(at) => BatchId::live(said_at.filter(holds).unwrap_or(at)),
+                None => event.clone(),
+            };
             let keys = makings.keyring.signal_keys(&identifier);
             let signal = Signal::new(keys, statement, batch, makings.now, makings.clock);
-            signals.push(signal.map_err(|_| unreadable)?);
+            signals.push(Told { signal: signal.map_err(|_| unreadable)?, event });
         }
         Ok(signals)
     }
+}
+
+/// Which statement of which record it is.
+fn place(record: &Record<'_>, nth: usize) -> String {
+    format!("{}/{}/{}/{nth}", record.topic, record.partition, record.offset)
 }

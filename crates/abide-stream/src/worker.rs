@@ -196,7 +196,7 @@ impl Worker {
         } else {
             self.close_partitions();
         }
-        self.keep_open(&mut batch);
+        self.keep_open(&mut batch)?;
         self.tell_lag();
         let records: Vec<Record<'_>> = batch.iter().map(record_of).collect();
         let until = began.plus_micros(self.step_max_micros);

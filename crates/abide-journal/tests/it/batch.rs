@@ -151,7 +151,7 @@ fn live_batches_count_at_once() {
     for (id, live) in [
         (BatchId::live(NOW).as_str(), true),
         ("live-20261122", true),
-        (BatchId::of_event(0xa9).as_str(), true),
+        (BatchId::of_event([9; 16]).as_str(), true),
         ("live-event-0a9", false),
         ("live-event-00ag", false),
         ("live-2026112", false),

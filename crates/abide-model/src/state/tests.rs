@@ -127,3 +127,41 @@ proptest! {
         );
     }
 }
+
+/// Said at these times by a person about one address, with the events that they are of; which of two events is known then.
+#[test]
+fn events_are_known_by_their_batches() {
+    use Direction::{In, Out};
+    let event = |number: u8| BatchId::of_event([number; 16]);
+    let say = |direction, batch: &BatchId, at| {
+        let keys = SignalKeys {
+            kind: IdentifierKind::Email,
+            primary: key(1, Form::Sha256),
+            aliases: vec![],
+            domain: None,
+        };
+        let statement = Statement {
+            direction,
+            proof: Some(Proof::Handset),
+            recorded_by: Some("twilio".into()),
+            ..Statement::out("email.unsubscribe".parse().unwrap(), Claimant::Person)
+        };
+        Signal::new(keys, statement, batch.clone(), Time::from_seconds(99), Time::from_seconds(at)).unwrap()
+    };
+    let day: BatchId = "live-20261128".parse().unwrap();
+    for (case, said, direction, known) in [
+        ("an opt-out that stands", &[(Out, event(1), 1)][..], Out, true),
+        ("of another event", &[(Out, event(2), 1)], Out, false),
+        ("said again later", &[(Out, event(1), 1), (Out, day.clone(), 5)], Out, true),
+        ("one that was ended may be another's", &[(Out, event(1), 1), (In, day.clone(), 5)], Out, false),
+        ("an opt-in that stands", &[(In, event(1), 1)], In, true),
+        ("an opt-in that was ended", &[(In, event(1), 1), (Out, day.clone(), 5)], In, true),
+        ("an opt-in of an event that said out", &[(Out, event(1), 1)], In, false),
+        ("a day is no event", &[(Out, day.clone(), 1)], Out, false),
+    ] {
+        let mut state = IdentityState::new(IdentifierKind::Email, key(1, Form::Sha256));
+        said.iter().for_each(|(direction, batch, at)| state.apply(&say(*direction, batch, *at)));
+        let asked = say(direction, &if case == "a day is no event" { day.clone() } else { event(1) }, 9);
+        assert_eq!(state.has_event(&Claim::of(&asked), direction), known, "{case}");
+    }
+}

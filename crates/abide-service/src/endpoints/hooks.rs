@@ -4,7 +4,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use abide_model::{BatchId, Direction, SignalKeys, Time, signal::Statement};
+use abide_model::{BatchId, Claim, Direction, SignalKeys, Time, signal::Statement};
 use abide_signals::hooks::{Event, Refused, Request, Said as Told, Verified};
 use bytes::Bytes;
 use futures::future::LocalBoxFuture;
@@ -220,17 +220,11 @@ fn batch(
     if statement.direction == Direction::Out || statement.stated_at.is_some() {
         return Ok(Known::New(None));
     }
-    let [first, second, ..] = worker.shared().keyring.stand_in(&format!("{} {id}", hook.name));
-    let batch = BatchId::of_event(u16::from_le_bytes([first, second]));
+    let batch = BatchId::of_event(worker.shared().keyring.stand_in(&format!("{} {id}", hook.name)));
     let state = worker.list()?.snapshot.state(&keys.primary.key);
-    let state = state.map_err(|error| Problem::new(Kind::Damaged, error.to_string()))?;
-    let mut claims = state.iter().flat_map(|state| &state.claims);
-    let is_known = claims.any(|(claim, held)| {
-        claim.batch == batch
-            && claim.mechanism == statement.mechanism
-            && claim.scope == statement.scope
-            && claim.claimant == statement.claimant
-            && held.opt_in.is_some()
-    });
+    let state = state.map_err(|error| Problem::of_list(&error))?;
+    let Statement { mechanism, scope, claimant, .. } = statement.clone();
+    let claim = Claim { mechanism, scope, claimant, batch: batch.clone() };
+    let is_known = state.is_some_and(|state| state.has_event(&claim, statement.direction));
     Ok(if is_known { Known::Repeated } else { Known::New(Some(batch)) })
 }

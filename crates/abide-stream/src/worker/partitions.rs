@@ -136,10 +136,12 @@ impl Worker {
         }
     }
 
-    /// Puts back what was read of partitions that are not open.
-    pub(super) fn keep_open(&mut self, batch: &mut Vec<BorrowedMessage<'_>>) {
+    /// Puts back what was read of partitions that are not open. A partition whose offsets begin again is that of a topic
+    /// which was deleted and made anew: a member that begins anew reads all of it, where going on would leave records out.
+    pub(super) fn keep_open(&mut self, batch: &mut Vec<BorrowedMessage<'_>>) -> Result<(), Failed> {
         // Many come from one partition in a row.
         let (mut topic, mut partition, mut from) = (String::new(), -1, None);
+        let mut begins_again = None;
         batch.retain(|message| {
             if message.partition() != partition || message.topic() != topic {
                 message.topic().clone_into(&mut topic);
@@ -150,9 +152,15 @@ impl Worker {
                     held.is_open.then_some(next)
                 });
             }
-            // Nothing before what is committed, whatever was still on its way when it was rewound.
-            from.is_some_and(|from| message.offset() >= from)
+            let is_before = from.is_some_and(|from| message.offset() < from);
+            if is_before && begins_again.is_none() {
+                begins_again = Some(format!("{topic}/{partition}"));
+            }
+            from.is_some() && !is_before
         });
+        begins_again.map_or(Ok(()), |of| {
+            Err(Failed::Anew(format!("offsets of {of} begin again; was the topic deleted and made anew?")))
+        })
     }
 
     /// Goes back to the first record of each partition that is not committed.

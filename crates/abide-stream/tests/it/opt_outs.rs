@@ -1,6 +1,10 @@
 //! Records that are opt-outs themselves.
 
-use std::{sync::Arc, thread, time::Duration};
+use std::{
+    sync::Arc,
+    thread,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use abide_testkit::{Faults, FaultyStore, TestRecord, kafka::wait_until};
 
@@ -26,9 +30,11 @@ fn an_opt_out_holds_for_what_comes_after_it() {
     client.create(&["o.in", "o1.out", "o1.dead", "o1.tallies", "o2.out", "o2.dead", "o2.tallies"], 1);
     let mut records = Vec::new();
     for person in 0..20 {
+        // Half of them are dated ahead of our clock, so that this dates them.
+        let timestamp_ms = if person % 2 == 0 { 1_750_000_000_000 } else { in_half_an_hour() };
         let record = |kind: &str| {
             let value = format!(r#"{{"type":"{kind}","to":"p{person}@example.com"}}"#);
-            TestRecord { timestamp_ms: Some(1_750_000_000_000), ..TestRecord::new(0, kind, &value) }
+            TestRecord { timestamp_ms: Some(timestamp_ms), ..TestRecord::new(0, kind, &value) }
         };
         records.extend([record("mail"), record("bye"), record("mail")]);
     }
@@ -64,6 +70,86 @@ fn an_opt_out_holds_for_what_comes_after_it() {
     stream.stop().unwrap();
     assert_eq!(keys("o2.out"), Vec::<String>::new());
     assert_eq!(world.len_journal("eu-2"), 0);
+}
+
+#[expect(clippy::disallowed_methods, reason = "the broker takes nothing that is much further ahead")]
+fn in_half_an_hour() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    i64::try_from((now + Duration::from_secs(1_800)).as_millis()).unwrap()
+}
+
+/// An opt-in that is read again ends no opt-out that came after it, whoever dates it.
+#[test]
+fn an_opt_in_that_is_read_again_ends_nothing() {
+    let broker = broker();
+    let client = broker.kafka.client();
+    client.create(
+        &["back.in", "back1.out", "back1.dead", "back1.tallies", "back2.out", "back2.dead", "back2.tallies"],
+        1,
+    );
+    let world = World::new();
+    let back = "[[signal]]\nwhen = '.type == \"back\"'\nemail = \".to\"\nmechanism = \"email.unsubscribe\"\n\
+                direction = \"in\"\nproof = \"login\"\nrecorded_by = \"site\"\n";
+    world.file("map.toml", &(MAP.to_owned() + back));
+    let config = |group: &str| {
+        let text = config(&broker.kafka.servers(), group, "back.in");
+        text.replace("is = [\"bye\"]", "is = [\"bye\", \"back\"]")
+    };
+    let said = |kind: &str, timestamp_ms: i64| {
+        let value = format!(r#"{{"type":"{kind}","to":"p@example.com"}}"#);
+        TestRecord { timestamp_ms: Some(timestamp_ms), ..TestRecord::new(0, kind, &value) }
+    };
+    client.write("back.in", &[said("bye", 1_750_000_000_000), said("back", in_half_an_hour())]);
+    let stream = world.start("eu-1", &config("back1"));
+    wait_until(|| client.committed("back1", "back.in", 1)[0].0 == Some(2));
+    client.write("back.in", &[said("bye", in_half_an_hour()), said("mail", 1_750_000_000_000)]);
+    wait_until(|| client.committed("back1", "back.in", 1)[0].0 == Some(4));
+    stream.stop().unwrap();
+    let dead = client.read("back1.dead");
+    assert!(dead.is_empty(), "{:?}", dead[0].header("abide-cause"));
+    assert_eq!(world.len_journal("eu-1"), 3);
+    let stream = world.start("eu-2", &config("back2"));
+    wait_until(|| client.committed("back2", "back.in", 1)[0].0 == Some(4));
+    stream.stop().unwrap();
+    assert_eq!(
+        (client.read("back1.out").len(), client.read("back2.out").len(), world.len_journal("eu-2")),
+        (1, 0, 0)
+    );
+}
+
+/// Whoever takes a partition over judges nothing of it before their list has the opt-outs of the owner before.
+#[test]
+fn a_partition_waits_for_the_list_of_its_new_owner() {
+    const CUT_OFF: Faults = Faults { read_failed: 1.0, list_failed: 1.0, ..Faults::NONE };
+    let broker = broker();
+    let client = broker.kafka.client();
+    client.create(&["late.in", "late.out", "late.dead", "late.tallies"], 1);
+    let world = World::new();
+    world.file("map.toml", MAP);
+    let config = config(&broker.kafka.servers(), "late", "late.in").replacen(
+        "poll_ms",
+        "list_age_max_s = 0\npoll_ms",
+        1,
+    );
+    let mail = || TestRecord::new(0, "mail", r#"{"to":"p@example.com"}"#);
+    let first = world.start("eu-1", &config);
+    client.write("late.in", &[mail()]);
+    wait_until(|| client.committed("late", "late.in", 1)[0].0 == Some(1));
+    let bucket = FaultyStore::new(world.objects(), 1, Faults::NONE);
+    let second = world.start_on(Arc::new(bucket.clone()), "eu-2", &config);
+    // It has a list, and waits for a partition.
+    thread::sleep(Duration::from_secs(3));
+    bucket.set_faults(CUT_OFF);
+    client.write("late.in", &[TestRecord::new(0, "bye", r#"{"type":"bye","to":"p@example.com"}"#)]);
+    wait_until(|| client.committed("late", "late.in", 1)[0].0 == Some(2));
+    first.stop().unwrap();
+    client.write("late.in", &[mail()]);
+    thread::sleep(Duration::from_secs(4));
+    assert_eq!(client.committed("late", "late.in", 1)[0].0, Some(2), "its list knows nothing of the opt-out");
+    bucket.heal();
+    wait_until(|| client.committed("late", "late.in", 1)[0].0 == Some(3));
+    second.stop().unwrap();
+    assert_eq!(client.read("late.out").len(), 1);
 }
 
 /// While the store cannot be reached, nothing passes and nothing is committed; afterwards it goes on where it was.

@@ -37,6 +37,24 @@ fn topics_that_come_to_be_are_waited_for() {
     stream.stop().unwrap();
 }
 
+/// A topic that is deleted and made anew under a running stream begins with 0 again, and all of it is read.
+#[test]
+fn a_topic_that_is_made_anew_is_read_from_its_beginning() {
+    let broker = broker();
+    let client = broker.kafka.client();
+    client.create(&["anew.in", "anew.out", "anew.dead", "anew.tallies"], 1);
+    let world = World::new();
+    let stream = world.start("main", &config(&broker.kafka.servers(), "anew", 120_000));
+    let mail = |number: u32| TestRecord::new(0, "k", &format!(r#"{{"to":"p{number}@example.com"}}"#));
+    client.write("anew.in", &(0..5).map(mail).collect::<Vec<_>>());
+    wait_until(|| client.read("anew.out").len() == 5);
+    client.delete("anew.in");
+    client.create(&["anew.in"], 1);
+    client.write("anew.in", &(5..8).map(mail).collect::<Vec<_>>());
+    wait_until(|| client.read("anew.out").len() == 8);
+    stream.stop().unwrap();
+}
+
 /// Not for ever: then it says which ones.
 #[test]
 fn topics_that_do_not_come_to_be_are_named() {

@@ -85,6 +85,16 @@ impl KafkaClient {
         self.create_each(&[settings.iter().fold(new, |new, (name, value)| new.set(name, value))]);
     }
 
+    /// With all that is in it.
+    pub fn delete(&self, topic: &str) {
+        let admin: AdminClient<DefaultClientContext> = self.config().create().expect("a client");
+        let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+        let deleted = futures::executor::block_on(admin.delete_topics(&[topic], &options)).expect("topics");
+        deleted.into_iter().for_each(|topic| {
+            topic.expect("a topic that was there");
+        });
+    }
+
     fn create_each(&self, new: &[NewTopic<'_>]) {
         let admin: AdminClient<DefaultClientContext> = self.config().create().expect("a client");
         let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
