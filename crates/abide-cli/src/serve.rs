@@ -65,13 +65,18 @@ pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
         return Ok(Exit::Clean);
     }
     log()?;
-    config.limits.connections = descriptors_for(config.limits.connections);
+    let wanted = config.limits.connections;
+    config.limits.connections = descriptors_for(wanted, if config.postfix.is_empty() { 1 } else { 2 });
     // Two threads for what is done beside answering: following the journal, making signals durable.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(serve(config, flags, args))
+    runtime.block_on(serve(config, wanted, flags, args))
 }
 
 impl Args {
+    fn file(&self) -> &Path {
+        self.config.as_deref().unwrap_or(Path::new("abide.toml"))
+    }
+
     /// From the file, the environment and the flags, as they are now.
     fn settings(&self) -> anyhow::Result<(StoreTable, Layers)> {
         let (store, mut layers) = read_file(self.config.as_deref())?;
@@ -94,8 +99,10 @@ const OTHER_DESCRIPTORS: u64 = 256;
 
 /// How many of the connections that there may be this process has descriptors for. It asks for more than it was given as far
 /// as it may; without any left it could neither read the journal nor keep signals on its disk.
-fn descriptors_for(connections: usize) -> usize {
-    let wanted = connections as u64 + OTHER_DESCRIPTORS;
+///
+/// `listeners` have that many connections each.
+fn descriptors_for(connections: usize, listeners: u64) -> usize {
+    let wanted = connections as u64 * listeners + OTHER_DESCRIPTORS;
     let mut limit = getrlimit(Resource::Nofile);
     if limit.current.is_some_and(|current| current < wanted) {
         let raised = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
@@ -105,7 +112,7 @@ fn descriptors_for(connections: usize) -> usize {
         }
     }
     let Some(current) = limit.current.filter(|current| *current < wanted) else { return connections };
-    let connections = current.saturating_sub(OTHER_DESCRIPTORS).max(1);
+    let connections = (current.saturating_sub(OTHER_DESCRIPTORS) / listeners).max(1);
     tracing::warn!(
         connections,
         open_files = current,
@@ -163,7 +170,7 @@ pub(crate) fn log() -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn serve(config: Config, flags: StoreFlags, args: Args) -> anyhow::Result<Exit> {
+async fn serve(config: Config, wanted: usize, flags: StoreFlags, args: Args) -> anyhow::Result<Exit> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
@@ -174,10 +181,17 @@ async fn serve(config: Config, flags: StoreFlags, args: Args) -> anyhow::Result<
         config.spool.clone()
     };
     let connections = config.limits.connections;
+    let had_file = args.file().exists();
     let read_settings = move || {
+        if had_file && !args.file().exists() {
+            return Err(format!("`{}` is not there any more", args.file().display()));
+        }
         let mut config =
             args.settings().and_then(|(_, layers)| Ok(layers.config()?)).map_err(|error| chain(&error))?;
-        config.limits.connections = config.limits.connections.min(connections);
+        // What was wanted at the start is what it has; another number is named.
+        if config.limits.connections == wanted {
+            config.limits.connections = connections;
+        }
         Ok(config)
     };
     let wiring = Wiring {

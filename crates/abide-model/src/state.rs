@@ -108,20 +108,25 @@ impl IdentityState {
 
     /// Whether a statement that has no date is an event's that was noted before, by its [batch](BatchId::of_event). An
     /// opt-out is one only while its claim stands: two events may share a batch, and no "do not" may be lost for that.
-    pub fn has_event(&self, claim: &Claim, direction: Direction) -> bool {
-        let Some(held) = self.claims.get(claim).filter(|_| claim.batch.is_event()) else { return false };
-        let of_claim = || {
-            self.claims.iter().filter(|(other, _)| {
-                other.mechanism == claim.mechanism
-                    && other.scope == claim.scope
-                    && other.claimant == claim.claimant
-            })
-        };
+    /// What was taken back does not count.
+    pub fn has_event(&self, claim: &Claim, direction: Direction, retractions: &Retractions) -> bool {
+        let counting = |claim: &Claim, held: &Moments| retractions.remaining(self, claim, *held);
+        let held = self.claims.get(claim).filter(|_| claim.batch.is_event());
+        let Some(held) = held.and_then(|held| counting(claim, held)) else { return false };
         match direction {
             Direction::In => held.opt_in.is_some(),
             Direction::Out => {
-                let out = of_claim().filter_map(|(_, held)| held.out).max();
-                held.out.is_some() && out >= of_claim().filter_map(|(_, held)| held.opt_in).max()
+                let mut of_claim = Moments::default();
+                for (other, held) in &self.claims {
+                    if other.mechanism == claim.mechanism
+                        && other.scope == claim.scope
+                        && other.claimant == claim.claimant
+                        && let Some(held) = counting(other, held)
+                    {
+                        of_claim.merge(held);
+                    }
+                }
+                held.out.is_some() && of_claim.out >= of_claim.opt_in
             }
         }
     }

@@ -183,8 +183,11 @@ impl Hook {
     /// sent it has it still.
     pub(crate) fn read(&self, request: &Request<'_>) -> Result<Vec<Event>, Problem> {
         let mapping = match &self.sender {
-            // Some look whether somebody is there before they post.
-            Sender::Mapped(..) if matches!(request.method, "GET" | "HEAD") => return Ok(Vec::new()),
+            Sender::Mapped(..) if request.method == "HEAD" => return Ok(Vec::new()),
+            // A look whether somebody is there, or a statement in the address, which no mapping reads.
+            Sender::Mapped(..) if request.method == "GET" => {
+                return Ok(vec![Event::Unknown { name: "GET".to_owned() }]);
+            }
             Sender::Mapped(mapping, _) => mapping,
             Sender::Vendor(source, account) => {
                 return Ok(source.read(request, account).unwrap_or_else(|fault| {

@@ -96,7 +96,9 @@ pub(crate) struct Shared {
     pub(crate) once: Once,
     /// What vendors posted.
     pub(crate) hook_events: Once,
+    /// For the bodies of those who have a right, and of strangers.
     pub(crate) room: Room,
+    pub(crate) room_of_strangers: Room,
     pub(crate) access: Access,
     pub(crate) aside: Aside,
     pub(crate) encryption: Option<Encryption>,
@@ -235,6 +237,7 @@ impl Server {
             once: Once::new(config.limits.idempotency_keys),
             hook_events: Once::new(config.limits.hook_events),
             room: Room::new(config.limits.bodies_bytes),
+            room_of_strangers: Room::new((config.limits.bodies_bytes / 4).max(config.limits.hook_bytes)),
             access,
             set_up: ArcSwap::from_pointee(set_up),
             read_settings: wiring.read_settings,

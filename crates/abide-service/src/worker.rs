@@ -84,7 +84,9 @@ impl Worker {
             Ok(route) => {
                 let answered = match self.admit(route, &head, is_certified) {
                     Ok(caller) => {
-                        let room = self.shared.room.clone();
+                        let is_open = route.rights.is_empty();
+                        let room = if is_open { &self.shared.room_of_strangers } else { &self.shared.room };
+                        let room = room.clone();
                         (route.endpoint)(self, Ask { caller, head, body, room }).await
                     }
                     Err(problem) => Err(problem),

@@ -145,7 +145,8 @@ fn knows(snapshot: &Snapshot, signal: &Signal, event: BatchId) -> Result<bool, I
     let Some(state) = snapshot.state(&signal.keys.primary.key)? else { return Ok(false) };
     let mut with = state.clone();
     with.apply(signal);
-    if state.has_event(&Claim { batch: event, ..Claim::of(signal) }, signal.direction) {
+    let claim = Claim { batch: event, ..Claim::of(signal) };
+    if state.has_event(&claim, signal.direction, &snapshot.retractions) {
         with.claims.clone_from(&state.claims);
     }
     Ok(with == state)

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use abide_enforce::Snapshot;
 use abide_journal::{Record, Writer};
-use abide_model::{BatchId, Key, Signal, Time, signal::Statement, state::Claim};
+use abide_model::{BatchId, Claim, Direction, Key, Moments, Signal, Time, signal::Statement};
 use abide_signals::drop::{
     DropFile, DropList, Holds, LIST_HEADER, Outcome, REMOVED_HEADER, Withdrawals, withdrawal,
 };
@@ -26,16 +26,21 @@ use crate::{
 /// these.
 ///
 /// Several people may share an address. A withdrawn request therefore ends its opt-out only when nobody else asks
-/// for it: give the lists that the withdrawn requests came in (with all their parts) together with the Removed file,
-/// and the Removed files before it. What is not certain stays an opt-out, is counted, and makes the exit code 2.
+/// for it: give a Removed file together with every file that was ever downloaded, and say --complete. What is not
+/// certain even so stays an opt-out, is counted, and makes the exit code 2.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   abide drop import 20260312_4821_Email.csv 20260312_4821_Phone.csv
-  abide drop import drop/*.csv    # every file ever downloaded; what is known already changes nothing")]
+  abide drop import --complete drop/*.csv    # with Removed files; what is known already changes nothing")]
 pub(crate) struct Args {
     /// Files of DROP; their names tell what they hold.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+
+    /// Every list and Removed file that was ever downloaded is among the files: without that nobody can say that an
+    /// opt-out ends.
+    #[arg(long)]
+    complete: bool,
 
     #[command(flatten)]
     store: StoreFlags,
@@ -47,6 +52,10 @@ const RECORDS_MAX: usize = 10_000;
 pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     let now = clock::now();
     let files = args.files.iter().map(|path| named(path, now)).collect::<anyhow::Result<Vec<_>>>()?;
+    ensure!(
+        args.complete || files.iter().all(|(_, file)| file.holds != Holds::Removed),
+        "a Removed file ends opt-outs, and others may ask for the same: give it with every file that was ever downloaded, and say --complete"
+    );
     for (path, file) in &files {
         match file.holds {
             Holds::Removed => drop(table::open_as(path, &REMOVED_HEADER, "a Removed file")?),
@@ -85,6 +94,7 @@ struct Tally {
     ended: u64,
     ended_before: u64,
     shared: u64,
+    restored: u64,
     unseen: u64,
     other: u64,
     unreadable: u64,
@@ -100,17 +110,29 @@ async fn withdraw(files: &[(&Path, DropFile)], store: &StoreFlags, now: Time) ->
     let mut records = Vec::new();
     for settled in withdrawals.settle() {
         let requests = settled.withdrawn;
-        let Outcome::Ends { day, asked } = settled.outcome else {
-            match settled.outcome {
-                Outcome::Unseen => tally.unseen += requests,
-                _ => tally.shared += requests,
-            }
-            continue;
-        };
         let keys = opened.keyring.signal_keys(&settled.identifier);
+        let (day, asked) = match settled.outcome {
+            Outcome::Ends { day, asked } => (day, asked),
+            Outcome::Unseen => {
+                tally.unseen += requests;
+                continue;
+            }
+            Outcome::Shared => {
+                tally.shared += requests;
+                // A withdrawal that was taken in without the list of the other request ended this too. A tie stands.
+                if let Some(ended) = ended_at(&snapshot, &keys.primary.key)? {
+                    let said = Statement { direction: Direction::Out, ..withdrawal(ended) };
+                    let clock = writer.clock().next(now);
+                    records.push(Record::Signal(Signal::new(keys, said, BatchId::live(now), now, clock)?));
+                    tally.restored += 1;
+                }
+                continue;
+            }
+        };
         let said = withdrawal(day);
         match Held::of(&snapshot, &keys.primary.key, &said, &asked)? {
             Held::AskedElsewhere => tally.unseen += requests,
+            Held::AskedSince => tally.shared += requests,
             Held::EndedBefore => tally.ended_before += requests,
             Held::Stands => {
                 tally.ended += requests;
@@ -165,10 +187,29 @@ fn read(files: &[(&Path, DropFile)], opened: &Opened, tally: &mut Tally) -> anyh
     Ok(withdrawals)
 }
 
+/// What counts of DROP's claim on an identifier, batch by batch.
+fn counting(snapshot: &Snapshot, key: &Key, said: &Statement) -> anyhow::Result<Vec<Moments>> {
+    let Some(state) = snapshot.state(key)? else { return Ok(Vec::new()) };
+    let is_the_claim = |claim: &Claim| {
+        claim.mechanism == said.mechanism && claim.scope == said.scope && claim.claimant == said.claimant
+    };
+    let of_drop = state.claims.iter().filter(|(claim, _)| is_the_claim(claim));
+    Ok(of_drop.filter_map(|(claim, held)| snapshot.retractions.remaining(&state, claim, *held)).collect())
+}
+
+/// When DROP's claim on an identifier ended, if it does not stand.
+fn ended_at(snapshot: &Snapshot, key: &Key) -> anyhow::Result<Option<Time>> {
+    let counting = counting(snapshot, key, &withdrawal(Time::MIN))?;
+    let ended = counting.iter().filter_map(|held| held.opt_in).max();
+    Ok(ended.filter(|ended| counting.iter().filter_map(|held| held.out).max() < Some(*ended)))
+}
+
 /// What the store holds of an identifier that nobody at hand asks for any more.
 enum Held {
     Stands,
     EndedBefore,
+    /// It was asked that day or since.
+    AskedSince,
     /// It was also asked by a list that is not at hand.
     AskedElsewhere,
 }
@@ -192,7 +233,12 @@ impl Held {
         }
         let mut outs = counting.iter().filter_map(|held| held.out);
         let elsewhere = outs.any(|out| Some(out) >= ended && out < day && !asked.contains(&out));
-        Ok(if elsewhere { Self::AskedElsewhere } else { Self::Stands })
+        let is_since = counting.iter().any(|held| held.out >= Some(day));
+        Ok(match (elsewhere, is_since) {
+            (true, _) => Self::AskedElsewhere,
+            (false, true) => Self::AskedSince,
+            (false, false) => Self::Stands,
+        })
     }
 }
 
@@ -202,6 +248,7 @@ impl Tally {
             (self.ended, "withdrawn requests: their opt-outs ended"),
             (self.ended_before, "withdrawn requests that were known"),
             (self.shared, "withdrawn requests about what somebody else asks for too: the opt-out stands"),
+            (self.restored, "opt-outs that stand again: a withdrawal had ended what somebody else asks for"),
             (self.other, "withdrawn requests about what Abide has no identifier for"),
             (
                 self.unseen,

@@ -108,6 +108,11 @@ impl Target {
             bail!("{} was taken back already, {}", self.name(), imports::why(taken));
         }
         let Retraction::Batch(batch) = &self.retraction else { return Ok(()) };
+        // Whatever comes later and happens to share its name would be taken back too.
+        ensure!(
+            !batch.is_event(),
+            "{batch} is never over: what other events say later would be lost; take opt-outs back with --source, --mechanism and --between, and end an opt-in with `abide opt-out`"
+        );
         if let Some(Committed { record, .. }) = batches.committed.get(batch) {
             ensure!(
                 record.signals > 0,

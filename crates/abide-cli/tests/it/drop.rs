@@ -30,10 +30,12 @@ fn a_request_is_answered_honoured_and_withdrawn() {
     assert!(ran.stdout.contains("NDZ.csv: passed over"), "{ran:?}");
     sells(1);
     // Alone it cannot say who else asks for the same.
-    let alone = world.must(2, &["drop", "import", "20260426_4821_Removed.csv"]);
-    assert!(alone.stdout.contains("give those lists too"), "{alone:?}");
+    let alone = world.must(3, &["drop", "import", "20260426_4821_Removed.csv"]);
+    assert!(alone.stderr.contains("say --complete"), "{alone:?}");
+    let unseen = world.must(2, &["drop", "import", "--complete", "20260426_4821_Removed.csv"]);
+    assert!(unseen.stdout.contains("give those lists too"), "{unseen:?}");
     sells(1);
-    let both = ["drop", "import", "20260426_4821_Removed.csv", "20260312_4821_Email.csv"];
+    let both = ["drop", "import", "--complete", "20260426_4821_Removed.csv", "20260312_4821_Email.csv"];
     let removed = world.must(0, &both);
     assert!(removed.stdout.contains("1  withdrawn requests: their opt-outs ended"), "{removed:?}");
     sells(0);
@@ -45,7 +47,7 @@ fn a_request_is_answered_honoured_and_withdrawn() {
     let nameless = world.must(3, &["drop", "import", "list.csv"]);
     assert!(nameless.stderr.contains("its name does not say"), "{nameless:?}");
     write("20990101_4821_Removed.csv", "ID,Hash,ListType\n".to_owned());
-    let ahead = world.must(3, &["drop", "import", "20990101_4821_Removed.csv"]);
+    let ahead = world.must(3, &["drop", "import", "--complete", "20990101_4821_Removed.csv"]);
     assert!(ahead.stderr.contains("yet to come"), "{ahead:?}");
     world.must(0, &["verify"]);
 }
@@ -62,22 +64,34 @@ fn a_withdrawal_ends_one_request() {
     write("20260610_4821_Removed.csv", format!("ID,Hash,ListType\nAAAAAAAAAAA2,{HERON},Email\n"));
     write("20260725_4821_Email.csv", format!("ID,Hash\nAAAAAAAAAAA3,{HERON}\n"));
 
-    let shared = world.must(0, &["drop", "import", "20260312_4821_Email.csv", "20260426_4821_Removed.csv"]);
+    let shared = world
+        .must(0, &["drop", "import", "--complete", "20260312_4821_Email.csv", "20260426_4821_Removed.csv"]);
     assert!(shared.stdout.contains("1  withdrawn requests about what somebody else asks for"), "{shared:?}");
     sells(1);
     let first = ["20260312_4821_Email.csv", "20260426_4821_Removed.csv", "20260610_4821_Removed.csv"];
-    world.must(0, &[&["drop", "import"][..], &first].concat());
+    world.must(0, &[&["drop", "import", "--complete"][..], &first].concat());
     sells(0);
     // Asked again; the older files, given once more in any order, change nothing.
     world.must(0, &["drop", "import", "20260725_4821_Email.csv"]);
     sells(1);
-    world.must(0, &[&["drop", "import"][..], &first].concat());
+    world.must(0, &[&["drop", "import", "--complete"][..], &first].concat());
     sells(1);
     // The first two are said once more to be withdrawn; what was asked since is in a list that is not at hand.
     let both = format!("ID,Hash,ListType\nAAAAAAAAAAA1,{HERON},Email\nAAAAAAAAAAA2,{HERON},Email\n");
     write("20260908_4821_Removed.csv", both);
-    let elsewhere =
-        world.must(2, &["drop", "import", "20260312_4821_Email.csv", "20260908_4821_Removed.csv"]);
+    let elsewhere = world
+        .must(2, &["drop", "import", "--complete", "20260312_4821_Email.csv", "20260908_4821_Removed.csv"]);
     assert!(elsewhere.stdout.contains("2  withdrawn requests whose lists are not all here"), "{elsewhere:?}");
     sells(1);
+    // A list that was missed, of a request that stands: beside it the withdrawal of its day ends nothing.
+    write("20260401_4821_Email.csv", format!("ID,Hash\nAAAAAAAAAAA9,{NOBODY}\n"));
+    write("20260313_4821_Email.csv", format!("ID,Hash\nAAAAAAAAAAA8,{NOBODY}\n"));
+    write("20260427_4821_Removed.csv", format!("ID,Hash,ListType\nAAAAAAAAAAA8,{NOBODY},Email\n"));
+    let nobody = ["check", "--action", "sell", "--email", "nobody@example.com"];
+    let first = ["drop", "import", "--complete", "20260313_4821_Email.csv", "20260427_4821_Removed.csv"];
+    world.must(0, &first);
+    world.must(0, &nobody);
+    let missed = world.must(0, &[&first[..], &["20260401_4821_Email.csv"]].concat());
+    assert!(missed.stdout.contains("1  opt-outs that stand again"), "{missed:?}");
+    world.must(1, &nobody);
 }

@@ -164,5 +164,7 @@ fn false_bounces_of_an_outage_are_taken_back() {
     let live = batches(&world, &["--source", "person"])[0]["batch"].as_str().unwrap().to_owned();
     let today = world.run(&["retract", &live, "--reason", "test", "--yes"]);
     assert!(today.stderr.contains("is not over"), "{today:?}");
+    let event = world.run(&["retract", "live-event-3fa9", "--reason", "test", "--yes"]);
+    assert!(event.exit == Some(3) && event.stderr.contains("is never over"), "{event:?}");
     world.must(0, &["verify"]);
 }

@@ -162,6 +162,16 @@ fn events_are_known_by_their_batches() {
         let mut state = IdentityState::new(IdentifierKind::Email, key(1, Form::Sha256));
         said.iter().for_each(|(direction, batch, at)| state.apply(&say(*direction, batch, *at)));
         let asked = say(direction, &if case == "a day is no event" { day.clone() } else { event(1) }, 9);
-        assert_eq!(state.has_event(&Claim::of(&asked), direction), known, "{case}");
+        let mut taken_back = Retractions::default();
+        taken_back.add(Retraction::Window {
+            source: Claimant::Person,
+            mechanism: "email.unsubscribe".parse().unwrap(),
+            from: Time::from_seconds(1),
+            until: Time::from_seconds(9),
+            domain: None,
+        });
+        let counts = direction == In && known;
+        assert_eq!(state.has_event(&Claim::of(&asked), direction, &taken_back), counts, "{case}, taken back");
+        assert_eq!(state.has_event(&Claim::of(&asked), direction, &Retractions::default()), known, "{case}");
     }
 }

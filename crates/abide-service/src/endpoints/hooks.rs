@@ -10,6 +10,7 @@ use bytes::Bytes;
 use futures::future::LocalBoxFuture;
 use schemars::JsonSchema;
 use serde::Serialize;
+use tokio::time::Instant;
 
 use super::signals::refusal;
 use crate::{
@@ -217,14 +218,28 @@ fn batch(
     keys: &SignalKeys,
     statement: &Statement,
 ) -> Result<Known, Problem> {
-    if statement.direction == Direction::Out || statement.stated_at.is_some() {
+    // A date that is still to come is taken for now, each time.
+    let now = worker.now();
+    let is_dated = statement.stated_at.is_some_and(|at| at.clamped_to(now) == at);
+    if statement.direction == Direction::Out || is_dated {
         return Ok(Known::New(None));
     }
     let batch = BatchId::of_event(worker.shared().keyring.stand_in(&format!("{} {id}", hook.name)));
-    let state = worker.list()?.snapshot.state(&keys.primary.key);
+    let published = worker.list()?;
+    let age_micros = published.sighting.age_micros(now, Instant::now().into_std());
+    let age_max_s = worker.set_up().config.verdicts.list_age_max_s;
+    // An old list may not know it yet; an opt-in can wait.
+    if age_max_s != 0 && age_micros / 1_000_000 > i64::try_from(age_max_s).unwrap_or(i64::MAX) {
+        return Err(Problem::new(
+            Kind::Unavailable,
+            "the list is too old to tell whether this was said before",
+        ));
+    }
+    let state = published.snapshot.state(&keys.primary.key);
     let state = state.map_err(|error| Problem::of_list(&error))?;
     let Statement { mechanism, scope, claimant, .. } = statement.clone();
     let claim = Claim { mechanism, scope, claimant, batch: batch.clone() };
-    let is_known = state.is_some_and(|state| state.has_event(&claim, statement.direction));
+    let is_known = state
+        .is_some_and(|state| state.has_event(&claim, statement.direction, &published.snapshot.retractions));
     Ok(if is_known { Known::Repeated } else { Known::New(Some(batch)) })
 }

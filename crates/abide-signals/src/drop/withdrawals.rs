@@ -21,7 +21,7 @@ struct Asked {
     identifier: Identifier,
     /// By id; a request is withdrawn once, however often that is said.
     withdrawn: HashMap<String, Time>,
-    requests: HashMap<String, Time>,
+    requests: HashMap<String, Vec<Time>>,
 }
 
 /// What becomes of one identifier.
@@ -59,7 +59,7 @@ impl Withdrawals {
     /// A row of a list of this day.
     pub fn request(&mut self, id: &str, identifier: &Identifier, day: Time) {
         if let Some(asked) = self.of.get_mut(&(identifier.kind(), identifier.primary())) {
-            asked.requests.insert(id.to_owned(), day);
+            asked.requests.entry(id.to_owned()).or_default().push(day);
         }
     }
 
@@ -82,11 +82,11 @@ impl Asked {
             return Outcome::Unseen;
         }
         let standing = self.requests.iter().filter(|(id, _)| !self.withdrawn.contains_key(*id));
-        let standing = standing.map(|(_, day)| *day).min();
+        let standing = standing.flat_map(|(_, days)| days).copied().min();
         // A tie goes to the opt-out, so what is asked on the day itself stands too.
         let days = self.withdrawn.values().copied().filter(|day| standing.is_none_or(|first| *day <= first));
         match days.max() {
-            Some(day) => Outcome::Ends { day, asked: self.requests.values().copied().collect() },
+            Some(day) => Outcome::Ends { day, asked: self.requests.values().flatten().copied().collect() },
             None => Outcome::Shared,
         }
     }
@@ -126,6 +126,7 @@ mod tests {
             ("its list is not at hand", &[("a", 5)], &[], Unseen),
             ("another list is at hand", &[("a", 5)], &[("b", 1)], Unseen),
             ("somebody shares the address", &[("a", 5)], &[("a", 1), ("b", 1)], Shared),
+            ("listed twice", &[("a", 5)], &[("a", 1), ("a", 3)], ends(5, &[1, 3])),
             ("both withdrew", &[("a", 5), ("b", 9)], &[("a", 1), ("b", 1)], ends(9, &[1, 1])),
             ("an earlier request stands", &[("b", 5)], &[("a", 1), ("b", 3)], Shared),
         ] {
