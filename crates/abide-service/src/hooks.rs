@@ -1,11 +1,12 @@
 //! The accounts whose webhooks are taken, with their secrets: of vendors that are known, and of others by a mapping.
 
-use std::{fmt, fs, path::PathBuf};
+use std::{collections::BTreeMap, fmt, fs, path::PathBuf};
 
 use abide_model::{Claimant, Scope, Time, contained::contained};
 use abide_signals::{
     hooks::{
-        Account, Event, Refused, Request, Said, Secret, Source, Verified, verify_shared, verify_standard,
+        Account, Event, Refused, Request, Said, Secret, Source, StopFor, Verified, verify_shared,
+        verify_standard,
     },
     mapping::Mapping,
 };
@@ -43,6 +44,13 @@ pub struct HookAccount {
     /// For whom an unsubscribe counts, e.g. `brand:acme`; everyone, if it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
+    /// Segment: what its consent categories stand for, e.g. `{ Advertising = "privacy.no_targeting", Analytics = "nothing" }`,
+    /// beside those that are known.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub categories: BTreeMap<String, String>,
+    /// Twilio: for whom a STOP counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop: Option<StopWord>,
     /// Amazon SES: whose certificates are believed of Amazon's hosts, in PEM, e.g. `/etc/ssl/certs/ca-certificates.crt`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authorities_file: Option<PathBuf>,
@@ -50,6 +58,16 @@ pub struct HookAccount {
     /// is still Amazon's certificate that has to be shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connect_to: Option<String>,
+}
+
+/// For whom a STOP counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopWord {
+    /// The number that it answered.
+    Sender,
+    /// Every number of the account's `scope`.
+    Brand,
 }
 
 /// How the requests of a source that is not known show whose they are.
@@ -86,7 +104,13 @@ impl HookAccount {
         let claimant =
             self.name.parse().map_err(|_| fault("a name has lower-case letters, digits, `.`, `_`, `-`"))?;
         let sender = match &self.map {
-            Some(_) if self.vendor.is_some() || self.scope.is_some() || self.authorities_file.is_some() => {
+            Some(_)
+                if self.vendor.is_some()
+                    || self.scope.is_some()
+                    || self.authorities_file.is_some()
+                    || self.stop.is_some()
+                    || !self.categories.is_empty() =>
+            {
                 return Err(fault("a mapping says itself what is meant; leave out what is a vendor's"));
             }
             Some(file) => {
@@ -120,6 +144,27 @@ impl HookAccount {
             ));
         }
         let mut account = Account { claimant, ..Account::of(source) };
+        match (self.stop, source) {
+            (None, _) => {}
+            (Some(StopWord::Sender), Source::Twilio) => account.stop = StopFor::Sender,
+            (Some(StopWord::Brand), Source::Twilio) => account.stop = StopFor::Brand,
+            (Some(_), _) => return Err(fault("`stop` is Twilio's")),
+        }
+        if source != Source::Segment && !self.categories.is_empty() {
+            return Err(fault("`categories` are Segment's"));
+        }
+        for (name, means) in &self.categories {
+            let mechanism = match means.as_str() {
+                "nothing" => None,
+                named => Some(named.parse().map_err(|_| {
+                    fault(&format!(
+                        "the category `{name}` stands for a mechanism (`abide mechanisms`), or `nothing`"
+                    ))
+                })?),
+            };
+            account.categories.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+            account.categories.push((name.clone(), mechanism));
+        }
         if let Some(scope) = &self.scope {
             account.brand = scope.parse::<Scope>().map_err(|error| fault(&error.to_string()))?;
         }

@@ -57,7 +57,7 @@ mod traces;
 mod worker;
 
 pub use config::{Config, InvalidConfig, Layer, Layers, Verdicts};
-pub use hooks::{HookAccount, Signed};
+pub use hooks::{HookAccount, Signed, StopWord};
 pub use limits::Limits;
 pub use mapping::AuthzRoute;
 pub use peers::Peers;

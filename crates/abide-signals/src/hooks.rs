@@ -185,8 +185,9 @@ pub struct Account {
     pub claimant: Claimant,
     /// For whom a STOP counts: the number that was answered, or the whole brand.
     pub stop: StopFor,
-    /// Segment's consent categories that stand for a mechanism: `false` in one is an opt-out.
-    pub categories: Vec<(String, Mechanism)>,
+    /// Segment's consent categories, in any case, with the mechanism that each stands for: `false` in one is an opt-out, or
+    /// nothing where it stands for none. `false` in any other is not known.
+    pub categories: Vec<(String, Option<Mechanism>)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -215,7 +216,7 @@ impl Account {
             brand: Scope::Everyone,
             claimant: Claimant::Source(source.name().into()),
             stop: StopFor::Sender,
-            categories: categories.map(|(name, means)| (name.to_owned(), means.clone())).to_vec(),
+            categories: categories.map(|(name, means)| (name.to_owned(), Some(means.clone()))).to_vec(),
         }
     }
 }

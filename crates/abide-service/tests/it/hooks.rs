@@ -1,8 +1,8 @@
 //! Webhooks on their way in: signed, once only, and never an endless loop.
 
-use std::{path::Path, sync::Arc, thread, time::Duration};
+use std::{collections::BTreeMap, path::Path, sync::Arc, thread, time::Duration};
 
-use abide_service::{Config, HookAccount, Layers, Signed};
+use abide_service::{Config, HookAccount, Layers, Signed, StopWord};
 use abide_testkit::{Faults, FaultyStore, Request::Write, Stall};
 use aws_lc_rs::hmac;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -26,6 +26,8 @@ pub(crate) fn account(folder: &Path, name: &str) -> HookAccount {
         secret_variable: None,
         secret_file: Some(file),
         scope: None,
+        categories: BTreeMap::new(),
+        stop: None,
         authorities_file: None,
         connect_to: None,
     }
@@ -270,6 +272,40 @@ fn a_mapping_makes_a_source_known() {
 }
 
 /// What is wrong with an account is said before the server starts.
+/// What a vendor leaves to its customer to say: whom a STOP reaches, what a category means.
+#[test]
+fn accounts_say_what_vendors_do_not() {
+    let world = World::new();
+    let folder = world.directory.path();
+    let categories = [("Analytics", "privacy.objection"), ("Advertising", "nothing")];
+    let hooks = vec![
+        HookAccount {
+            stop: Some(StopWord::Brand),
+            scope: Some("brand:acme".to_owned()),
+            ..account(folder, "twilio")
+        },
+        HookAccount {
+            categories: categories.map(|(name, means)| (name.to_owned(), means.to_owned())).into(),
+            ..account(folder, "segment")
+        },
+    ];
+    let running = Running::start(Config { hooks, ..config() }, world.wiring("main", world.objects()));
+    let mut client = running.ready();
+    text(&mut client, "POST", "SM1", "STOP").good();
+    let mut sms = |sender: &str, brand: &str| {
+        let context = json!({ "sender": sender, "brand": brand });
+        let question = json!({ "action": "contact.sms", "subject": { "phone": "+12125550142" }, "context": context, "explain": true });
+        client.post("/v1/check", &question).good()["reasons"].to_string().contains("sms.stop")
+    };
+    assert!(sms("+12125550100", "acme") && !sms("+12125550100", "other"));
+    let refused = json!({ "type": "page", "userId": "u-1", "context": { "consent": { "categoryPreferences":
+        { "analytics": false, "Advertising": false, "Functional": false } } } });
+    let answer = post_to(&mut client, "segment", BASIC, &refused.to_string()).good();
+    assert_eq!((&answer["accepted"], &answer["unknown"]), (&json!(1), &json!(1)), "{answer}");
+    let aside = client.get("/v1/hook-events").good();
+    assert_eq!(aside["unknown"][0]["event"], "category/Functional", "{aside}");
+}
+
 #[test]
 fn accounts_that_make_no_sense() {
     let folder = tempfile::tempdir().unwrap();
@@ -292,6 +328,10 @@ fn accounts_that_make_no_sense() {
         ("shop", map(&good, "scope = \"brand:a\""), "a mapping says itself"),
         ("Shop", map(&good, ""), "lower-case"),
         ("brevo", "signed = \"shared\"".to_owned(), "goes with a `map`"),
+        ("brevo", "stop = \"brand\"".to_owned(), "is Twilio's"),
+        ("twilio", "categories = { Ads = \"privacy.no_sale\" }".to_owned(), "are Segment's"),
+        ("segment", "categories = { Ads = \"sale\" }".to_owned(), "stands for a mechanism"),
+        ("shop", map(&good, "stop = \"brand\""), "a mapping says itself"),
     ] {
         let why = check(name, &settings).unwrap_err();
         assert!(why.contains(said), "{said} in {why}");

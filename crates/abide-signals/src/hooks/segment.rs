@@ -31,7 +31,8 @@ fn told(event: &Json, account: &Account) -> Vec<Told> {
     all.into_iter().map(|told| about(event, told)).collect()
 }
 
-/// The account's categories that are false; all of them where the object is there and empty.
+/// The categories that are false, by what the account says that they stand for; all that stand for something where the object
+/// is there and empty. A refusal of which nobody has said what it means is not known, rather than nothing.
 fn refused(event: &Json, account: &Account) -> Vec<Told> {
     let Some(preferences) = event["context"]["consent"]["categoryPreferences"].as_object() else {
         return Vec::new();
@@ -44,11 +45,15 @@ fn refused(event: &Json, account: &Account) -> Vec<Told> {
         .categories
         .iter()
         .filter(|(category, _)| is_refused(category))
-        .map(|(_, mechanism)| mechanism.clone())
+        .filter_map(|(_, mechanism)| mechanism.clone())
         .collect();
     mechanisms.sort();
     mechanisms.dedup();
-    mechanisms.into_iter().map(|it| Told { mechanism: Some(it), ..Told::of("consent") }).collect()
+    let known = mechanisms.into_iter().map(|it| Told { mechanism: Some(it), ..Told::of("consent") });
+    let is_known = |name: &str| account.categories.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
+    let unknown =
+        preferences.iter().filter(|(name, wanted)| **wanted == Json::Bool(false) && !is_known(name));
+    known.chain(unknown.map(|(name, _)| Told::of(format!("category/{name}")))).collect()
 }
 
 fn about(event: &Json, told: Told) -> Told {

@@ -408,7 +408,7 @@ fn each_vendor_is_understood() {
         (Source::Segment, Sent::post(json!({"type": "track", "event": "Unsubscribed", "userId": "u-1", "context": {"traits": {"email": "jane@example.com"}}}).to_string()),
             vec!["email.unsubscribe out of email:jane@example.com says segment"]),
         (Source::Segment, Sent::post(json!({"batch": [{"type": "identify", "userId": "u-1", "anonymousId": "a-1", "context": load(include_str!("../vectors/segment_consent.json"))["example_event"]["context"]}]}).to_string()),
-            vec!["privacy.no_sale out of user_id:u-1 says segment", "privacy.no_sale out of cookie:a-1 says segment"]),
+            vec!["privacy.no_sale out of user_id:u-1 says segment", "privacy.no_sale out of cookie:a-1 says segment", "unknown category/Analytics"]),
         (Source::Segment, Sent::post(json!({"type": "page", "userId": "u-1", "context": {"consent": {"categoryPreferences": {}}}}).to_string()),
             vec!["privacy.no_sale out of user_id:u-1 says segment", "privacy.no_targeting out of user_id:u-1 says segment"]),
         (Source::Segment, Sent::post(json!({"type": "page", "userId": "u-1", "context": {"consent": {}}}).to_string()), vec!["silent page"]),
