@@ -48,7 +48,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NUMBER")]
     workers: Option<u16>,
 
-    /// Print the effective settings and where each comes from, and stop. Secrets are not shown.
+    /// Print the effective settings and where each comes from, look whether the secrets and files that they name can be had,
+    /// and stop. Secrets are not shown.
     #[arg(long)]
     check: bool,
 
@@ -62,6 +63,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
     let flags = args.store.above(store)?;
     if args.check {
         print!("{}{}", explain(&flags), layers.explain()?);
+        config.check_secrets().map_err(anyhow::Error::msg)?;
         return Ok(Exit::Clean);
     }
     log()?;

@@ -13,6 +13,7 @@ use crate::{
     mapping::{AuthzRoute, Mapping},
     peers::Peers,
     postfix::PolicyService,
+    set_up::SetUp,
     tls::Tls,
     traces::Traces,
     unsubscribe::Unsubscribe,
@@ -145,6 +146,12 @@ impl Config {
             return Err("gpc_since is a date such as 2026-11-26".to_owned());
         }
         self.limits.fault().map_or(Ok(()), |fault| Err(format!("limits: {fault}")))
+    }
+
+    /// Whether the secrets and files that are named can be had, as a server needs them at its start.
+    pub fn check_secrets(&self) -> Result<(), String> {
+        SetUp::open(self.clone())?;
+        self.tls.clone().open().map(|_| ())
     }
 
     pub(crate) fn metrics_address(&self) -> Result<Option<SocketAddr>, ()> {

@@ -95,3 +95,47 @@ fn a_withdrawal_ends_one_request() {
     assert!(missed.stdout.contains("1  opt-outs that stand again"), "{missed:?}");
     world.must(1, &nobody);
 }
+
+/// Base64 of the SHA-256 of `2125550142`, of `7a3cbea083e44f8b9f7d2d1f0a5c9e11`, and of `desk@example.com`.
+const PHONE: &str = "7Xf/uXz2RaRZ/+uBCYVJ36ZE5+i8GM0XLeSqsXS09xk=";
+const MAID: &str = "ZRUiuHojOJ5jl+UW+Ud2Y6yaazImeVwTwgbsgLvuygM=";
+const DESK: &str = "8aakt+GVydCnUZv2ZPyZup7ia4I5NAolmdT6KVSjxTs=";
+
+/// Each list against the company's own data: not found, one record, several people.
+#[test]
+fn each_list_is_answered_by_its_codes() {
+    let world = World::new();
+    let write = |name: &str, text: String| fs::write(world.path(name), text).unwrap();
+    write(
+        "data.csv",
+        "email,phone,idfa\nloud.heron@example.com,+1 212 555 0142,7A3CBEA0-83E4-4F8B-9F7D-2D1F0A5C9E11\n\
+         desk@example.com,,\nDesk@example.com,,\n"
+            .to_owned(),
+    );
+    write(
+        "20260312_4821_Email.csv",
+        format!("ID,Hash\nAAAAAAAAAAA1,{HERON}\nAAAAAAAAAAA2,{DESK}\nAAAAAAAAAAA3,{NOBODY}\n"),
+    );
+    write("20260312_4821_Phone.csv", format!("ID,Hash\nAAAAAAAAAAA4,{PHONE}\n"));
+    write("20260312_4821_MAID.csv", format!("ID,Hash\nAAAAAAAAAAA5,{MAID}\n"));
+    let lists = ["20260312_4821_Email.csv", "20260312_4821_Phone.csv", "20260312_4821_MAID.csv"];
+    for (flags, codes) in [(&[][..], [3, 4, 5, 3, 3]), (&["--exempt"], [2, 2, 5, 2, 2])] {
+        let line =
+            [&["drop", "report"], &lists[..], &["--data", "data.csv", "--out", "upload.csv"], flags].concat();
+        world.must(0, &line);
+        let answer = fs::read_to_string(world.path("upload.csv")).unwrap();
+        let found: Vec<&str> = answer.lines().skip(1).map(|line| &line[13..]).collect();
+        assert_eq!(found, codes.map(|code| code.to_string()), "{flags:?}");
+    }
+    // They are taken in, and withdrawn, the same way.
+    let sells =
+        |exit: i32, kind: &str, who: &str| world.must(exit, &["check", "--action", "sell", kind, who]);
+    world.must(0, &[&["drop", "import"], &lists[..]].concat());
+    sells(1, "--email", "desk@example.com");
+    let removed = format!("ID,Hash,ListType\nAAAAAAAAAAA4,{PHONE},Phone\nAAAAAAAAAAA5,{MAID},MAID\n");
+    write("20260426_4821_Removed.csv", removed);
+    let all = [&["drop", "import", "--complete", "20260426_4821_Removed.csv"], &lists[..]].concat();
+    let ended = world.must(0, &all);
+    assert!(ended.stdout.contains("2  withdrawn requests: their opt-outs ended"), "{ended:?}");
+    sells(1, "--email", "desk@example.com");
+}

@@ -140,6 +140,16 @@ fn settings() {
     fs::write(world.path("abide.toml"), "[serve]\npoll = 50\n").unwrap();
     let refused = world.must(3, &["serve", "--check"]);
     assert!(refused.stderr.contains("unknown field `poll`"), "{refused:?}");
+    // What the start would refuse, this does.
+    let hook = "[[serve.hooks]]\nname = \"brevo\"\npublic = \"https://h.example.com\"\nsecret_file = \"none.secret\"\n";
+    for (settings, said) in [
+        (hook, "the account `brevo`"),
+        ("[serve.tls]\ncertificate_file = \"none.pem\"\nkey_file = \"none.pem\"\n", "none.pem"),
+    ] {
+        fs::write(world.path("abide.toml"), settings).unwrap();
+        let refused = world.must(3, &["serve", "--check"]);
+        assert!(refused.stderr.contains(said), "{said}: {refused:?}");
+    }
 }
 
 /// A token is shown once; the list and the store have no word of it.
