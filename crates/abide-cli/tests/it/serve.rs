@@ -10,11 +10,16 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread,
+    time::Duration,
 };
 
+use abide_testkit::wait_until;
 use serde_json::{Value, json};
 
 use crate::world::World;
+
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A running server; killed when it is dropped.
 pub(crate) struct Serving {
@@ -39,6 +44,11 @@ impl Serving {
             thread::yield_now();
         }
         serving
+    }
+
+    fn signal(&self, named: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([named, &pid]).status().unwrap().success());
     }
 
     fn ask(&self, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
@@ -107,13 +117,49 @@ fn what_was_acknowledged_survives_a_kill() {
     world.must(0, &["verify"]);
 }
 
+/// SIGTERM lets a request that was begun end, and it counts.
 #[test]
 fn it_stops_when_it_is_told_to() {
     let world = World::new();
     let mut serving = Serving::start(&world);
-    let pid = serving.child.id().to_string();
-    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    let body = r#"{"mechanism":"email.unsubscribe","subject":{"email":"late@example.com"}}"#;
+    let (head, rest) = body.split_at(20);
+    let length = body.len();
+    let mut late = TcpStream::connect(&serving.address).unwrap();
+    let begun = format!(
+        "POST /v1/signals HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{head}"
+    );
+    late.write_all(begun.as_bytes()).unwrap();
+    // So that it was begun by then.
+    assert_eq!(serving.ask("GET", "/healthz", "").unwrap().0, 200);
+    serving.signal("-TERM");
+    wait_until(PAUSE, 300, || TcpStream::connect(&serving.address).is_err());
+    late.write_all(rest.as_bytes()).unwrap();
+    let mut answer = String::new();
+    late.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert_eq!(serving.child.wait().unwrap().code(), Some(0));
+    world.must(1, &["check", "--action", "contact.email", "--email", "late@example.com"]);
+}
+
+/// SIGHUP reads the settings anew, and keeps those that there were where the file is gone or wrong.
+#[test]
+fn it_reads_its_settings_anew() {
+    let world = World::new();
+    let since =
+        |date: &str| fs::write(world.path("abide.toml"), format!("[serve]\ngpc_since = {date}\n")).unwrap();
+    since("\"2026-01-01\"");
+    let serving = Serving::start(&world);
+    let told = || serving.ask("GET", "/.well-known/gpc.json", "").unwrap().1;
+    assert!(told().contains("2026-01-01"));
+    since("\"2026-02-02\"");
+    serving.signal("-HUP");
+    wait_until(PAUSE, 300, || told().contains("2026-02-02"));
+    since("7");
+    assert_eq!(serving.ask("POST", "/v1/reload", "").unwrap().0, 409);
+    fs::remove_file(world.path("abide.toml")).unwrap();
+    assert_eq!(serving.ask("POST", "/v1/reload", "").unwrap().0, 409);
+    assert!(told().contains("2026-02-02"));
 }
 
 /// The file, the environment, flags: what is effective is shown, and no secret with it.
