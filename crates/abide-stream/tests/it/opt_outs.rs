@@ -117,41 +117,6 @@ fn an_opt_in_that_is_read_again_ends_nothing() {
     );
 }
 
-/// Whoever takes a partition over judges nothing of it before their list has the opt-outs of the owner before.
-#[test]
-fn a_partition_waits_for_the_list_of_its_new_owner() {
-    const CUT_OFF: Faults = Faults { read_failed: 1.0, list_failed: 1.0, ..Faults::NONE };
-    let broker = broker();
-    let client = broker.kafka.client();
-    client.create(&["late.in", "late.out", "late.dead", "late.tallies"], 1);
-    let world = World::new();
-    world.file("map.toml", MAP);
-    let config = config(&broker.kafka.servers(), "late", "late.in").replacen(
-        "poll_ms",
-        "list_age_max_s = 0\npoll_ms",
-        1,
-    );
-    let mail = || TestRecord::new(0, "mail", r#"{"to":"p@example.com"}"#);
-    let first = world.start("eu-1", &config);
-    client.write("late.in", &[mail()]);
-    wait_until(|| client.committed("late", "late.in", 1)[0].0 == Some(1));
-    let bucket = FaultyStore::new(world.objects(), 1, Faults::NONE);
-    let second = world.start_on(Arc::new(bucket.clone()), "eu-2", &config);
-    // It has a list, and waits for a partition.
-    thread::sleep(Duration::from_secs(3));
-    bucket.set_faults(CUT_OFF);
-    client.write("late.in", &[TestRecord::new(0, "bye", r#"{"type":"bye","to":"p@example.com"}"#)]);
-    wait_until(|| client.committed("late", "late.in", 1)[0].0 == Some(2));
-    first.stop().unwrap();
-    client.write("late.in", &[mail()]);
-    thread::sleep(Duration::from_secs(4));
-    assert_eq!(client.committed("late", "late.in", 1)[0].0, Some(2), "its list knows nothing of the opt-out");
-    bucket.heal();
-    wait_until(|| client.committed("late", "late.in", 1)[0].0 == Some(3));
-    second.stop().unwrap();
-    assert_eq!(client.read("late.out").len(), 1);
-}
-
 /// While the store cannot be reached, nothing passes and nothing is committed; afterwards it goes on where it was.
 #[test]
 fn without_its_journal_it_waits() {
