@@ -152,16 +152,9 @@ pub(crate) fn keys_of(statements: &Statements) -> (Vec<Key>, Vec<u32>) {
 
 /// The latest `out` and `in` of a claim, retracted ones aside.
 pub(crate) fn claim_of(state: &IdentityState, terms: &Terms, retractions: &Retractions) -> Moments {
+    let Terms { mechanism, scope, claimant } = terms;
     let mut moments = Moments::default();
-    for (claim, held) in &state.claims {
-        if claim.mechanism == terms.mechanism
-            && claim.scope == terms.scope
-            && claim.claimant == terms.claimant
-            && let Some(counting) = retractions.remaining(state, claim, *held)
-        {
-            moments.merge(counting);
-        }
-    }
+    state.counting(mechanism, scope, claimant, retractions).for_each(|counting| moments.merge(counting));
     moments
 }
 

@@ -106,26 +106,33 @@ impl IdentityState {
         }
     }
 
+    /// What a claimant says under a mechanism for a scope, batch by batch, without what was taken back.
+    pub fn counting<'s>(
+        &'s self,
+        mechanism: &'s Mechanism,
+        scope: &'s Scope,
+        claimant: &'s Claimant,
+        retractions: &'s Retractions,
+    ) -> impl Iterator<Item = Moments> + 's {
+        let said = self.claims.iter().filter(move |(claim, _)| {
+            claim.mechanism == *mechanism && claim.scope == *scope && claim.claimant == *claimant
+        });
+        said.filter_map(move |(claim, held)| retractions.remaining(self, claim, *held))
+    }
+
     /// Whether a statement that has no date is an event's that was noted before, by its [batch](BatchId::of_event). An
     /// opt-out is one only while its claim stands: two events may share a batch, and no "do not" may be lost for that.
     /// What was taken back does not count.
     pub fn has_event(&self, claim: &Claim, direction: Direction, retractions: &Retractions) -> bool {
-        let counting = |claim: &Claim, held: &Moments| retractions.remaining(self, claim, *held);
         let held = self.claims.get(claim).filter(|_| claim.batch.is_event());
-        let Some(held) = held.and_then(|held| counting(claim, held)) else { return false };
+        let held = held.and_then(|held| retractions.remaining(self, claim, *held));
+        let Some(held) = held else { return false };
         match direction {
             Direction::In => held.opt_in.is_some(),
             Direction::Out => {
+                let Claim { mechanism, scope, claimant, .. } = claim;
                 let mut of_claim = Moments::default();
-                for (other, held) in &self.claims {
-                    if other.mechanism == claim.mechanism
-                        && other.scope == claim.scope
-                        && other.claimant == claim.claimant
-                        && let Some(held) = counting(other, held)
-                    {
-                        of_claim.merge(held);
-                    }
-                }
+                self.counting(mechanism, scope, claimant, retractions).for_each(|held| of_claim.merge(held));
                 held.out.is_some() && of_claim.out >= of_claim.opt_in
             }
         }

@@ -21,7 +21,7 @@ impl fmt::Debug for ReadSettings {
     }
 }
 
-/// Settings that were checked, opened. A request goes by one of these from its beginning to its end.
+/// Settings that were checked, opened, as they stand when a request asks for them.
 #[derive(Debug)]
 pub(crate) struct SetUp {
     pub(crate) config: Config,

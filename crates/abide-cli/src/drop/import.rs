@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use abide_enforce::Snapshot;
 use abide_journal::{Record, Writer};
-use abide_model::{BatchId, Claim, Direction, Key, Moments, Signal, Time, signal::Statement};
+use abide_model::{BatchId, Direction, Key, Moments, Signal, Time, signal::Statement};
 use abide_signals::drop::{
     DropFile, DropList, Holds, LIST_HEADER, Outcome, REMOVED_HEADER, Withdrawals, withdrawal,
 };
@@ -190,11 +190,7 @@ fn read(files: &[(&Path, DropFile)], opened: &Opened, tally: &mut Tally) -> anyh
 /// What counts of DROP's claim on an identifier, batch by batch.
 fn counting(snapshot: &Snapshot, key: &Key, said: &Statement) -> anyhow::Result<Vec<Moments>> {
     let Some(state) = snapshot.state(key)? else { return Ok(Vec::new()) };
-    let is_the_claim = |claim: &Claim| {
-        claim.mechanism == said.mechanism && claim.scope == said.scope && claim.claimant == said.claimant
-    };
-    let of_drop = state.claims.iter().filter(|(claim, _)| is_the_claim(claim));
-    Ok(of_drop.filter_map(|(claim, held)| snapshot.retractions.remaining(&state, claim, *held)).collect())
+    Ok(state.counting(&said.mechanism, &said.scope, &said.claimant, &snapshot.retractions).collect())
 }
 
 /// When DROP's claim on an identifier ended, if it does not stand.
@@ -217,16 +213,8 @@ enum Held {
 impl Held {
     /// `asked`: the days of the requests at hand.
     fn of(snapshot: &Snapshot, key: &Key, said: &Statement, asked: &[Time]) -> anyhow::Result<Self> {
-        let (Some(state), Some(day)) = (snapshot.state(key)?, said.stated_at) else {
-            return Ok(Self::Stands);
-        };
-        let is_the_claim = |claim: &Claim| {
-            claim.mechanism == said.mechanism && claim.scope == said.scope && claim.claimant == said.claimant
-        };
-        let of_drop = state.claims.iter().filter(|(claim, _)| is_the_claim(claim));
-        let counting =
-            of_drop.filter_map(|(claim, held)| snapshot.retractions.remaining(&state, claim, *held));
-        let counting: Vec<_> = counting.collect();
+        let Some(day) = said.stated_at else { return Ok(Self::Stands) };
+        let counting = counting(snapshot, key, said)?;
         let ended = counting.iter().filter_map(|held| held.opt_in).max();
         if ended >= Some(day) {
             return Ok(Self::EndedBefore);
