@@ -282,6 +282,7 @@ impl Writing {
             }
             Durable::Node => (Accepted::Node, None),
         };
+        signals.iter().for_each(|signal| self.keeper.metrics.signal(signal));
         self.keeper.metrics.made_durable(count, began.elapsed(), matches!(accepted, Accepted::Node));
         self.keeper.list.accept(signals, place, (self.keeper.now)()).map_err(|error| {
             let why = abide_model::causes::chain(&error);

@@ -11,7 +11,7 @@ use std::{
 };
 
 use abide_enforce::Judgement;
-use abide_model::{Action, Origin, Time, Verdict};
+use abide_model::{Action, Origin, Signal, Time, Verdict};
 use abide_rules::Ruleset;
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -232,7 +232,7 @@ impl Metrics {
         self.verdicts.get_or_create(&labels).inc_by(count);
     }
 
-    pub(crate) fn signal(&self, signal: &abide_model::signal::Statement) {
+    pub(crate) fn signal(&self, signal: &Signal) {
         let labels = SourceLabels {
             mechanism: signal.mechanism.as_str().into(),
             claimant: self.claimants.label(signal.claimant.as_str()),

@@ -192,12 +192,10 @@ async fn accept(
         }
     }
     let count = said.len();
-    let statements: Vec<_> = said.iter().map(|said| said.statement.clone()).collect();
     if !said.is_empty() {
         shared.intake()?.accept(said).await.map_err(refusal)?;
     }
     begun.into_values().for_each(|one| one.answered(Bytes::new()));
-    statements.iter().for_each(|statement| shared.metrics.signal(statement));
     answer.accepted += count;
     busy.map_or(Ok(()), Err)
 }

@@ -194,10 +194,7 @@ async fn take(
         // Nobody refused anything, and nothing is to be made durable.
         (None, DurableWord::Store, true)
     } else {
-        let statements: Vec<_> = said.iter().map(|one| one.statement.clone()).collect();
-        let accepted = worker.shared().intake()?.accept(said).await.map_err(refusal)?;
-        statements.iter().for_each(|statement| worker.shared().metrics.signal(statement));
-        let (token, durable) = match accepted {
+        let (token, durable) = match worker.shared().intake()?.accept(said).await.map_err(refusal)? {
             Accepted::Store(token) => (Some(token.to_string()), DurableWord::Store),
             Accepted::Node => (None, DurableWord::Node),
         };

@@ -58,9 +58,7 @@ async fn unsubscribe(worker: &Worker, ask: &mut Ask) -> Result<Answer, Problem> 
     }
     links.spend(token(&ask.head), limits.link_uses_per_min, now)?;
     let said = statements(worker, &link, &stops)?;
-    let counted: Vec<Statement> = said.iter().map(|said| said.statement.clone()).collect();
     shared.intake()?.accept(said).await.map_err(refusal)?;
-    counted.iter().for_each(|statement| shared.metrics.signal(statement));
     Ok(page::done(links, &stops))
 }
 
